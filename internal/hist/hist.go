@@ -1,0 +1,192 @@
+// Package hist is a histogram of durations in nanoseconds: record, merge, read
+// quantiles, encode. It wraps an HDR histogram (Tene, HdrHistogram) of one fixed
+// geometry, so that any two of them can be merged exactly, and keeps beside the
+// buckets what buckets lose: exact minimum, maximum and sum, and how many values
+// did not fit.
+//
+// It knows nothing of RPCs, clocks or files.
+package hist
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// The one geometry: 1 ns to 1 h at three significant digits. A bucket is at
+// most 1/1024 of its value wide.
+const (
+	// Lowest is the smallest value told apart from zero, in nanoseconds.
+	Lowest = 1
+	// Highest is the largest value recorded as it is, in nanoseconds (1 h).
+	Highest = 3_600_000_000_000
+	// Digits is the number of significant decimal digits kept.
+	Digits = 3
+)
+
+// Histogram counts durations. The zero value is not usable; call New.
+// It is not safe for concurrent use.
+type Histogram struct {
+	h        *hdrhistogram.Histogram
+	min, max int64
+	sum      float64
+	clamped  int64
+}
+
+// New returns an empty histogram; about 270 kB of address space, of which only
+// the touched buckets become resident.
+func New() *Histogram {
+	return &Histogram{h: hdrhistogram.New(Lowest, Highest, Digits), min: math.MaxInt64, max: math.MinInt64}
+}
+
+// Record counts one duration of ns nanoseconds. A value outside [0, Highest] is
+// counted in the nearest bucket and in Clamped, never lost. It does not allocate.
+func (h *Histogram) Record(ns int64) {
+	v := ns
+	if v < 0 || v > Highest {
+		v = min(max(v, 0), Highest)
+		h.clamped++
+	}
+	// v is inside the geometry, so the library has no reason to refuse it; if it
+	// did, Count would fall behind the ledger and the run would be INVALID.
+	_ = h.h.RecordValue(v)
+	h.min, h.max = min(h.min, ns), max(h.max, ns)
+	h.sum += float64(ns)
+}
+
+// Count is the number of recorded values, clamped ones included.
+func (h *Histogram) Count() int64 { return h.h.TotalCount() }
+
+// Clamped is the number of values that lay outside the geometry.
+func (h *Histogram) Clamped() int64 { return h.clamped }
+
+// Min is the smallest recorded value in nanoseconds, exact; 0 when empty.
+func (h *Histogram) Min() int64 {
+	if h.Count() == 0 {
+		return 0
+	}
+	return h.min
+}
+
+// Max is the largest recorded value in nanoseconds, exact; 0 when empty.
+func (h *Histogram) Max() int64 {
+	if h.Count() == 0 {
+		return 0
+	}
+	return h.max
+}
+
+// Sum is the sum of the recorded values in nanoseconds.
+func (h *Histogram) Sum() float64 { return h.sum }
+
+// Mean is the arithmetic mean in nanoseconds, exact; 0 when empty.
+func (h *Histogram) Mean() float64 {
+	if h.Count() == 0 {
+		return 0
+	}
+	return h.sum / float64(h.Count())
+}
+
+// Quantile returns the value at rank ceil(q·n), the smallest recorded value that
+// at least a share q of all n observations do not exceed, in nanoseconds.
+//
+// n may be larger than Count: the n − Count observations that have no value
+// (calls that failed or were never sent) rank above every recorded one. ok is
+// false when the rank falls among them, or when n is 0. q is in (0, 1].
+func (h *Histogram) Quantile(q float64, n int64) (ns int64, ok bool) {
+	rank := Rank(q, n)
+	if rank < 1 || rank > h.Count() {
+		return 0, false
+	}
+	// The library rounds percent/100·count to the nearest rank, so asking for
+	// exactly rank/count returns the value of that rank.
+	v := h.h.ValueAtPercentile(100 * float64(rank) / float64(h.Count()))
+	return min(max(v, h.Min()), h.Max()), true
+}
+
+// Rank is ceil(q·n), at least 1 when n > 0, without the rounding error that
+// q·n carries (0.9·10 is rank 9, not 10).
+func Rank(q float64, n int64) int64 {
+	if n <= 0 {
+		return 0
+	}
+	r := q * float64(n)
+	if nearest := math.Round(r); math.Abs(r-nearest) < 1e-9*float64(n) {
+		r = nearest
+	}
+	return max(1, int64(math.Ceil(r)))
+}
+
+// Merge adds the counts of o. Order and grouping of merges do not matter.
+func (h *Histogram) Merge(o *Histogram) error {
+	if dropped := h.h.Merge(o.h); dropped != 0 {
+		return fmt.Errorf("merge histogram: %d values do not fit", dropped)
+	}
+	if o.Count() > 0 {
+		h.min, h.max = min(h.min, o.min), max(h.max, o.max)
+	}
+	h.sum += o.sum
+	h.clamped += o.clamped
+	return nil
+}
+
+// Reset empties the histogram and keeps its memory.
+func (h *Histogram) Reset() {
+	h.h.Reset()
+	h.min, h.max, h.sum, h.clamped = math.MaxInt64, math.MinInt64, 0, 0
+}
+
+// Encoded is a histogram as text: HDR is the base64 of the V2 compressed HDR
+// encoding, which HdrHistogram's own tools read; the rest is what that encoding
+// does not hold. Times in nanoseconds.
+type Encoded struct {
+	HDR     string  `json:"hdr"`
+	Count   int64   `json:"count"`
+	Min     int64   `json:"min"`
+	Max     int64   `json:"max"`
+	Sum     float64 `json:"sum"`
+	Clamped int64   `json:"clamped,omitempty"`
+}
+
+// Encode returns the histogram as text.
+func (h *Histogram) Encode() (Encoded, error) {
+	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		return Encoded{}, fmt.Errorf("encode histogram: %w", err)
+	}
+	return Encoded{HDR: string(b), Count: h.Count(), Min: h.Min(), Max: h.Max(), Sum: h.sum, Clamped: h.clamped}, nil
+}
+
+// maxEncoded bounds what Decode reads; a full histogram takes less than a tenth.
+const maxEncoded = 4 << 20
+
+// Decode is the inverse of Encode. It refuses text that is too long, another
+// geometry, and a count that does not agree with the buckets.
+func Decode(e Encoded) (*Histogram, error) {
+	if len(e.HDR) > maxEncoded {
+		return nil, fmt.Errorf("decode histogram: %d bytes, must be at most %d", len(e.HDR), maxEncoded)
+	}
+	d, err := hdrhistogram.Decode([]byte(e.HDR))
+	if err != nil {
+		return nil, fmt.Errorf("decode histogram: %w", err)
+	}
+	ours := hdrhistogram.New(Lowest, Highest, Digits)
+	if d.LowestTrackableValue() != ours.LowestTrackableValue() ||
+		d.HighestTrackableValue() != ours.HighestTrackableValue() || d.SignificantFigures() != ours.SignificantFigures() {
+		return nil, errors.New("decode histogram: not of the geometry 1 ns to 1 h, 3 digits")
+	}
+	if d.TotalCount() != e.Count {
+		return nil, fmt.Errorf("decode histogram: buckets hold %d values, the count says %d", d.TotalCount(), e.Count)
+	}
+	h := &Histogram{h: d, min: e.Min, max: e.Max, sum: e.Sum, clamped: e.Clamped}
+	if e.Count == 0 {
+		h.min, h.max = math.MaxInt64, math.MinInt64
+	}
+	return h, nil
+}
+
+// HDR returns the histogram behind h, for writers of HdrHistogram's own formats.
+// It is shared, not copied.
+func (h *Histogram) HDR() *hdrhistogram.Histogram { return h.h }

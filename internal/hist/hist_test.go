@@ -1,0 +1,195 @@
+package hist
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// random returns n values whose logarithm is uniform over [1 ns, 60 s], so that
+// every bucket of the range a run can see is used.
+func random(seed uint64, n int) []int64 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	v := make([]int64, n)
+	for i := range v {
+		v[i] = int64(math.Exp(r.Float64() * math.Log(60e9)))
+	}
+	return v
+}
+
+func filled(values []int64) *Histogram {
+	h := New()
+	for _, v := range values {
+		h.Record(v)
+	}
+	return h
+}
+
+func TestQuantilesAreWithinAThousandthOfTheSortedTruth(t *testing.T) {
+	v := random(7, 1_000_000)
+	h := filled(v)
+	slices.Sort(v)
+	for _, q := range []float64{0.0001, 0.01, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 1} {
+		want := v[Rank(q, int64(len(v)))-1]
+		got, ok := h.Quantile(q, h.Count())
+		if !ok || math.Abs(float64(got-want)) > math.Max(1, 0.001*float64(want)) {
+			t.Errorf("quantile %v = %d (%v), want %d ± 0.1 %%", q, got, ok, want)
+		}
+	}
+	if h.Min() != v[0] || h.Max() != v[len(v)-1] {
+		t.Errorf("min, max = %d, %d, want exactly %d, %d", h.Min(), h.Max(), v[0], v[len(v)-1])
+	}
+}
+
+func TestRankIsTheCeiling(t *testing.T) {
+	for _, c := range []struct {
+		q    float64
+		n    int64
+		want int64
+	}{
+		{0.5, 10, 5},
+		{0.51, 10, 6}, // ceil(5.1)
+		{0.9, 10, 9},  // 0.9·10 = 9 exactly, though not in floating point
+		{0.99, 100, 99},
+		{0.999, 1000, 999},
+		{0.07, 100, 7}, // 0.07·100 is 7.000000000000001 in floating point
+		{0.001, 10, 1},
+		{1, 10, 10},
+		{0.5, 0, 0},
+	} {
+		if got := Rank(c.q, c.n); got != c.want {
+			t.Errorf("Rank(%v, %d) = %d, want %d", c.q, c.n, got, c.want)
+		}
+	}
+}
+
+func TestObservationsWithoutAValueRankAboveAllOthers(t *testing.T) {
+	h := New()
+	for i := range 98 {
+		h.Record(int64(i + 1))
+	}
+	// 98 values and 2 that never came: p98 is the largest value, p99 is unknown.
+	if got, ok := h.Quantile(0.98, 100); !ok || got != 98 {
+		t.Errorf("p98 = %d, %v, want 98, true", got, ok)
+	}
+	if got, ok := h.Quantile(0.99, 100); ok {
+		t.Errorf("p99 = %d, want beyond", got)
+	}
+	if _, ok := New().Quantile(0.5, 0); ok {
+		t.Error("an empty histogram has a median")
+	}
+}
+
+func TestOutOfRangeValuesAreClampedAndCounted(t *testing.T) {
+	h := New()
+	h.Record(-5)
+	h.Record(Highest + 1)
+	h.Record(1000)
+	if h.Count() != 3 || h.Clamped() != 2 {
+		t.Errorf("count %d clamped %d, want 3 and 2", h.Count(), h.Clamped())
+	}
+	if h.Min() != -5 || h.Max() != Highest+1 {
+		t.Errorf("min %d max %d, want the exact values", h.Min(), h.Max())
+	}
+}
+
+func TestMergeInAnyGroupingEqualsOneHistogram(t *testing.T) {
+	v := random(3, 64_000)
+	want, err := filled(v).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shards []*Histogram
+	for part := range slices.Chunk(v, 1000) {
+		shards = append(shards, filled(part))
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shards), func(i, j int) { shards[i], shards[j] = shards[j], shards[i] })
+	left, right := New(), New()
+	for i, s := range shards {
+		side := left
+		if i%3 == 0 {
+			side = right
+		}
+		if err := side.Merge(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := left.Merge(right); err != nil {
+		t.Fatal(err)
+	}
+	got, err := left.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Sums of float64 depend on the order of addition in their last digits.
+	if math.Abs(got.Sum-want.Sum) > 1e-9*want.Sum {
+		t.Errorf("sum %v, want %v", got.Sum, want.Sum)
+	}
+	got.Sum = want.Sum
+	if got != want {
+		t.Error("64 merged shards encode differently from one histogram")
+	}
+}
+
+func TestEncodeAndDecodeAreInverse(t *testing.T) {
+	for _, values := range [][]int64{nil, {0}, {1, 2, 3}, random(9, 5000), {Highest * 2, -1}} {
+		want, err := filled(values).Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := Decode(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.Encode(); err != nil || got != want {
+			t.Errorf("%d values: decoded and encoded again is %+v, want %+v (%v)", len(values), got, want, err)
+		}
+	}
+}
+
+func TestDecodeRefusesWhatItDidNotWrite(t *testing.T) {
+	good, err := filled([]int64{1, 2, 3}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	miscounted := good
+	miscounted.Count = 4
+	truncated := good
+	truncated.HDR = truncated.HDR[:len(truncated.HDR)/2]
+	for name, e := range map[string]Encoded{"miscounted": miscounted, "truncated": truncated, "empty": {}, "garbage": {HDR: "!!"}} {
+		if _, err := Decode(e); err == nil {
+			t.Errorf("%s: decoded without an error", name)
+		}
+	}
+}
+
+func TestRecordDoesNotAllocate(t *testing.T) {
+	h := New()
+	if n := testing.AllocsPerRun(1000, func() { h.Record(123_456) }); n != 0 {
+		t.Errorf("%v allocations a record, want 0", n)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	e, err := filled([]int64{5, 500, 50_000}).Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(e.HDR, e.Count)
+	f.Add("", int64(0))
+	f.Fuzz(func(t *testing.T, hdr string, count int64) {
+		h, err := Decode(Encoded{HDR: hdr, Count: count})
+		if err == nil && h.Count() != count {
+			t.Errorf("decoded %d values of %d", h.Count(), count)
+		}
+	})
+}
+
+func BenchmarkRecord(b *testing.B) {
+	h := New()
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Record(654_321)
+	}
+}
