@@ -1,0 +1,281 @@
+// Package result is what a run found: the Result, the checks it must pass, its
+// verdict, and its directory on disk. Nothing here measures or presents.
+package result
+
+import (
+	"time"
+
+	"grpcbench/internal/plan"
+)
+
+// Schema names the version of the stored form. Within a version fields are only
+// added.
+const Schema = "grpc-bench/result/v1"
+
+// Verdict says whether the numbers may be used.
+type Verdict string
+
+// Verdicts, best first. The worst finding decides.
+const (
+	Valid    Verdict = "VALID"
+	Degraded Verdict = "DEGRADED" // usable, with the doubts that the warnings name
+	Partial  Verdict = "PARTIAL"  // interrupted; what was measured is whole
+	Invalid  Verdict = "INVALID"  // the numbers say nothing about the server
+)
+
+// Result is one run. All times are nanoseconds, all sizes bytes, all rates
+// RPC/s, all shares in [0, 1]. A fact that could not be had is absent.
+type Result struct {
+	Schema      string       `json:"schema"`
+	ID          string       `json:"id"`
+	Name        string       `json:"name,omitempty"`
+	Created     time.Time    `json:"created"`
+	Verdict     Verdict      `json:"verdict"`
+	Interrupted string       `json:"interrupted,omitempty"` // signal name; the verdict is then PARTIAL or INVALID
+	Checks      []Check      `json:"checks"`
+	Warnings    []Warning    `json:"warnings"`
+	Tool        Tool         `json:"tool"`
+	Machine     Machine      `json:"machine"`
+	Plan        plan.Plan    `json:"plan"`
+	Groups      []plan.Group `json:"groups"`
+	Arms        []Arm        `json:"arms"` // in the plan's order
+	Comparisons []Comparison `json:"comparisons"`
+}
+
+// Check is one question that was asked of the result and its answer.
+type Check struct {
+	Code    string  `json:"code"`
+	Verdict Verdict `json:"verdict"`        // the worst verdict it allows
+	Text    string  `json:"text,omitempty"` // one sentence
+}
+
+// Warning is a doubt about a number, with the advice in its text.
+type Warning struct {
+	Code   string             `json:"code"`
+	Arm    string             `json:"arm,omitempty"` // "" for the whole run
+	Text   string             `json:"text"`
+	Values map[string]float64 `json:"values,omitempty"`
+}
+
+// Tool is the program that measured.
+type Tool struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"` // of its source; "+dirty" when modified
+	Go       string `json:"go"`
+	GRPCGo   string `json:"grpc_go"`
+}
+
+// Machine is where it ran and what else ran there.
+type Machine struct {
+	OS         string  `json:"os"`
+	Arch       string  `json:"arch"`
+	Kernel     string  `json:"kernel,omitempty"`
+	CPU        string  `json:"cpu,omitempty"`
+	CPUs       int     `json:"cpus"` // usable by this process
+	GOMAXPROCS int     `json:"gomaxprocs"`
+	MemBytes   int64   `json:"memory_bytes,omitempty"`
+	CgroupCPUs float64 `json:"cgroup_cpus,omitempty"` // quota; absent: none
+	Virtual    bool    `json:"virtual,omitempty"`
+	// Epochs are the machine's facts in each epoch's window, in order.
+	Epochs []MachineEpoch `json:"epochs,omitempty"`
+}
+
+// MachineEpoch is what the machine did during one window. Shares are of all
+// CPUs' time.
+type MachineEpoch struct {
+	OursShare       float64  `json:"ours_share"`                // CPU of this run's processes
+	CompetingShare  *float64 `json:"competing_share,omitempty"` // CPU of everything else
+	StealShare      *float64 `json:"steal_share,omitempty"`     // taken by the hypervisor
+	HiccupP99NS     *int64   `json:"hiccup_p99_ns,omitempty"`   // overshoot of a sleeping thread
+	HiccupMaxNS     *int64   `json:"hiccup_max_ns,omitempty"`
+	ThrottledNS     *int64   `json:"throttled_ns,omitempty"`     // by a cgroup quota
+	ClockStepNS     int64    `json:"clock_step_ns,omitempty"`    // wall minus monotonic elapsed
+	MemAvailableMin *int64   `json:"memory_available,omitempty"` // bytes
+}
+
+// Arm is what was measured of one arm, over all epochs.
+type Arm struct {
+	Name     string        `json:"name"`
+	AA       bool          `json:"aa,omitempty"`
+	Settings plan.Settings `json:"settings"`
+	Observed Observed      `json:"observed"`
+	Figures
+	Handshake *Handshakes `json:"handshake,omitempty"`
+	Epochs    []Epoch     `json:"epochs"`
+	Windows   []Window    `json:"windows"` // one second each, all epochs in order
+}
+
+// Epoch is the same figures for one epoch.
+type Epoch struct {
+	Index int `json:"index"` // from 0
+	Figures
+	Handshake *Handshakes `json:"handshake,omitempty"`
+	Generator Generator   `json:"generator"`
+}
+
+// Figures is what is measured of an arm. Per-RPC figures are divided by the
+// RPCs intended in the window.
+type Figures struct {
+	Ledger       Ledger        `json:"ledger"`                  // of the windows, by intended start
+	LedgerTotal  Ledger        `json:"ledger_total"`            // of the processes' whole life
+	ServerLedger *ServerLedger `json:"server_ledger,omitempty"` // of the bundled server's whole life
+
+	Offered  float64 `json:"offered_rpc_per_s"`  // scheduled
+	Achieved float64 `json:"achieved_rpc_per_s"` // ok
+
+	Latency     Distribution `json:"latency_ns"`      // done − intended, all scheduled RPCs
+	ServiceTime Distribution `json:"service_time_ns"` // done − sent, ok RPCs
+	Lag         Distribution `json:"lag_ns"`          // sent − intended, started RPCs
+
+	ClientCPU    *float64 `json:"client_cpu_ns_per_rpc,omitempty"` // pacer taken out
+	ServerCPU    *float64 `json:"server_cpu_ns_per_rpc,omitempty"`
+	PacerCPU     *float64 `json:"pacer_cpu_ns_per_rpc,omitempty"`
+	ClientAllocs *float64 `json:"client_allocs_per_rpc,omitempty"`
+	ServerAllocs *float64 `json:"server_allocs_per_rpc,omitempty"`
+
+	Saturated *Saturated `json:"saturated,omitempty"`
+
+	SentBytes        *float64 `json:"sent_bytes_per_rpc,omitempty"` // under TLS, without TCP and IP headers
+	ReceivedBytes    *float64 `json:"received_bytes_per_rpc,omitempty"`
+	Compressed       int64    `json:"messages_compressed"`         // requests really compressed, whole life
+	CompressionRatio *float64 `json:"compression_ratio,omitempty"` // bytes after / before
+	CodecCPU         *float64 `json:"client_codec_cpu_ns_per_message,omitempty"`
+	// ResponseCompressed, its ratio and codec CPU are the same on the server's side.
+	ResponseCompressed       int64    `json:"response_messages_compressed"`
+	ResponseCompressionRatio *float64 `json:"response_compression_ratio,omitempty"`
+	ServerCodecCPU           *float64 `json:"server_codec_cpu_ns_per_message,omitempty"`
+}
+
+// Ledger accounts for every RPC once:
+// Scheduled = Started + Σ NotStarted, Started = OK + Σ Failed + Abandoned.
+type Ledger struct {
+	Scheduled  int64            `json:"scheduled"`
+	NotStarted map[string]int64 `json:"not_started"` // by reason
+	Started    int64            `json:"started"`
+	OK         int64            `json:"ok"`
+	Failed     map[string]int64 `json:"failed"`    // by gRPC code in capitals, or BAD_PAYLOAD
+	Abandoned  int64            `json:"abandoned"` // cancelled by the generator after the drain
+}
+
+// ServerLedger is the bundled server's own count.
+type ServerLedger struct {
+	Started int64 `json:"started"`
+	OK      int64 `json:"ok"`
+}
+
+// Distribution is a summary of a histogram. A quantile whose rank falls among
+// the observations without a value is null, and so is then the mean; Beyond
+// says that this is so.
+type Distribution struct {
+	Count  int64    `json:"count"`  // observations, those without a value included
+	Valued int64    `json:"valued"` // those with a value: what HDR holds
+	Min    int64    `json:"min"`
+	Mean   *float64 `json:"mean"`
+	P50    *int64   `json:"p50"`
+	P90    *int64   `json:"p90"`
+	P99    *int64   `json:"p99"`
+	P999   *int64   `json:"p999"`
+	Max    *int64   `json:"max"`
+	Beyond bool     `json:"beyond,omitempty"`
+	// Sum is the exact sum of the values; Clamped of them lay outside the histogram.
+	Sum     float64 `json:"sum"`
+	Clamped int64   `json:"clamped,omitempty"`
+	HDR     string  `json:"hdr,omitempty"` // base64 V2 compressed; absent in epochs
+}
+
+// Saturated is the second operating point: a closed loop at full speed.
+type Saturated struct {
+	Achieved  float64  `json:"achieved_rpc_per_s"`
+	ClientCPU *float64 `json:"client_cpu_ns_per_rpc,omitempty"`
+	ServerCPU *float64 `json:"server_cpu_ns_per_rpc,omitempty"`
+}
+
+// Handshakes is what opening the connections cost.
+type Handshakes struct {
+	Full    *Handshake `json:"full,omitempty"`
+	Resumed *Handshake `json:"resumed,omitempty"`
+}
+
+// Handshake summarises connections of one kind: phases are medians, CPU and
+// bytes are means. The phases of a plaintext connection have no TLS part.
+type Handshake struct {
+	Count         int64    `json:"count"`
+	TCP           int64    `json:"tcp_ns"`
+	TLS           int64    `json:"tls_ns"`
+	HTTP2         int64    `json:"http2_ns"` // preface sent to the server's SETTINGS
+	Total         int64    `json:"total_ns"`
+	ClientCPU     *float64 `json:"client_cpu_ns,omitempty"`
+	ServerCPU     *float64 `json:"server_cpu_ns,omitempty"`
+	SentBytes     float64  `json:"sent_bytes"`
+	ReceivedBytes float64  `json:"received_bytes"`
+}
+
+// Observed is what the wire and the server showed of the settings. A field is
+// absent when there was nothing to observe it by.
+type Observed struct {
+	Connections          int              `json:"connections"`           // an epoch; distinct local ports
+	Reconnects           int64            `json:"reconnects"`            // after the clock started, all epochs
+	TLSVersion           string           `json:"tls_version,omitempty"` // "1.2", "1.3"; "off" for plaintext
+	Cipher               string           `json:"cipher,omitempty"`
+	Group                string           `json:"group,omitempty"`
+	ALPN                 string           `json:"alpn,omitempty"`
+	Resumed              int64            `json:"resumed"`            // measured connections, all epochs
+	ClientCertificate    bool             `json:"client_certificate"` // presented by the client; seen by a bundled server
+	ServerKey            string           `json:"server_key,omitempty"`
+	RequestEncodings     map[string]int64 `json:"request_encodings,omitempty"`  // as the bundled server saw grpc-encoding; RPCs
+	ResponseEncodings    map[string]int64 `json:"response_encodings,omitempty"` // likewise as it announced it
+	RequestCodec         string           `json:"request_codec,omitempty"`      // the implementation that ran
+	ResponseCodec        string           `json:"response_codec,omitempty"`
+	RequestsDecompressed int64            `json:"requests_decompressed"` // by the bundled server
+	MetadataKeys         *float64         `json:"metadata_keys_per_rpc,omitempty"`
+	MetadataBytes        *float64         `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
+	ServerInstances      int              `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
+	Method               string           `json:"method"`                           // full method name called
+	// Mismatches are settings that were not what was asked, one sentence each.
+	Mismatches []string `json:"mismatches,omitempty"`
+}
+
+// Generator is the health of an arm's generator process in one window.
+type Generator struct {
+	CPUShare     float64  `json:"cpu_share"` // of its GOMAXPROCS, pacer included
+	Gomaxprocs   int      `json:"gomaxprocs"`
+	GCCPUShare   *float64 `json:"gc_cpu_share,omitempty"` // of its own CPU
+	RSSBytes     *int64   `json:"rss_bytes,omitempty"`    // at the window's end
+	ReleaseP50   int64    `json:"release_p50_ns"`         // pacer's own lateness: release − intended
+	ReleaseP99   int64    `json:"release_p99_ns"`
+	MeanInFlight float64  `json:"mean_in_flight"` // ∫ in flight dt / window, from the loop's own book
+	// BusySum is Σ(done − sent) in ns over ended RPCs of the window as the loop
+	// booked it, apart from the histograms: Little's law must join the two.
+	BusySum float64 `json:"busy_sum_ns"`
+}
+
+// Window is one second of one arm's timeline, by intended start.
+type Window struct {
+	Epoch     int    `json:"epoch"`
+	Start     int64  `json:"start_ns"` // after the epoch's window began
+	Scheduled int64  `json:"scheduled"`
+	OK        int64  `json:"ok"`
+	P50       *int64 `json:"p50_ns"` // of latency; null when beyond or empty
+	P99       *int64 `json:"p99_ns"`
+	Max       *int64 `json:"max_ns"`
+	// The interval's histograms, for latency.hlog; not part of result.json.
+	LatencyHDR, ServiceHDR, LagHDR string `json:"-"`
+}
+
+// Comparison is one metric of one arm against its group's control.
+type Comparison struct {
+	Group   string   `json:"group"`
+	Arm     string   `json:"arm"`
+	Control string   `json:"control"`
+	Metric  string   `json:"metric"`           // latency_p50, server_cpu_ns_per_rpc, saturated_server_cpu_ns_per_rpc, …
+	Unit    string   `json:"unit"`             // "ns", "bytes", "count"
+	Epochs  int      `json:"epochs"`           // pairs
+	Ratio   *float64 `json:"estimate_ratio"`   // arm / control, median over epochs; absent: cannot be compared
+	Low     *float64 `json:"ci_low,omitempty"` // 95 %; absent below 6 epochs
+	High    *float64 `json:"ci_high,omitempty"`
+	P       *float64 `json:"p,omitempty"`
+	Verdict string   `json:"verdict"`          // "slower", "faster", "same", "inconclusive"
+	MDE     *float64 `json:"mde,omitempty"`    // smallest ratio change that could have been seen, e.g. 0.03
+	Delta   float64  `json:"delta"`            // what counts as the same, e.g. 0.03
+	Reason  string   `json:"reason,omitempty"` // why there is no estimate or verdict
+}
