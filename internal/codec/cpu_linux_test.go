@@ -1,0 +1,4 @@
+package codec_test
+
+// threadClock says whether CPU time can be read here.
+const threadClock = true

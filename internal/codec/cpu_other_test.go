@@ -1,0 +1,6 @@
+//go:build !linux
+
+package codec_test
+
+// threadClock says whether CPU time can be read here.
+const threadClock = false
