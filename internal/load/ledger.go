@@ -1,0 +1,77 @@
+package load
+
+import (
+	"fmt"
+	"maps"
+)
+
+// OK is the outcome of an RPC that succeeded, as gRPC's code 0 is named.
+const OK = "OK"
+
+// Reasons why an arrival was not started.
+const (
+	MaxInFlight = "MAX_IN_FLIGHT" // as many calls as allowed were already in flight
+)
+
+// Ledger accounts for every RPC once:
+//
+//	Scheduled = Started + Σ NotStarted
+//	Started   = OK + Σ Failed + Abandoned
+//
+// The zero value is an empty ledger.
+type Ledger struct {
+	Scheduled  int64            `json:"scheduled"`
+	NotStarted map[string]int64 `json:"not_started"` // by reason
+	Started    int64            `json:"started"`
+	OK         int64            `json:"ok"`
+	Failed     map[string]int64 `json:"failed"`    // by gRPC code in capitals, or BAD_PAYLOAD
+	Abandoned  int64            `json:"abandoned"` // cancelled by the generator after the drain
+}
+
+// Add adds o's counts. The maps of l are never shared with o.
+func (l *Ledger) Add(o Ledger) {
+	l.Scheduled += o.Scheduled
+	l.Started += o.Started
+	l.OK += o.OK
+	l.Abandoned += o.Abandoned
+	l.NotStarted = addCounts(l.NotStarted, o.NotStarted)
+	l.Failed = addCounts(l.Failed, o.Failed)
+}
+
+func addCounts(to, from map[string]int64) map[string]int64 {
+	sum := map[string]int64{}
+	maps.Copy(sum, to)
+	for k, n := range from {
+		sum[k] += n
+	}
+	return sum
+}
+
+// Failures is the number of RPCs that ended with another code than OK.
+func (l Ledger) Failures() int64 { return total(l.Failed) }
+
+// Unstarted is the number of arrivals that were not started.
+func (l Ledger) Unstarted() int64 { return total(l.NotStarted) }
+
+// Lost is the number of arrivals that did not end well: failed, not started or
+// abandoned. They have no latency and rank above all that have one.
+func (l Ledger) Lost() int64 { return l.Failures() + l.Unstarted() + l.Abandoned }
+
+func total(m map[string]int64) int64 {
+	var n int64
+	for _, c := range m {
+		n += c
+	}
+	return n
+}
+
+// Check returns an error that names the sum that does not hold.
+func (l Ledger) Check() error {
+	if got := l.Started + l.Unstarted(); got != l.Scheduled {
+		return fmt.Errorf("scheduled %d: must be started %d + not started %d", l.Scheduled, l.Started, l.Unstarted())
+	}
+	if got := l.OK + l.Failures() + l.Abandoned; got != l.Started {
+		return fmt.Errorf("started %d: must be ok %d + failed %d + abandoned %d", l.Started, l.OK, l.Failures(), l.Abandoned)
+	}
+	return nil
+}

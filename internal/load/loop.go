@@ -1,0 +1,101 @@
+package load
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Call makes one RPC on connection conn and returns its code: OK or what it
+// failed with. seq numbers the RPCs of a run from 0. It must return soon after
+// ctx ends. It is called from many goroutines at once.
+type Call func(ctx context.Context, conn int, seq int64) (code string)
+
+// A Clock tells time as an offset from the common start and waits.
+type Clock interface {
+	// Now is the time since the common start; negative before it.
+	Now() time.Duration
+	// Until returns at t, or a little later, or much earlier when t is far away:
+	// callers loop. It is called from one goroutine.
+	Until(t time.Duration)
+}
+
+// Edges are read by the loop, from the goroutine that paces it, at the two ends
+// of the window.
+type Edges struct {
+	// Open and Close are called at the beginning and the end of the window.
+	Open, Close func()
+	// Quiet, when not nil, is called once at most, early in the window, at a
+	// moment with nothing in flight; started is the number of RPCs started
+	// before, and every one of them has ended.
+	Quiet func(started int64)
+}
+
+// Flow is the loop's own book of calls in flight, kept apart from the Book so
+// that Little's law (mean number in flight = rate × mean time) can hold the two
+// together.
+type Flow struct {
+	inFlight atomic.Int64
+	started  atomic.Int64
+	busy     atomic.Int64 // Σ (done − sent) over ok calls of the window, ns
+}
+
+// InFlight is the number of calls that were started and have not ended.
+func (f *Flow) InFlight() int64 { return f.inFlight.Load() }
+
+// Started is the number of calls started so far.
+func (f *Flow) Started() int64 { return f.started.Load() }
+
+// Busy is Σ (done − sent) over the ok calls whose intended start lies in the
+// window.
+func (f *Flow) Busy() time.Duration { return time.Duration(f.busy.Load()) }
+
+// run is what the two loops share: one call, from its sending to its booking.
+type run struct {
+	clock  Clock
+	phases Phases
+	book   *Book
+	call   Call
+	flow   *Flow
+	calls  context.Context // ends calls in flight
+}
+
+// one makes one RPC and books it. The caller has counted it in flight.
+func (r *run) one(conn int, seq int64, intended time.Duration) (code string) {
+	sent := r.clock.Now()
+	r.book.Started(seq, intended, sent)
+	code = r.call(r.calls, conn, seq)
+	done := r.clock.Now()
+	if code != OK && r.calls.Err() != nil {
+		r.book.Abandoned(seq, intended)
+	} else {
+		r.book.Ended(seq, Sample{Intended: intended, Sent: sent, Done: done, Code: code})
+	}
+	if code == OK && intended >= r.phases.Warmup {
+		r.flow.busy.Add(int64(done - sent))
+	}
+	r.flow.inFlight.Add(-1)
+	return code
+}
+
+// graceAfterCancel is how long callers have to come back once their calls were
+// cancelled. An honest transport needs microseconds.
+const graceAfterCancel = time.Second
+
+// drain waits until nothing is in flight, at most limit; then it cancels and
+// waits a moment more. It returns the number of calls that never came back.
+func drain(flow *Flow, limit time.Duration, cancel context.CancelFunc) (stuck int64) {
+	waitIdle(flow, limit)
+	cancel()
+	waitIdle(flow, graceAfterCancel)
+	return flow.InFlight()
+}
+
+// waitIdle polls: it runs after the window, once, and a millisecond is nothing
+// there.
+func waitIdle(flow *Flow, limit time.Duration) {
+	const step = time.Millisecond
+	for waited := time.Duration(0); flow.InFlight() > 0 && waited < limit; waited += step {
+		time.Sleep(step)
+	}
+}

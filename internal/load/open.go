@@ -1,0 +1,171 @@
+package load
+
+import (
+	"context"
+	"time"
+
+	"grpcbench/internal/hist"
+)
+
+// OpenLoop starts RPCs when the schedule says so, whether or not earlier ones
+// have ended (Schroeder, Wierman, Harchol-Balter, NSDI 2006). Every field but
+// Edges is required.
+type OpenLoop struct {
+	Schedule    Schedule
+	Clock       Clock
+	Phases      Phases
+	Connections int // conn of arrival i is i mod Connections
+	MaxInFlight int // arrivals beyond it are booked as not started; never queued, never dropped unseen
+	// Drain is how long calls in flight are waited for after the last arrival;
+	// DrainStopped is the same after ctx ended early.
+	Drain, DrainStopped time.Duration
+	Edges               Edges
+}
+
+// Outcome is what a loop did.
+type Outcome struct {
+	*Account
+	Flow     *Flow
+	Released *hist.Histogram // release − intended of each arrival of the window: the pacer's own lateness, ns; nil for a closed loop
+	Stopped  bool            // ctx ended before the last arrival
+	End      time.Duration   // when nothing was left in flight
+	Clean    bool            // nothing had to be abandoned
+}
+
+// arrival is handed from the pacer to a caller.
+type arrival struct {
+	seq      int64
+	intended time.Duration
+}
+
+// Run releases every arrival of the schedule at its intended start and returns
+// when all calls have ended or were given up. When ctx ends it stops starting.
+//
+// The calling goroutine paces; with a Pacer it should be one that ends after Run.
+func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	r := &run{clock: l.Clock, phases: l.Phases, book: NewBook(l.Phases), call: call, flow: &Flow{}, calls: calls}
+	stopFolding := foldEverySecond(r.book, l.Clock, l.Phases)
+
+	released := hist.New()
+	arrivals := make(chan arrival)
+	stopped := l.pace(ctx, r, arrivals, released)
+
+	limit := l.Drain
+	if stopped {
+		limit = l.DrainStopped
+	}
+	stuck := drain(r.flow, limit, cancel)
+	close(arrivals)
+	if err := stopFolding(); err != nil {
+		return Outcome{}, err
+	}
+	account, err := r.book.Close(stuck)
+	if err != nil {
+		return Outcome{}, err
+	}
+	clean := account.Warmup.Abandoned+account.Window.Abandoned == 0
+	return Outcome{Account: account, Flow: r.flow, Released: released, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
+}
+
+// pace releases the arrivals one by one; it reports whether ctx ended first.
+func (l OpenLoop) pace(ctx context.Context, r *run, arrivals chan arrival, released *hist.Histogram) (stopped bool) {
+	edges := l.Edges
+	seq := int64(0)
+	for intended := range l.Schedule.Arrivals() {
+		if intended >= l.Phases.Warmup && edges.Open != nil {
+			l.wait(ctx, l.Phases.Warmup)
+			edges.Open()
+			edges.Open = nil
+		}
+		if !l.wait(ctx, intended) {
+			return true
+		}
+		if intended >= l.Phases.Warmup {
+			if edges.Quiet != nil && edges.Open == nil && r.flow.InFlight() == 0 {
+				edges.Quiet(r.flow.Started())
+				edges.Quiet = nil
+			}
+			released.Record(int64(l.Clock.Now() - intended))
+		}
+		l.release(r, arrivals, arrival{seq: seq, intended: intended})
+		seq++
+	}
+	if edges.Open != nil {
+		l.wait(ctx, l.Phases.Warmup)
+		edges.Open()
+	}
+	if !l.wait(ctx, l.Phases.End()) {
+		return true
+	}
+	if edges.Close != nil {
+		edges.Close()
+	}
+	return false
+}
+
+// patience bounds one wait, so that an interrupt is noticed soon at any rate.
+const patience = 50 * time.Millisecond
+
+// wait returns true at t, or false as soon as ctx has ended.
+func (l OpenLoop) wait(ctx context.Context, t time.Duration) bool {
+	for {
+		if ctx.Err() != nil {
+			return false
+		}
+		now := l.Clock.Now()
+		if now >= t {
+			return true
+		}
+		l.Clock.Until(min(t, now+patience))
+	}
+}
+
+// release hands one arrival to a parked caller, or to a new one if all are
+// busy. It never blocks.
+func (l OpenLoop) release(r *run, arrivals chan arrival, a arrival) {
+	r.book.Scheduled(a.seq, a.intended)
+	if r.flow.InFlight() >= int64(l.MaxInFlight) {
+		r.book.NotStarted(a.seq, a.intended, MaxInFlight)
+		return
+	}
+	r.flow.inFlight.Add(1)
+	r.flow.started.Add(1)
+	select {
+	case arrivals <- a:
+	default:
+		go func() {
+			r.one(int(a.seq)%l.Connections, a.seq, a.intended)
+			for a := range arrivals {
+				r.one(int(a.seq)%l.Connections, a.seq, a.intended)
+			}
+		}()
+	}
+}
+
+// foldEverySecond keeps the book small while a long window runs. The returned
+// function ends it and gives its error.
+func foldEverySecond(b *Book, clock Clock, p Phases) (stop func() error) {
+	if p.Window <= openIntervals*intervalLength {
+		return func() error { return nil }
+	}
+	quit, failed := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(intervalLength)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				failed <- nil
+				return
+			case <-tick.C:
+				if err := b.Fold(clock.Now()); err != nil {
+					failed <- err
+					return
+				}
+			}
+		}
+	}()
+	return func() error { close(quit); return <-failed }
+}
