@@ -1,0 +1,194 @@
+// Package compare judges the arms of a result against their controls, figure by
+// figure. It reads what was measured and measures nothing; the statistics are
+// those of package stats.
+package compare
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"grpcbench/internal/result"
+	"grpcbench/internal/stats"
+)
+
+// The fewest epochs that give an interval and a verdict. A signed-rank test on n
+// differences cannot reach a p-value below 2/2ⁿ: 5 % needs 6, 1 % needs 8.
+const (
+	minInterval = 6
+	minVerdict  = 8
+)
+
+// Arms compares every arm of r with the control of each group it is in, and the
+// A/A arm with the first control whose settings it repeats. The order is that of
+// the groups, their arms and the metrics, the A/A arm last in its group.
+//
+// The epochs of an arm and its control are paired by index; what is judged is
+// the logarithm of arm/control of each pair. An epoch in which either has no
+// value is left out and named in the Reason. A metric that neither arm has in
+// any epoch gives no Comparison. r is not changed.
+func Arms(r *result.Result) []result.Comparison {
+	arms := make(map[string]*result.Arm, len(r.Arms))
+	for i := range r.Arms {
+		arms[r.Arms[i].Name] = &r.Arms[i]
+	}
+	var comparisons []result.Comparison
+	metrics := metrics()
+	for _, p := range versus(r, arms) {
+		for _, m := range metrics {
+			if c, ok := m.compare(p.arm, p.control); ok {
+				c.Group = p.group
+				comparisons = append(comparisons, c)
+			}
+		}
+	}
+	return comparisons
+}
+
+// match is an arm and the control it is compared with.
+type match struct {
+	group        string
+	arm, control *result.Arm
+}
+
+// versus lists the matches of r in order. The A/A arm is matched once, with the
+// first control that has its settings.
+func versus(r *result.Result, arms map[string]*result.Arm) []match {
+	var matches []match
+	repeated := make(map[string]bool)
+	for _, g := range r.Groups {
+		control := arms[g.Control]
+		if control == nil {
+			continue
+		}
+		for _, name := range g.Arms {
+			if arm := arms[name]; arm != nil && arm != control && !arm.AA {
+				matches = append(matches, match{g.Name, arm, control})
+			}
+		}
+		for i := range r.Arms {
+			arm := &r.Arms[i]
+			if arm.AA && !repeated[arm.Name] && reflect.DeepEqual(arm.Settings, control.Settings) {
+				repeated[arm.Name] = true
+				matches = append(matches, match{g.Name, arm, control})
+			}
+		}
+	}
+	return matches
+}
+
+// compare judges m of arm against control. ok is false if neither has it.
+func (m metric) compare(arm, control *result.Arm) (c result.Comparison, ok bool) {
+	c = result.Comparison{
+		Arm: arm.Name, Control: control.Name,
+		Metric: m.name, Unit: m.unit, Delta: m.delta,
+		Verdict: string(stats.Inconclusive),
+	}
+	p := m.pair(arm, control)
+	if !p.measured {
+		return c, false
+	}
+	c.Epochs = len(p.logRatios)
+	reasons := p.reasons()
+	if few, ok := m.tooFew(arm, control); ok {
+		c.Reason = few
+		return c, true
+	}
+	e, err := stats.Judge(p.logRatios, m.delta)
+	if err != nil { // no pairs: the values that are left are positive and finite
+		c.Reason = strings.Join(append(reasons, "no epoch has both values"), "; ")
+		return c, true
+	}
+	c.Ratio = exp(e.LogRatio)
+	c.P = &e.P
+	c.Verdict = string(m.resolve(e, p.differences))
+	if e.HasInterval {
+		c.Low, c.High = exp(e.Lo95), exp(e.Hi95)
+	}
+	if !math.IsInf(e.MDE, 0) && !math.IsNaN(e.MDE) {
+		mde := math.Expm1(e.MDE)
+		c.MDE = &mde
+	}
+	switch {
+	case e.N < minInterval:
+		reasons = append(reasons, fmt.Sprintf("epochs %d: an interval needs %d, a verdict %d", e.N, minInterval, minVerdict))
+	case e.N < minVerdict:
+		reasons = append(reasons, fmt.Sprintf("epochs %d: a verdict needs %d", e.N, minVerdict))
+	}
+	c.Reason = strings.Join(reasons, "; ")
+	return c, true
+}
+
+// resolve is the verdict of e, unless the differences arm − control are below
+// what the metric can tell apart: then it is Same if their 90 % interval lies
+// inside ± m.least, else Inconclusive.
+func (m metric) resolve(e stats.Estimate, differences []float64) stats.Verdict {
+	if e.N < minVerdict || math.Abs(stats.HodgesLehmann(differences)) >= m.least {
+		return e.Verdict
+	}
+	if lo, hi, ok := stats.Interval(differences, 0.90); ok && -m.least < lo && hi < m.least {
+		return stats.Same
+	}
+	return stats.Inconclusive
+}
+
+// pairs are the epochs of two arms side by side.
+type pairs struct {
+	logRatios   []float64 // ln(arm/control), one for each epoch that has both
+	differences []float64 // arm − control of the same epochs, in the metric's unit
+	missing     []string  // indices of the epochs left out
+	measured    bool      // there is a value in some epoch of either arm
+}
+
+// pair puts the epochs of arm and control side by side, by index. A value that
+// is not above zero has no logarithm and counts as missing.
+func (m metric) pair(arm, control *result.Arm) pairs {
+	var p pairs
+	others := make(map[int]*result.Epoch, len(control.Epochs))
+	for i := range control.Epochs {
+		others[control.Epochs[i].Index] = &control.Epochs[i]
+		_, ok := m.value(&control.Epochs[i].Figures)
+		p.measured = p.measured || ok
+	}
+	for i := range arm.Epochs {
+		index := arm.Epochs[i].Index
+		a, hasA := m.value(&arm.Epochs[i].Figures)
+		p.measured = p.measured || hasA
+		var c float64
+		var hasC bool
+		if other := others[index]; other != nil {
+			delete(others, index)
+			c, hasC = m.value(&other.Figures)
+		}
+		if !hasA || !hasC || !(a > 0) || !(c > 0) {
+			p.missing = append(p.missing, strconv.Itoa(index))
+			continue
+		}
+		p.logRatios = append(p.logRatios, math.Log(a)-math.Log(c)) // exchanging a and c changes the sign alone
+		p.differences = append(p.differences, a-c)
+	}
+	for i := range control.Epochs { // in order, unlike the map
+		if index := control.Epochs[i].Index; others[index] != nil {
+			p.missing = append(p.missing, strconv.Itoa(index))
+		}
+	}
+	return p
+}
+
+// reasons says which epochs were left out, if any.
+func (p pairs) reasons() []string {
+	switch len(p.missing) {
+	case 0:
+		return nil
+	case 1:
+		return []string{"epoch " + p.missing[0] + " has no value"}
+	}
+	return []string{"epochs " + strings.Join(p.missing, ", ") + " have no value"}
+}
+
+func exp(logRatio float64) *float64 {
+	ratio := math.Exp(logRatio)
+	return &ratio
+}

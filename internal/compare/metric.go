@@ -1,0 +1,101 @@
+package compare
+
+import (
+	"fmt"
+
+	"grpcbench/internal/hist"
+	"grpcbench/internal/result"
+)
+
+// minBeyond is how many observations an epoch must have above a quantile for it
+// to be compared. With fewer, the quantile of one epoch is one or two calls.
+const minBeyond = 20
+
+// metric is one figure that arms are compared by.
+type metric struct {
+	name     string
+	unit     string  // "ns", "bytes" or "count"
+	delta    float64 // relative difference that matters; 0.03 is 3 percent
+	least    float64 // difference in the unit below which arms are the same; 0: none
+	quantile float64 // of latency; 0 for other figures
+	value    func(*result.Figures) (float64, bool)
+}
+
+// metrics are the figures compared, in the order of the comparisons. The deltas
+// are what a reader would act on, and what ten epochs can tell apart on a shared
+// machine.
+func metrics() []metric {
+	return []metric{
+		latency(0.50, 0.05, func(d *result.Distribution) *int64 { return d.P50 }),
+		latency(0.90, 0.10, func(d *result.Distribution) *int64 { return d.P90 }),
+		latency(0.99, 0.15, func(d *result.Distribution) *int64 { return d.P99 }),
+		figure("client_cpu_ns_per_rpc", "ns", 0.03, func(f *result.Figures) *float64 { return f.ClientCPU }),
+		figure("server_cpu_ns_per_rpc", "ns", 0.03, func(f *result.Figures) *float64 { return f.ServerCPU }),
+		saturated("saturated_client_cpu_ns_per_rpc", func(s *result.Saturated) *float64 { return s.ClientCPU }),
+		saturated("saturated_server_cpu_ns_per_rpc", func(s *result.Saturated) *float64 { return s.ServerCPU }),
+		figure("client_allocs_per_rpc", "count", 0.03, func(f *result.Figures) *float64 { return f.ClientAllocs }),
+		figure("server_allocs_per_rpc", "count", 0.03, func(f *result.Figures) *float64 { return f.ServerAllocs }),
+		bytes("sent_bytes_per_rpc", func(f *result.Figures) *float64 { return f.SentBytes }),
+		bytes("received_bytes_per_rpc", func(f *result.Figures) *float64 { return f.ReceivedBytes }),
+	}
+}
+
+func latency(q, delta float64, quantile func(*result.Distribution) *int64) metric {
+	return metric{
+		name: fmt.Sprintf("latency_p%g", 100*q), unit: "ns", delta: delta, quantile: q,
+		value: func(f *result.Figures) (float64, bool) {
+			ns := quantile(&f.Latency)
+			if ns == nil {
+				return 0, false
+			}
+			return float64(*ns), true
+		},
+	}
+}
+
+func figure(name, unit string, delta float64, value func(*result.Figures) *float64) metric {
+	return metric{name: name, unit: unit, delta: delta, value: func(f *result.Figures) (float64, bool) {
+		v := value(f)
+		if v == nil {
+			return 0, false
+		}
+		return *v, true
+	}}
+}
+
+func saturated(name string, value func(*result.Saturated) *float64) metric {
+	return figure(name, "ns", 0.03, func(f *result.Figures) *float64 {
+		if f.Saturated == nil {
+			return nil
+		}
+		return value(f.Saturated)
+	})
+}
+
+// bytes are exact but for what is in flight at the window's ends, so half a
+// percent matters, if it is a byte at all.
+func bytes(name string, value func(*result.Figures) *float64) metric {
+	m := figure(name, "bytes", 0.005, value)
+	m.least = 1
+	return m
+}
+
+// tooFew says why a quantile cannot be compared: some epoch of either arm has
+// fewer than minBeyond observations above it. ok is false if it can.
+func (m metric) tooFew(arms ...*result.Arm) (reason string, ok bool) {
+	if m.quantile == 0 {
+		return "", false
+	}
+	least := int64(minBeyond)
+	for _, a := range arms {
+		for i := range a.Epochs {
+			if n := a.Epochs[i].Latency.Count; n > 0 {
+				least = min(least, n-hist.Rank(m.quantile, n))
+			}
+		}
+	}
+	if least >= minBeyond {
+		return "", false
+	}
+	return fmt.Sprintf("an epoch has %d observations above the quantile, a comparison needs %d", least, minBeyond), true
+}
