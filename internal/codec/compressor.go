@@ -16,7 +16,7 @@ import (
 // Install once, before any channel or server exists. What was registered under
 // these names before, grpc-go's own gzip included, is replaced.
 func Install(out Spec) *Counters {
-	counters := &Counters{}
+	counters := newCounters()
 	for _, name := range []string{Gzip, Deflate, Zstd} {
 		level := LevelMedium
 		if out.Name == name && out.Compresses() {

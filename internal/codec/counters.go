@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"math"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,11 @@ const sampleEvery = 8
 // safe for concurrent use, and counting does not allocate.
 type Counters struct {
 	compress, decompress tally
+}
+
+func newCounters() *Counters {
+	cost := clockCost()
+	return &Counters{compress: tally{clockCost: cost}, decompress: tally{clockCost: cost}}
 }
 
 // Counts is a Counters at one instant. Messages in work at that instant are in
@@ -73,6 +79,7 @@ func (w Work) CPU() (cpu time.Duration, ok bool) {
 
 // tally counts one direction.
 type tally struct {
+	clockCost  time.Duration
 	started    atomic.Uint64 // decides which message is sampled
 	messages   atomic.Int64
 	bytesIn    atomic.Int64
@@ -84,7 +91,7 @@ type tally struct {
 // startMessage returns the meter of a new message. The first message of a
 // process is sampled, so that a single call has a CPU time.
 func (t *tally) startMessage() meter {
-	return meter{on: (t.started.Add(1)-1)%sampleEvery == 0}
+	return meter{on: (t.started.Add(1)-1)%sampleEvery == 0, clockCost: t.clockCost}
 }
 
 func (t *tally) endMessage(bytesIn, bytesOut int64, m meter) {
@@ -111,9 +118,10 @@ func (t *tally) work() Work {
 // goroutine is bound to its thread between begin and end, since the clock is
 // the thread's; a clock that cannot be read turns the meter off.
 type meter struct {
-	on    bool
-	start time.Duration
-	cpu   time.Duration
+	on        bool
+	clockCost time.Duration // what an empty begin and end would add
+	start     time.Duration
+	cpu       time.Duration
 }
 
 func (m *meter) begin() {
@@ -133,5 +141,22 @@ func (m *meter) end() {
 	var now time.Duration
 	now, m.on = threadCPU()
 	runtime.UnlockOSThread()
-	m.cpu += now - m.start
+	m.cpu += max(0, now-m.start-m.clockCost)
+}
+
+// clockCost returns the CPU time between two readings with nothing between
+// them: the least of a few, so that what is subtracted for it is never work.
+func clockCost() time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	least := time.Duration(math.MaxInt64)
+	for range 32 {
+		start, _ := threadCPU()
+		end, ok := threadCPU()
+		if !ok {
+			return 0
+		}
+		least = min(least, end-start)
+	}
+	return least
 }

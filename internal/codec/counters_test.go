@@ -6,7 +6,7 @@ import (
 )
 
 func TestCountingDoesNotAllocate(t *testing.T) {
-	var c Counters
+	c := newCounters()
 	allocs := testing.AllocsPerRun(100, func() {
 		m := c.compress.startMessage()
 		m.begin()
