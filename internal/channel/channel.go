@@ -1,0 +1,210 @@
+// Package channel opens gRPC channels to a server: one connection each, ready
+// before anything is measured, with the phases of connecting timed apart and
+// the bytes on the wire counted under TLS.
+//
+// What could change an experiment from outside is switched off: proxies from
+// the environment, service configs from DNS, retries, idleness, keepalive.
+package channel
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"google.golang.org/grpc/credentials"
+)
+
+// StaticWindow is the HTTP/2 flow-control window, in bytes, of streams and
+// connections when windows are static. Static windows turn off grpc-go's
+// bandwidth probing, whose PINGs and WINDOW_UPDATEs are more than half the bytes
+// of a small RPC.
+const StaticWindow = 1 << 20
+
+const (
+	// connectTimeout bounds TCP, TLS and HTTP/2 together.
+	connectTimeout = 5 * time.Second
+	maxHeaderList  = 64 << 10
+	// maxMessage fits a payload of 4 MiB with its protobuf framing.
+	maxMessage = 4<<20 + 4<<10
+)
+
+// Options says where and how to connect.
+type Options struct {
+	Address        string      // host:port
+	TLS            *tls.Config // nil: plaintext
+	DynamicWindows bool        // grpc-go's own probing; else StaticWindow
+}
+
+// Channel is one gRPC channel that holds one connection at a time. It is safe
+// for concurrent use.
+type Channel struct {
+	*grpc.ClientConn
+
+	address        string
+	sent, received atomic.Int64
+
+	mu          sync.Mutex
+	connections []*Connection // in the order they were made
+	lastError   error         // of the latest failed attempt
+}
+
+// Connection is what making one connection cost and what was negotiated.
+// Durations have no part in each other: Total is their sum.
+type Connection struct {
+	TCP   time.Duration // name resolution and TCP handshake
+	TLS   time.Duration // 0 for plaintext
+	HTTP2 time.Duration // from then until the server's SETTINGS arrived; 0: they have not
+	Local string        // local address, distinct for each connection
+
+	// State is nil for plaintext.
+	State *tls.ConnectionState
+}
+
+// Total is the time from the start of dialling until the server's SETTINGS.
+func (c Connection) Total() time.Duration { return c.TCP + c.TLS + c.HTTP2 }
+
+// Open makes a channel and returns when its connection is ready: the handshake
+// is over and the server has sent its SETTINGS. It fails at the first failed
+// attempt, with the cause, after at most 5 s.
+func Open(ctx context.Context, o Options) (*Channel, error) {
+	c := &Channel{address: o.Address}
+	options := []grpc.DialOption{
+		grpc.WithContextDialer(c.dial),
+		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c}),
+		grpc.WithNoProxy(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDisableRetry(),
+		grpc.WithIdleTimeout(0),
+		grpc.WithMaxHeaderListSize(maxHeaderList),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+			MinConnectTimeout: connectTimeout,
+		}),
+	}
+	if !o.DynamicWindows {
+		options = append(options, grpc.WithStaticStreamWindowSize(StaticWindow), grpc.WithStaticConnWindowSize(StaticWindow))
+	}
+	conn, err := grpc.NewClient("passthrough:///"+o.Address, options...)
+	if err != nil {
+		return nil, fmt.Errorf("open channel to %s: %w", o.Address, err)
+	}
+	c.ClientConn = conn
+	if err := c.ready(ctx); err != nil {
+		_ = conn.Close() // the cause is returned; closing an unready channel adds nothing
+		return nil, err
+	}
+	return c, nil
+}
+
+func transport(config *tls.Config) credentials.TransportCredentials {
+	if config == nil {
+		return insecure.NewCredentials()
+	}
+	return credentials.NewTLS(config)
+}
+
+// ready waits for READY. grpc-go reports it only after the server's SETTINGS.
+func (c *Channel) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	c.Connect()
+	for {
+		state := c.GetState()
+		if state == connectivity.Ready {
+			return nil
+		}
+		if state == connectivity.TransientFailure {
+			return explain(c.address, c.cause())
+		}
+		if !c.WaitForStateChange(ctx, state) {
+			return explain(c.address, c.silence(ctx))
+		}
+	}
+}
+
+// cause is the error of the latest failed attempt.
+func (c *Channel) cause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lastError != nil {
+		return c.lastError
+	}
+	// Dialling and TLS went well, so it was the server that ended the connection
+	// before its SETTINGS.
+	return errNoSettings
+}
+
+// silence says in which phase the server stopped answering.
+func (c *Channel) silence(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lastError != nil {
+		return c.lastError
+	}
+	if len(c.connections) == 0 {
+		return fmt.Errorf("%w: %w", errSilent, ctx.Err())
+	}
+	return fmt.Errorf("%w: %w", errNoSettings, ctx.Err())
+}
+
+// Connections returns what each connection of the channel cost, oldest first.
+func (c *Channel) Connections() []Connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]Connection, len(c.connections))
+	for i, conn := range c.connections {
+		all[i] = *conn
+	}
+	return all
+}
+
+// Bytes is the number of bytes written to and read from TCP so far, TLS records
+// and handshakes included, TCP and IP headers not.
+func (c *Channel) Bytes() (sent, received int64) { return c.sent.Load(), c.received.Load() }
+
+// AwaitChange returns when the channel's state is READY or changes, or after
+// limit: a caller that failed on a channel that is not ready waits with it
+// before it tries again.
+func (c *Channel) AwaitChange(ctx context.Context, limit time.Duration) {
+	state := c.GetState()
+	if state == connectivity.Ready {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	c.WaitForStateChange(ctx, state)
+}
+
+// dial makes the TCP connection and puts the byte counter on it.
+func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
+	start := time.Now()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		c.failed(err)
+		return nil, err
+	}
+	return &counted{Conn: conn, channel: c, tcp: time.Since(start)}, nil
+}
+
+func (c *Channel) failed(err error) {
+	c.mu.Lock()
+	c.lastError = err
+	c.mu.Unlock()
+}
+
+func (c *Channel) connected(conn *Connection) {
+	c.mu.Lock()
+	c.connections = append(c.connections, conn)
+	c.lastError = nil
+	c.mu.Unlock()
+}

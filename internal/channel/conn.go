@@ -1,0 +1,96 @@
+package channel
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+)
+
+// counted counts bytes below TLS.
+type counted struct {
+	net.Conn
+	channel *Channel
+	tcp     time.Duration
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.channel.received.Add(int64(n))
+	return n, err
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.channel.sent.Add(int64(n))
+	return n, err
+}
+
+// timed wraps transport credentials: it times their handshake and notes what
+// was negotiated.
+type timed struct {
+	credentials.TransportCredentials
+	channel *Channel
+}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (t *timed) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	start := time.Now()
+	conn, info, err := t.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = errSilentTLS
+		}
+		t.channel.failed(err)
+		return nil, nil, err
+	}
+	end := time.Now()
+	made := &Connection{Local: raw.LocalAddr().String()}
+	if c, ok := raw.(*counted); ok {
+		made.TCP = c.tcp
+	}
+	if tlsInfo, ok := info.(credentials.TLSInfo); ok {
+		made.TLS = end.Sub(start)
+		made.State = &tlsInfo.State
+	}
+	t.channel.connected(made)
+	return &settled{Conn: conn, channel: t.channel, made: made, since: end}, info, nil
+}
+
+// Clone implements credentials.TransportCredentials.
+func (t *timed) Clone() credentials.TransportCredentials {
+	return &timed{TransportCredentials: t.TransportCredentials.Clone(), channel: t.channel}
+}
+
+// settled is the connection above TLS. The first bytes a server sends on it are
+// its SETTINGS (RFC 9113, 3.4).
+type settled struct {
+	net.Conn
+	channel *Channel
+	made    *Connection
+	since   time.Time
+	read    bool // only the transport's one reading goroutine touches it
+}
+
+func (s *settled) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if !s.read {
+		s.first(n, err)
+	}
+	return n, err
+}
+
+// first notes when the server's first bytes came, or why none did: under TLS
+// 1.3 a server that refuses the client's certificate says so only here.
+func (s *settled) first(n int, err error) {
+	s.read = true
+	if n == 0 {
+		s.channel.failed(err)
+		return
+	}
+	elapsed := time.Since(s.since)
+	s.channel.mu.Lock()
+	s.made.HTTP2 = elapsed
+	s.channel.mu.Unlock()
+}

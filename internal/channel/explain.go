@@ -1,0 +1,113 @@
+package channel
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var (
+	errSilent     = errors.New("no answer")
+	errSilentTLS  = errors.New("no answer to the TLS handshake")
+	errNoSettings = errors.New("the server ended the connection or fell silent before its HTTP/2 SETTINGS")
+)
+
+// explain says in one sentence why a connection could not be made and which flag
+// to change.
+func explain(address string, cause error) error {
+	advice := advise(cause)
+	if advice == "" {
+		return fmt.Errorf("connect to %s: %w", address, cause)
+	}
+	return fmt.Errorf("connect to %s: %s: %w", address, advice, cause)
+}
+
+func advise(cause error) string {
+	if s := adviseCertificate(cause); s != "" {
+		return s
+	}
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	switch text := cause.Error(); {
+	case errors.Is(cause, syscall.ECONNREFUSED):
+		return "nothing listens there (check TARGET)"
+	case errors.As(cause, &record):
+		return "the server does not speak TLS (use --tls off)"
+	case errors.As(cause, &alert) || strings.Contains(text, "remote error: tls:"):
+		return adviseAlert(text)
+	case strings.Contains(text, "missing selected ALPN property"), strings.Contains(text, "no application protocol"):
+		return "the server does not offer HTTP/2 by ALPN, so it is no gRPC server"
+	case strings.Contains(text, "unsupported versions"), strings.Contains(text, "protocol version"):
+		return "the server does not speak this TLS version (change --tls)"
+	case errors.Is(cause, errSilentTLS):
+		return fmt.Sprintf("TLS handshake timeout after %v (does the server speak TLS? else --tls off)", connectTimeout)
+	case errors.Is(cause, errNoSettings), errors.Is(cause, io.EOF), errors.Is(cause, syscall.ECONNRESET):
+		return "the server does not speak HTTP/2 in this way (plaintext needs --tls off, a TLS server needs --tls 1.2 or 1.3, one that demands client certificates needs --cert and --key-file)"
+	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
+		return fmt.Sprintf("no answer within %v (check TARGET)", connectTimeout)
+	}
+	var dns *net.DNSError
+	if errors.As(cause, &dns) {
+		return "the name does not resolve (check TARGET)"
+	}
+	return ""
+}
+
+// adviseCertificate explains a certificate that does not verify.
+func adviseCertificate(cause error) string {
+	var host x509.HostnameError
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(cause, &host):
+		return fmt.Sprintf("the certificate is for %s, not for %s (use --server-name)", names(host.Certificate), host.Host)
+	case errors.As(cause, &unknown):
+		return "the certificate is signed by an authority that is not trusted (use --cacert FILE)"
+	case errors.As(cause, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Sprintf("the certificate is valid from %s to %s, and here it is %s (replace it)",
+			invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339),
+			time.Now().UTC().Format(time.RFC3339))
+	case errors.As(cause, &invalid):
+		return "the certificate cannot be used for a server"
+	}
+	return ""
+}
+
+func names(c *x509.Certificate) string {
+	all := append([]string{}, c.DNSNames...)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
+	}
+	if len(all) == 0 {
+		return "no host"
+	}
+	return strings.Join(all, ", ")
+}
+
+// adviseAlert explains what the server said before it hung up (RFC 8446, 6.2).
+func adviseAlert(text string) string {
+	switch {
+	case strings.Contains(text, "certificate required"):
+		return "the server demands a client certificate (use --cert and --key-file)"
+	case strings.Contains(text, "unknown certificate authority"), strings.Contains(text, "bad certificate"),
+		strings.Contains(text, "unknown certificate"):
+		return "the server does not accept this client certificate (change --cert and --key-file)"
+	case strings.Contains(text, "expired certificate"):
+		return "the server says that the client certificate has expired (replace --cert)"
+	case strings.Contains(text, "protocol version"):
+		return "the server does not speak this TLS version (change --tls)"
+	case strings.Contains(text, "handshake failure"):
+		return "the server shares no TLS parameters with us, or demands a client certificate (change --tls or --group, or use --cert and --key-file)"
+	case strings.Contains(text, "no application protocol"):
+		return "the server does not offer HTTP/2 by ALPN, so it is no gRPC server"
+	}
+	return "the server refused the TLS handshake"
+}
