@@ -363,12 +363,15 @@ func (x *SnapshotResponse) GetTlsParameters() []*TlsParameters {
 // Rpcs counts the measured RPCs. started = ok + the sum of failed + those in
 // flight.
 type Rpcs struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Started uint64                 `protobuf:"varint,1,opt,name=started,proto3" json:"started,omitempty"`
-	Ok      uint64                 `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RPCs that reached their method.
+	Started uint64 `protobuf:"varint,1,opt,name=started,proto3" json:"started,omitempty"`
+	// RPCs that the method answered.
+	Ok uint64 `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
 	// By the name of the status code, as in "Unavailable".
 	Failed map[string]uint64 `protobuf:"bytes,3,rep,name=failed,proto3" json:"failed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// Handlers that panicked; each is also a failed "Internal".
+	// Handlers that panicked, of any service. A measured RPC among them is also a
+	// failed "Internal".
 	Panics uint64 `protobuf:"varint,4,opt,name=panics,proto3" json:"panics,omitempty"`
 	// Started RPCs by the grpc-encoding that the request announced; "identity"
 	// where it announced none.
@@ -753,11 +756,12 @@ func (x *CodecWork) GetCpuNs() uint64 {
 	return 0
 }
 
-// UserMetadata sums the metadata of the started RPCs, without what gRPC itself
-// sends: pseudo-headers, content-type, user-agent, te and grpc-*.
+// UserMetadata sums the metadata of the measured RPCs as it arrived, without what
+// gRPC itself sends: pseudo-headers, content-type, user-agent, te and grpc-*.
 type UserMetadata struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Keys  uint64                 `protobuf:"varint,1,opt,name=keys,proto3" json:"keys,omitempty"`
+	// A key with several values counts once.
+	Keys uint64 `protobuf:"varint,1,opt,name=keys,proto3" json:"keys,omitempty"`
 	// Bytes of the values; of a -bin key, before base64.
 	ValueBytes    uint64 `protobuf:"varint,2,opt,name=value_bytes,json=valueBytes,proto3" json:"value_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
