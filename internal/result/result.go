@@ -5,6 +5,7 @@ package result
 import (
 	"time"
 
+	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 )
 
@@ -42,14 +43,17 @@ type Result struct {
 	Comparisons []Comparison `json:"comparisons"`
 }
 
-// Check is one question that was asked of the result and its answer.
+// Check is one question that was asked of the result and its answer. The code
+// names what is wrong when the answer is bad.
 type Check struct {
 	Code    string  `json:"code"`
-	Verdict Verdict `json:"verdict"`        // the worst verdict it allows
-	Text    string  `json:"text,omitempty"` // one sentence
+	Verdict Verdict `json:"verdict,omitempty"` // the best verdict the answer allows; absent when it could not be asked
+	Text    string  `json:"text,omitempty"`    // the worst that was found, one sentence
+	Skipped string  `json:"skipped,omitempty"` // why it could not be asked; such a check has not passed
 }
 
-// Warning is a doubt about a number, with the advice in its text.
+// Warning is a doubt about a number, with the advice in its text. Those that
+// Examine makes carry the code of their check.
 type Warning struct {
 	Code   string             `json:"code"`
 	Arm    string             `json:"arm,omitempty"` // "" for the whole run
@@ -107,7 +111,8 @@ type Arm struct {
 
 // Epoch is the same figures for one epoch.
 type Epoch struct {
-	Index int `json:"index"` // from 0
+	Index int       `json:"index"` // from 0
+	Start time.Time `json:"start"` // when its window began
 	Figures
 	Handshake *Handshakes `json:"handshake,omitempty"`
 	Generator Generator   `json:"generator"`
@@ -146,41 +151,13 @@ type Figures struct {
 	ServerCodecCPU           *float64 `json:"server_codec_cpu_ns_per_message,omitempty"`
 }
 
-// Ledger accounts for every RPC once:
-// Scheduled = Started + Σ NotStarted, Started = OK + Σ Failed + Abandoned.
-type Ledger struct {
-	Scheduled  int64            `json:"scheduled"`
-	NotStarted map[string]int64 `json:"not_started"` // by reason
-	Started    int64            `json:"started"`
-	OK         int64            `json:"ok"`
-	Failed     map[string]int64 `json:"failed"`    // by gRPC code in capitals, or BAD_PAYLOAD
-	Abandoned  int64            `json:"abandoned"` // cancelled by the generator after the drain
-}
+// Ledger accounts for every RPC once; see [load.Ledger] for its two sums.
+type Ledger = load.Ledger
 
 // ServerLedger is the bundled server's own count.
 type ServerLedger struct {
 	Started int64 `json:"started"`
 	OK      int64 `json:"ok"`
-}
-
-// Distribution is a summary of a histogram. A quantile whose rank falls among
-// the observations without a value is null, and so is then the mean; Beyond
-// says that this is so.
-type Distribution struct {
-	Count  int64    `json:"count"`  // observations, those without a value included
-	Valued int64    `json:"valued"` // those with a value: what HDR holds
-	Min    int64    `json:"min"`
-	Mean   *float64 `json:"mean"`
-	P50    *int64   `json:"p50"`
-	P90    *int64   `json:"p90"`
-	P99    *int64   `json:"p99"`
-	P999   *int64   `json:"p999"`
-	Max    *int64   `json:"max"`
-	Beyond bool     `json:"beyond,omitempty"`
-	// Sum is the exact sum of the values; Clamped of them lay outside the histogram.
-	Sum     float64 `json:"sum"`
-	Clamped int64   `json:"clamped,omitempty"`
-	HDR     string  `json:"hdr,omitempty"` // base64 V2 compressed; absent in epochs
 }
 
 // Saturated is the second operating point: a closed loop at full speed.
@@ -217,13 +194,13 @@ type Observed struct {
 	Reconnects           int64            `json:"reconnects"`            // after the clock started, all epochs
 	TLSVersion           string           `json:"tls_version,omitempty"` // "1.2", "1.3"; "off" for plaintext
 	Cipher               string           `json:"cipher,omitempty"`
-	Group                string           `json:"group,omitempty"`
+	Group                string           `json:"group,omitempty"` // of the key exchange, named as in the settings or else by IANA
 	ALPN                 string           `json:"alpn,omitempty"`
 	Resumed              int64            `json:"resumed"`            // measured connections, all epochs
 	ClientCertificate    bool             `json:"client_certificate"` // presented by the client; seen by a bundled server
 	ServerKey            string           `json:"server_key,omitempty"`
-	RequestEncodings     map[string]int64 `json:"request_encodings,omitempty"`  // as the bundled server saw grpc-encoding; RPCs
-	ResponseEncodings    map[string]int64 `json:"response_encodings,omitempty"` // likewise as it announced it
+	RequestEncodings     map[string]int64 `json:"request_encodings,omitempty"`  // RPCs by grpc-encoding as the bundled server saw it, whole life; "identity" for none
+	ResponseEncodings    map[string]int64 `json:"response_encodings,omitempty"` // likewise as the server announced it
 	RequestCodec         string           `json:"request_codec,omitempty"`      // the implementation that ran
 	ResponseCodec        string           `json:"response_codec,omitempty"`
 	RequestsDecompressed int64            `json:"requests_decompressed"` // by the bundled server
@@ -244,8 +221,8 @@ type Generator struct {
 	ReleaseP50   int64    `json:"release_p50_ns"`         // pacer's own lateness: release − intended
 	ReleaseP99   int64    `json:"release_p99_ns"`
 	MeanInFlight float64  `json:"mean_in_flight"` // ∫ in flight dt / window, from the loop's own book
-	// BusySum is Σ(done − sent) in ns over ended RPCs of the window as the loop
-	// booked it, apart from the histograms: Little's law must join the two.
+	// BusySum is Σ(done − sent) in ns over the window's ok RPCs as the loop booked
+	// it, apart from the histograms: Little's law must join the two.
 	BusySum float64 `json:"busy_sum_ns"`
 }
 

@@ -1,0 +1,113 @@
+package result
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// logLine is one interval of one histogram.
+type logLine struct {
+	tag        string
+	start, end time.Time
+	hdr        string // base64 of the V2 compressed encoding
+}
+
+// writeLog writes the windows' histograms as an HdrHistogram log of format
+// version 1.3 (V2 encoding, HdrHistogram wiki "V2-Log-Encoding"), readable by
+// HdrHistogram's own tools: one tag an arm and kind, absolute times in seconds
+// since 1970, lines in the order of time.
+//
+// The library's own writer is not used: it cuts StartTime to whole seconds and
+// decodes and encodes every histogram again.
+func writeLog(w io.Writer, r Result) error {
+	lines, err := logLines(r)
+	if err != nil {
+		return err
+	}
+	start := r.Created
+	if len(lines) > 0 {
+		start = lines[0].start
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "#[grpc-bench %s: times in ns, maxima in ms]\n", r.ID)
+	fmt.Fprintf(&b, "#[Histogram log format version 1.3]\n")
+	// Readers take a missing base time, or a start time after the first line, for
+	// a sign that the times are relative.
+	fmt.Fprintf(&b, "#[BaseTime: 0.000 (seconds since epoch)]\n")
+	fmt.Fprintf(&b, "#[StartTime: %s (seconds since epoch), %s]\n", unixSeconds(start), start.UTC().Format(time.RFC3339))
+	fmt.Fprintf(&b, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n")
+	for _, l := range lines {
+		h, err := hdrhistogram.Decode([]byte(l.hdr))
+		if err != nil {
+			return fmt.Errorf("tag %s: %w", l.tag, err)
+		}
+		fmt.Fprintf(&b, "Tag=%s,%s,%.3f,%.6f,%s\n",
+			l.tag, unixSeconds(l.start), l.end.Sub(l.start).Seconds(), float64(h.Max())/hdrhistogram.MsToNsRatio, l.hdr)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// unixSeconds prints t to the millisecond, always rounded down, so that no line
+// seems to start before the log.
+func unixSeconds(t time.Time) string {
+	ms := t.UnixMilli()
+	return fmt.Sprintf("%d.%03d", ms/1000, ms%1000)
+}
+
+// logLines are the lines of all arms, in the order of time. Windows without a
+// histogram have none.
+func logLines(r Result) ([]logLine, error) {
+	var lines []logLine
+	tags := logTags(r.Arms)
+	for i, a := range r.Arms {
+		for _, w := range a.Windows {
+			k := slices.IndexFunc(a.Epochs, func(e Epoch) bool { return e.Index == w.Epoch })
+			if k < 0 {
+				return nil, errors.New("window of an epoch that the arm does not have")
+			}
+			start := a.Epochs[k].Start.Add(time.Duration(w.Start))
+			length := min(time.Second, r.Plan.Window-time.Duration(w.Start))
+			for _, h := range []struct{ kind, hdr string }{
+				{"latency", w.LatencyHDR}, {"service_time", w.ServiceHDR}, {"lag", w.LagHDR},
+			} {
+				if h.hdr != "" {
+					lines = append(lines, logLine{tags[i] + "." + h.kind, start, start.Add(length), h.hdr})
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b logLine) int {
+		return a.start.Compare(b.start)
+	})
+	return lines, nil
+}
+
+// logTags are the arms' names with what a tag cannot hold, anything but
+// A–Z a–z 0–9 _ . = -, replaced by "_". Names that become equal are numbered from
+// the second on.
+func logTags(arms []Arm) []string {
+	used := map[string]bool{}
+	tags := make([]string, len(arms))
+	for i, a := range arms {
+		base := strings.Map(func(c rune) rune {
+			if c < 0x80 && strings.ContainsRune("_.=-", c) || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' {
+				return c
+			}
+			return '_'
+		}, a.Name)
+		tags[i] = base
+		for n := 2; used[tags[i]]; n++ {
+			tags[i] = fmt.Sprintf("%s_%d", base, n)
+		}
+		used[tags[i]] = true
+	}
+	return tags
+}
