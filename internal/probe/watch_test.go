@@ -1,0 +1,89 @@
+package probe
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// window returns the readings of the machine in testdata, ten seconds apart on the
+// monotonic clock and 300 ms more on the wall clock, of which our processes used
+// 5 s of CPU.
+func window() (a, b reading) {
+	a = Machine{Root: "testdata/start"}.reading(nil)
+	b = Machine{Root: "testdata/end"}.reading(nil)
+	a.at = time.Date(2026, 11, 23, 18, 15, 0, 0, time.UTC)
+	b.at = a.at.Add(10 * time.Second)
+	a.wall, b.wall = a.at, b.at.Add(300*time.Millisecond)
+	a.ours, b.ours = new(3*time.Second), new(8*time.Second)
+	return a, b
+}
+
+// The expected shares are those of testdata/README.md: of 20 s of CPU, 8.4 s were
+// idle and 1.6 s stolen, so 10 s were busy, 5 s of them ours.
+func TestWindowSeesStealCompetitionThrottlingAndClockStep(t *testing.T) {
+	got := between(window())
+	want := Interval{
+		Elapsed:        10 * time.Second,
+		CPUs:           2,
+		OursShare:      new(0.25),
+		CompetingShare: new(0.25),
+		StealShare:     new(0.08),
+		Throttled:      new(300 * time.Millisecond), // 250 at the own level, 50 above
+		ClockStep:      300 * time.Millisecond,
+		MemAvailable:   new(int64(7_000_000 << 10)), // at the end, where it is lower
+	}
+	const rounding = 1e-12 // of the sum of four shares
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, rounding)); diff != "" {
+		t.Errorf("between (-want +got):\n%s", diff)
+	}
+}
+
+func TestProcessThatEndedLeavesOnlyOurShareAndCompetitionAbsent(t *testing.T) {
+	a, b := window()
+	b.ours = nil
+	got := between(a, b)
+	if got.OursShare != nil || got.CompetingShare != nil {
+		t.Errorf("ours %v, competing %v, want both absent", got.OursShare, got.CompetingShare)
+	}
+	if got.StealShare == nil || *got.StealShare != 0.08 {
+		t.Errorf("steal %v, want 0.08", got.StealShare)
+	}
+}
+
+// The machine's account is rounded and our processes' is not, so it may show less.
+func TestCompetitionIsNeverNegative(t *testing.T) {
+	a, b := window()
+	b.ours = new(*a.ours + 11*time.Second) // of 10 s busy
+	if got := between(a, b).CompetingShare; got == nil || *got != 0 {
+		t.Errorf("competing share %v, want 0", got)
+	}
+}
+
+func TestSharesAreAbsentWhenTheNumberOfCPUsChanged(t *testing.T) {
+	a, b := window()
+	b.cpus.cpus++
+	if got := between(a, b); got.CPUs != 0 || got.OursShare != nil || got.StealShare != nil {
+		t.Errorf("got %+v, want no CPUs and no share", got)
+	}
+}
+
+func TestCounterThatRanBackwardsIsAbsent(t *testing.T) {
+	b, a := window()
+	b.at, a.at = a.at, b.at
+	got := between(a, b)
+	if got.StealShare != nil || got.CompetingShare != nil || got.OursShare != nil || got.Throttled != nil {
+		t.Errorf("got %+v, want no share and no throttling", got)
+	}
+}
+
+func TestMachineWithoutFilesHasNoFactsButTime(t *testing.T) {
+	m := Machine{Root: t.TempDir()}
+	a, b := m.reading(nil), m.reading(nil)
+	b.at, b.wall = a.at.Add(time.Second), a.wall.Add(time.Second)
+	if diff := cmp.Diff(Interval{Elapsed: time.Second}, between(a, b)); diff != "" {
+		t.Errorf("between (-want +got):\n%s", diff)
+	}
+}
