@@ -6,7 +6,6 @@ package compare
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -21,9 +20,9 @@ const (
 	minVerdict  = 8
 )
 
-// Arms compares every arm of r with the control of each group it is in, and the
-// A/A arm with the first control whose settings it repeats. The order is that of
-// the groups, their arms and the metrics, the A/A arm last in its group.
+// Arms compares every arm of r with the control of each group it is in; the A/A
+// arm is one of them. The order is that of the groups, their arms and the
+// metrics.
 //
 // The epochs of an arm and its control are paired by index; what is judged is
 // the logarithm of arm/control of each pair. An epoch in which either has no
@@ -53,25 +52,13 @@ type match struct {
 	arm, control *result.Arm
 }
 
-// versus lists the matches of r in order. The A/A arm is matched once, with the
-// first control that has its settings.
+// versus lists the matches of r in order.
 func versus(r *result.Result, arms map[string]*result.Arm) []match {
 	var matches []match
-	repeated := make(map[string]bool)
 	for _, g := range r.Groups {
 		control := arms[g.Control]
-		if control == nil {
-			continue
-		}
 		for _, name := range g.Arms {
-			if arm := arms[name]; arm != nil && arm != control && !arm.AA {
-				matches = append(matches, match{g.Name, arm, control})
-			}
-		}
-		for i := range r.Arms {
-			arm := &r.Arms[i]
-			if arm.AA && !repeated[arm.Name] && reflect.DeepEqual(arm.Settings, control.Settings) {
-				repeated[arm.Name] = true
+			if arm := arms[name]; control != nil && arm != nil && arm != control {
 				matches = append(matches, match{g.Name, arm, control})
 			}
 		}

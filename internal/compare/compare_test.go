@@ -203,25 +203,22 @@ func TestArmsComparesAQuantileOnlyWithTwentyObservationsAboveIt(t *testing.T) {
 	}
 }
 
-func TestArmsComparesTheAAArmOnceWithTheArmItRepeats(t *testing.T) {
-	arm := func(name, tls string, aa bool) result.Arm {
-		a := of(name, serverCPU, times(8, 100)...)
-		a.Settings.TLS, a.AA = tls, aa
-		return a
-	}
+func TestArmsComparesEachArmOfAGroupWithItsControlAndTheAAArmToo(t *testing.T) {
+	arm := func(name string) result.Arm { return of(name, serverCPU, times(8, 100)...) }
+	aa := arm("aa")
+	aa.AA = true
 	r := result.Result{
-		Arms: []result.Arm{arm("off", "off", false), arm("1.3", "1.3", false), arm("aa", "1.3", true)},
+		Arms: []result.Arm{arm("off"), arm("1.3"), arm("gzip"), aa},
 		Groups: []plan.Group{
-			{Name: "down", Control: "off", Arms: []string{"off", "1.3", "aa"}},
-			{Name: "up", Control: "1.3", Arms: []string{"1.3", "off", "aa"}},
-			{Name: "again", Control: "1.3", Arms: []string{"1.3", "off"}},
+			{Name: "tls", Control: "off", Arms: []string{"off", "1.3", "aa"}},
+			{Name: "compression", Control: "1.3", Arms: []string{"1.3", "gzip"}},
 		},
 	}
 	var got [][3]string
 	for _, c := range compare.Arms(&r) {
 		got = append(got, [3]string{c.Group, c.Arm, c.Control})
 	}
-	want := [][3]string{{"down", "1.3", "off"}, {"up", "off", "1.3"}, {"up", "aa", "1.3"}, {"again", "off", "1.3"}}
+	want := [][3]string{{"tls", "1.3", "off"}, {"tls", "aa", "off"}, {"compression", "gzip", "1.3"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("matches (-want +got):\n%s", diff)
 	}
