@@ -1,0 +1,201 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"grpcbench/internal/hist"
+	"grpcbench/internal/result"
+)
+
+// digits prints v with three significant digits; whole from 100 up.
+func digits(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 99.95:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case a >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}
+
+// duration prints a measured time: three significant digits and a unit.
+func duration(ns float64) string {
+	units := [...]struct {
+		name string
+		ns   float64
+	}{{"s", 1e9}, {"ms", 1e6}, {"µs", 1e3}}
+	for _, u := range units {
+		if math.Abs(ns) >= 0.9995*u.ns { // prints as 1.00
+			return digits(ns/u.ns) + " " + u.name
+		}
+	}
+	return strconv.FormatFloat(ns, 'f', 0, 64) + " ns"
+}
+
+// span prints a time that was asked for, such as a window, as it was asked.
+func span(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return short(d.Seconds()) + " s"
+	case d >= time.Millisecond:
+		return short(float64(d)/1e6) + " ms"
+	}
+	return short(float64(d)/1e3) + " µs"
+}
+
+// short prints v with as few digits as it needs, four at most.
+func short(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+
+// count prints n with its digits in groups of three (ISO 80000-1, section 7.3.1)
+// from five digits up.
+func count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	if n < 10_000 {
+		return s
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return s
+}
+
+// countable is the largest amount whose digits are worth printing.
+const countable = 1e12
+
+// rate prints RPC/s without the unit, to three significant digits.
+func rate(v float64) string {
+	if !(v >= 99.95) {
+		return digits(v)
+	}
+	if v > countable {
+		return short(v)
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(v))-2)
+	return count(int64(math.Round(v/unit) * unit))
+}
+
+// amount prints a number of bytes or allocations per RPC.
+func amount(v float64) string {
+	if math.Abs(v) > countable {
+		return short(v)
+	}
+	if v < 1000 {
+		return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+	}
+	return count(int64(math.Round(v)))
+}
+
+// share prints v, in [0, 1], in percent.
+func share(v float64) string { return digits(100*v) + " %" }
+
+// absent is printed for a figure that could not be had.
+const absent = "n/a"
+
+// maybe prints v, if it is there, with print.
+func maybe(v *float64, print func(float64) string) string {
+	if v == nil {
+		return absent
+	}
+	return print(*v)
+}
+
+// Of the observations of a distribution, those above a quantile say how well it
+// is known: below few it is marked, below tooFew it is not shown.
+const (
+	few    = 100
+	tooFew = 10
+)
+
+// quantile prints the quantile q of d, whose value is ns. If ns is nil, the rank
+// is among the calls that never ended well, of which is known only that they
+// were waited for as long as the drain lasts.
+func quantile(d result.Distribution, q float64, ns *int64, drain time.Duration) string {
+	above := d.Count - hist.Rank(q, d.Count)
+	switch {
+	case d.Count == 0:
+		return absent
+	case ns == nil:
+		return "≥ " + span(drain)
+	case above < tooFew:
+		return fmt.Sprintf("n/a (%d above)", above)
+	case above < few:
+		return duration(float64(*ns)) + " few"
+	}
+	return duration(float64(*ns))
+}
+
+// longestTime prints the maximum of d, which unlike a quantile is exact.
+func longestTime(d result.Distribution, drain time.Duration) string {
+	switch {
+	case d.Count == 0:
+		return absent
+	case d.Max == nil:
+		return "≥ " + span(drain)
+	}
+	return duration(float64(*d.Max))
+}
+
+// A mark is what a verdict looks like.
+type mark string
+
+const (
+	slower mark = "▲"
+	faster mark = "▼"
+	same   mark = "="
+	unsure mark = "~"
+)
+
+// cell is one figure of a table. A cell with a mark is a change, one without is
+// a value.
+type cell struct {
+	text string
+	mark mark
+}
+
+// change prints a comparison: the estimate, its interval, the mark of its
+// verdict. Ratio is not nil.
+//
+// Numbers are percent, or factors from ten times up.
+func change(c result.Comparison) cell {
+	print := percent
+	sign := ""
+	switch {
+	case *c.Ratio >= 10:
+		print, sign = factor, "×"
+	case *c.Ratio >= 1.0005: // prints as at least 0.1
+		sign = "+"
+	}
+	text := sign + print(*c.Ratio)
+	if c.Low != nil && c.High != nil {
+		text += " [" + print(*c.Low) + ", " + print(*c.High) + "]"
+	} else {
+		text += " no interval"
+	}
+	switch c.Verdict {
+	case "slower":
+		return cell{text + " ▲", slower}
+	case "faster":
+		return cell{text + " ▼", faster}
+	case "same":
+		return cell{text + " = ±" + short(100*c.Delta), same}
+	}
+	return cell{text + " ~", unsure}
+}
+
+// percent prints a ratio as a relative change in percent.
+func percent(ratio float64) string {
+	p := 100 * (ratio - 1)
+	if math.Abs(p) >= 9.95 {
+		return strconv.FormatFloat(p, 'f', 0, 64)
+	}
+	if math.Abs(p) < 0.05 {
+		p = 0 // not -0.0
+	}
+	return strconv.FormatFloat(p, 'f', 1, 64)
+}
+
+// factor prints a ratio as it is.
+func factor(ratio float64) string { return digits(ratio) }

@@ -1,0 +1,59 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+
+	"grpcbench/internal/result"
+)
+
+// seen lists what the wire and the server showed of an arm's settings; not safe
+// to print.
+func seen(o result.Observed) []string {
+	items := []string{"method " + o.Method, plural(o.Connections, "connection")}
+	switch o.TLSVersion {
+	case "":
+	case "off":
+		items = append(items, "plaintext")
+	default:
+		items = append(items, "TLS "+o.TLSVersion)
+	}
+	for _, s := range []struct{ head, text string }{
+		{"", o.Cipher}, {"", o.Group}, {"ALPN ", o.ALPN}, {"server key ", o.ServerKey},
+	} {
+		if s.text != "" {
+			items = append(items, s.head+s.text)
+		}
+	}
+	if o.ClientCertificate {
+		items = append(items, "client certificate")
+	}
+	if o.Resumed > 0 {
+		items = append(items, count(o.Resumed)+" resumed")
+	}
+	if o.Reconnects > 0 {
+		items = append(items, plural(int(o.Reconnects), "reconnect"))
+	}
+	items = append(items, encodings("requests", o.RequestEncodings, o.RequestCodec)...)
+	items = append(items, encodings("responses", o.ResponseEncodings, o.ResponseCodec)...)
+	if o.MetadataKeys != nil && *o.MetadataKeys > 0 {
+		items = append(items, fmt.Sprintf("metadata %s keys, %s B", amount(*o.MetadataKeys), maybe(o.MetadataBytes, amount)))
+	}
+	if o.ServerInstances > 0 {
+		items = append(items, strconv.Itoa(o.ServerInstances)+" servers")
+	}
+	return items
+}
+
+// encodings says how many messages of a direction were announced as what, and
+// what code compressed them.
+func encodings(direction string, m map[string]int64, codec string) []string {
+	text := tallies(m)
+	if text == "" {
+		return nil
+	}
+	if codec != "" && codec != "none" {
+		text += " (" + codec + ")"
+	}
+	return []string{direction + " " + text}
+}

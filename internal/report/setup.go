@@ -1,0 +1,78 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"grpcbench/internal/result"
+)
+
+// shape says how large the run was: arms, epochs, load, seed. Not safe to print.
+func shape(r result.Result) []string {
+	arms, aa := 0, ""
+	for _, a := range r.Arms {
+		if a.AA {
+			aa = " + A/A"
+		} else {
+			arms++
+		}
+	}
+	p := r.Plan
+	items := []string{plural(arms, "arm") + aa, p.Epochs.String() + " epochs × " + span(p.Window)}
+	if p.Load.Loop == "closed" {
+		items = append(items, fmt.Sprintf("closed loop, %d callers", p.Load.Concurrency))
+	} else {
+		items = append(items, rate(p.Load.Rate)+" RPC/s "+p.Load.Arrival)
+	}
+	return append(items, "seed "+strconv.FormatUint(p.Seed, 10))
+}
+
+// target is the server that was measured if it was not the run's own: not safe
+// to print.
+func target(r result.Result) string {
+	if r.Plan.Target == nil {
+		return ""
+	}
+	return r.Plan.Target.Address
+}
+
+// machine says where it ran and what else ran there; not safe to print.
+func machine(r result.Result) []string {
+	m := r.Machine
+	items := []string{strings.TrimSpace(m.OS + "/" + m.Arch + " " + m.Kernel)}
+	cpu := plural(m.CPUs, "CPU")
+	if m.CPU != "" {
+		cpu += " " + m.CPU
+	}
+	if m.Virtual {
+		cpu += ", virtual"
+	}
+	items = append(items, cpu, r.Tool.Go, "grpc-go "+r.Tool.GRPCGo, strings.TrimSpace("grpc-bench "+r.Tool.Version+" "+r.Tool.Revision))
+	if n := float64(len(m.Epochs)); n > 0 {
+		var ours float64
+		for _, e := range m.Epochs {
+			ours += e.OursShare / n
+		}
+		items = append(items, "CPU used by the run "+share(ours))
+	}
+	if v, ok := mean(m.Epochs, func(e result.MachineEpoch) *float64 { return e.CompetingShare }); ok {
+		items = append(items, "by others "+share(v))
+	}
+	if v, ok := mean(m.Epochs, func(e result.MachineEpoch) *float64 { return e.StealShare }); ok {
+		items = append(items, "stolen "+share(v))
+	}
+	return items
+}
+
+// mean averages a share over the epochs that have it; ok is false if none has.
+func mean(es []result.MachineEpoch, get func(result.MachineEpoch) *float64) (v float64, ok bool) {
+	n := 0
+	for _, e := range es {
+		if s := get(e); s != nil {
+			v += *s
+			n++
+		}
+	}
+	return v / float64(max(n, 1)), n > 0
+}

@@ -1,0 +1,269 @@
+package report
+
+import (
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"grpcbench/internal/result"
+)
+
+// TextOptions is how text is written. The zero value suits a file.
+type TextOptions struct {
+	// Color paints verdicts with ANSI escape sequences. Whatever a color says, a
+	// character says too.
+	Color bool
+	// Width is the number of columns to stay within; 0 means 80. Below 40 lines
+	// may be longer.
+	Width int
+}
+
+// Text writes r as tables for a terminal. The error is that of w.
+func Text(w io.Writer, r result.Result, o TextOptions) error {
+	p := &page{width: o.Width, color: o.Color, flag: flag(r.Verdict)}
+	if p.width == 0 {
+		p.width = 80
+	}
+	p.width = max(p.width, 40)
+	b := newBook(r)
+	p.head(r)
+	alone := make(map[string]bool)
+	for _, g := range r.Groups {
+		if t, ok := b.table(g); ok {
+			p.group(t)
+			continue
+		}
+		for _, a := range b.members(g) {
+			if !alone[a.Name] {
+				alone[a.Name] = true
+				p.listing(b.list(a))
+			}
+		}
+	}
+	p.failures(failures(r))
+	p.blank()
+	p.compression(b.trades())
+	p.handshakes(openings(r))
+	p.closing(r)
+	_, err := io.WriteString(w, p.out.String())
+	return err
+}
+
+// A page is text under way. Every string passes through clean on its way in, so
+// that nothing but the page's own colors acts on the terminal.
+type page struct {
+	out   strings.Builder
+	width int
+	color bool
+	flag  string // stands on the title of each table
+}
+
+func (p *page) head(r result.Result) {
+	items := []string{"grpc-bench run"}
+	if r.Plan.Suite != "" {
+		items = append(items, "suite "+r.Plan.Suite)
+	}
+	if r.Name != "" {
+		items = append(items, r.Name)
+	}
+	if t := target(r); t != "" {
+		items = append(items, "target "+t)
+	}
+	p.items("", append(items, shape(r)...))
+	hue := red
+	switch r.Verdict {
+	case result.Valid:
+		hue = green
+	case result.Degraded:
+		hue = yellow
+	}
+	p.paint(hue, func() { p.items("", []string{headline(r), tally(r), r.ID}) })
+	for _, f := range findings(r) {
+		if f.verdict == result.Invalid || f.verdict == result.Partial {
+			p.prose("  "+f.head()+"  ", f.text)
+		}
+	}
+}
+
+// title writes the title of a table, with what is to be known of all its numbers.
+func (p *page) title(items ...string) {
+	p.blank()
+	if p.flag != "" {
+		items = append(items, p.flag)
+	}
+	hue := bold
+	if p.flag != "" {
+		hue = red
+	}
+	p.paint(hue, func() { p.items("", items) })
+}
+
+// group writes t in blocks of as many columns as fit side by side.
+func (p *page) group(t groupTable) {
+	p.title(t.group, "against "+t.control, "change in % [95 % interval]")
+	g := grid{indent: 2}
+	heads, points := row{}, row{}
+	for _, c := range t.columns {
+		heads.cells = append(heads.cells, cell{text: c.head})
+		points.cells = append(points.cells, cell{text: c.point})
+	}
+	g.head = []row{heads, points}
+	g.rows = t.rows
+	p.grid(g)
+	for _, n := range t.notes {
+		p.prose("  ", n.String())
+	}
+}
+
+func (p *page) listing(l listing) {
+	p.title(l.name)
+	for _, n := range l.lines {
+		p.items("  "+pad(n.head, 16), strings.Split(n.text, " · "))
+	}
+}
+
+func (p *page) failures(fs []failure) {
+	if len(fs) == 0 {
+		return
+	}
+	p.title("FAILURES")
+	for _, f := range fs {
+		items := []string{f.arm, "scheduled " + count(f.ledger.Scheduled), "ok " + count(f.ledger.OK)}
+		if f.failed != "" {
+			items = append(items, "failed "+f.failed)
+		}
+		if f.notStarted != "" {
+			items = append(items, "not started "+f.notStarted)
+		}
+		if f.ledger.Abandoned > 0 {
+			items = append(items, "abandoned "+count(f.ledger.Abandoned))
+		}
+		p.items("  ", items)
+	}
+}
+
+func (p *page) compression(ts []trade) {
+	head := "COMPRESSION  "
+	for _, t := range ts {
+		p.prose(head+pad(clean(t.arm), 14)+" ", t.text)
+		head = strings.Repeat(" ", len(head))
+	}
+}
+
+func (p *page) handshakes(os []opening) {
+	if len(os) == 0 {
+		return
+	}
+	g := grid{head: []row{{name: "HANDSHAKES"}}, indent: 0}
+	for _, text := range openingHead() {
+		g.head[0].cells = append(g.head[0].cells, cell{text: text})
+	}
+	for _, o := range os {
+		r := row{name: "  " + o.arm}
+		for _, text := range o.cells() {
+			r.cells = append(r.cells, cell{text: text})
+		}
+		g.rows = append(g.rows, r)
+	}
+	g.tight = true
+	p.grid(g)
+}
+
+// closing writes what the run says of itself.
+func (p *page) closing(r result.Result) {
+	p.items("CHECKS  ", agreement(r))
+	p.items("MACHINE  ", machine(r))
+	if c := chance(r); c != "" {
+		p.prose("", c+" · ▲ higher, ▼ lower (p ≤ 1 %) · = same, within ± · ~ cannot tell")
+	}
+	for _, f := range findings(r) {
+		if f.verdict == result.Degraded || f.verdict == result.Valid {
+			p.paint(yellow, func() { p.prose(f.head()+"  ", f.text) })
+		}
+	}
+}
+
+// prose writes text, broken between words, behind head; further lines are
+// indented by head's length.
+func (p *page) prose(head, text string) { p.wrap(head, strings.Fields(clean(text)), " ") }
+
+// items writes the items on one line if they fit, broken between items if not.
+func (p *page) items(head string, items []string) {
+	words := make([]string, 0, len(items))
+	for _, s := range items {
+		words = append(words, clean(s))
+	}
+	p.wrap(head, words, " · ")
+}
+
+func (p *page) wrap(head string, words []string, separator string) {
+	head = clean(head)
+	indent := min(length(head), p.width/2)
+	line, empty := head, true
+	for _, word := range words {
+		for !empty && length(line)+length(separator)+length(word) > p.width {
+			p.line(line)
+			line, empty = strings.Repeat(" ", indent), true
+		}
+		if !empty {
+			line += separator
+		}
+		line += word
+		for length(line) > p.width { // a word, or an item, too long for any line
+			var rest string
+			line, rest = split(line, p.width)
+			p.line(line)
+			line = strings.Repeat(" ", indent) + rest
+		}
+		empty = false
+	}
+	p.line(line)
+}
+
+// split breaks s at its last space within width, or in a word if there is none
+// in the right half.
+func split(s string, width int) (line, rest string) {
+	runes := []rune(s)
+	for i := width; i > width/2; i-- {
+		if runes[i] == ' ' {
+			return string(runes[:i]), string(runes[i+1:])
+		}
+	}
+	return string(runes[:width]), string(runes[width:])
+}
+
+func (p *page) line(s string) {
+	p.out.WriteString(strings.TrimRight(s, " "))
+	p.out.WriteByte('\n')
+}
+
+func (p *page) blank() { p.out.WriteByte('\n') }
+
+// hue is an ANSI escape sequence (ECMA-48, SGR).
+type hue string
+
+const (
+	plain  hue = ""
+	bold   hue = "\x1b[1m"
+	red    hue = "\x1b[31m"
+	green  hue = "\x1b[32m"
+	yellow hue = "\x1b[33m"
+	reset  hue = "\x1b[0m"
+)
+
+// paint colors what write writes, if the page has colors.
+func (p *page) paint(h hue, write func()) {
+	if !p.color || h == plain {
+		write()
+		return
+	}
+	p.out.WriteString(string(h))
+	write()
+	p.out.WriteString(string(reset))
+}
+
+// length is the number of columns s takes.
+func length(s string) int { return utf8.RuneCountInString(s) }
+
+// pad fills s with spaces to width columns.
+func pad(s string, width int) string { return s + strings.Repeat(" ", max(0, width-length(s))) }

@@ -1,0 +1,178 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"grpcbench/internal/result"
+)
+
+// flag is what stands at the head of every table of a result that is not whole;
+// "" for one that may be used.
+func flag(v result.Verdict) string {
+	switch v {
+	case result.Valid, result.Degraded:
+		return ""
+	case result.Partial:
+		return "PARTIAL: interrupted"
+	case result.Invalid:
+		return "INVALID: not usable"
+	}
+	return "UNKNOWN VERDICT: not usable"
+}
+
+// headline says what the verdict means, in one line; not safe to print.
+func headline(r result.Result) string {
+	switch r.Verdict {
+	case result.Valid, result.Degraded:
+		return string(r.Verdict)
+	case result.Partial:
+		done := 0
+		for _, a := range r.Arms {
+			done = max(done, len(a.Epochs))
+		}
+		return fmt.Sprintf("PARTIAL: interrupted by %s after %d of %s epochs", r.Interrupted, done, r.Plan.Epochs)
+	}
+	if r.Interrupted != "" {
+		return flag(r.Verdict) + ", and interrupted by " + r.Interrupted
+	}
+	return flag(r.Verdict)
+}
+
+// tally counts what was asked of the result and what is doubted.
+func tally(r result.Result) string {
+	asked := 0
+	for _, c := range r.Checks {
+		if c.Skipped == "" {
+			asked++
+		}
+	}
+	return plural(asked, "check") + ", " + plural(len(findings(r)), "warning")
+}
+
+// finding is a doubt about the result and how bad it is; text is not safe to
+// print.
+type finding struct {
+	verdict result.Verdict // Valid: a warning only
+	text    string
+}
+
+func (f finding) head() string {
+	if f.verdict == result.Valid {
+		return "WARNING"
+	}
+	return string(f.verdict)
+}
+
+// findings are the doubts about r, the worst first. What one check found in
+// several arms is one finding: the worst of them, and how many more there are.
+func findings(r result.Result) []finding {
+	byCode := make(map[string][]result.Warning)
+	for _, w := range r.Warnings {
+		byCode[w.Code] = append(byCode[w.Code], w)
+	}
+	var fs []finding
+	for _, c := range r.Checks {
+		warnings := byCode[c.Code]
+		delete(byCode, c.Code)
+		if c.Skipped != "" || c.Verdict == result.Valid && len(warnings) == 0 {
+			continue
+		}
+		text := c.Text
+		if text == "" {
+			text = c.Code
+		}
+		if n := len(warnings) - 1; n > 0 {
+			text += fmt.Sprintf(" (and %d more like it)", n)
+		}
+		fs = append(fs, finding{c.Verdict, text})
+	}
+	for _, w := range r.Warnings {
+		if byCode[w.Code] == nil {
+			continue // a check's
+		}
+		if w.Arm != "" {
+			w.Text = w.Arm + ": " + w.Text
+		}
+		fs = append(fs, finding{result.Valid, w.Text})
+	}
+	order := []result.Verdict{result.Invalid, result.Partial, result.Degraded, result.Valid}
+	slices.SortStableFunc(fs, func(a, b finding) int {
+		return slices.Index(order, a.verdict) - slices.Index(order, b.verdict)
+	})
+	return fs
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// agreement says what the run's own books say of each other.
+func agreement(r result.Result) []string {
+	var l result.Ledger
+	var ok, server int64
+	served, mismatches := true, 0
+	for _, a := range r.Arms {
+		l.Scheduled += a.LedgerTotal.Scheduled
+		ok += a.LedgerTotal.OK
+		if a.ServerLedger == nil {
+			served = false
+		} else {
+			server += a.ServerLedger.OK
+		}
+		mismatches += len(a.Observed.Mismatches)
+	}
+	items := []string{fmt.Sprintf("ledger %s scheduled, %s ok", count(l.Scheduled), count(ok))}
+	if served && len(r.Arms) > 0 {
+		items = append(items, "server counted "+count(server)+" ok")
+	} else {
+		items = append(items, "server has no count")
+	}
+	if mismatches == 0 {
+		return append(items, "settings observed as asked")
+	}
+	return append(items, plural(mismatches, "setting")+" not as asked")
+}
+
+// failure is what became of an arm's RPCs that did not end well, in the windows.
+type failure struct {
+	arm                string // not safe to print, like the next two
+	failed, notStarted string
+	ledger             result.Ledger
+}
+
+// failures lists the arms of which some RPC failed, was not started or was
+// abandoned.
+func failures(r result.Result) []failure {
+	var fs []failure
+	for _, a := range r.Arms {
+		l := a.Ledger
+		f := failure{a.Name, tallies(l.Failed), tallies(l.NotStarted), l}
+		if f.failed != "" || f.notStarted != "" || l.Abandoned > 0 {
+			fs = append(fs, f)
+		}
+	}
+	return fs
+}
+
+// tallies prints the counts of m that are not zero, the largest first.
+func tallies(m map[string]int64) string {
+	var parts []string
+	for _, k := range slices.SortedFunc(maps.Keys(m), func(a, b string) int {
+		if m[a] != m[b] {
+			return int(max(-1, min(1, m[b]-m[a])))
+		}
+		return strings.Compare(a, b)
+	}) {
+		if m[k] != 0 {
+			parts = append(parts, k+" "+count(m[k]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
