@@ -33,6 +33,7 @@ type Result struct {
 	Created     time.Time    `json:"created"`
 	Verdict     Verdict      `json:"verdict"`
 	Interrupted string       `json:"interrupted,omitempty"` // signal name; the verdict is then PARTIAL or INVALID
+	Failure     string       `json:"failure,omitempty"`     // what ended the run before its last epoch; the verdict is then INVALID
 	Checks      []Check      `json:"checks"`
 	Warnings    []Warning    `json:"warnings"`
 	Tool        Tool         `json:"tool"`
@@ -113,6 +114,9 @@ type Arm struct {
 type Epoch struct {
 	Index int       `json:"index"` // from 0
 	Start time.Time `json:"start"` // when its window began
+	// Interrupted says that the window was cut short: its figures count in the
+	// ledgers and are compared with nothing.
+	Interrupted bool `json:"interrupted,omitempty"`
 	Figures
 	Handshake *Handshakes `json:"handshake,omitempty"`
 	Generator Generator   `json:"generator"`
