@@ -23,7 +23,7 @@ type handshakes struct {
 // agreement is what one handshake ended with.
 type agreement struct {
 	version, cipher uint16
-	group           tls.CurveID // 0: no key exchange
+	group           tls.CurveID // 0: not known
 	alpn            string
 	resumed         bool
 	clientAuth      bool

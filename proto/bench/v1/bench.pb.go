@@ -819,8 +819,9 @@ type TlsParameters struct {
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// IANA name of the cipher suite.
 	Cipher string `protobuf:"bytes,2,opt,name=cipher,proto3" json:"cipher,omitempty"`
-	// Name of the key exchange group, as in "X25519"; empty where there was no
-	// key exchange.
+	// Name of the key exchange group, as in "X25519". A resumed TLS 1.2 connection
+	// exchanges no keys and has the group of the one it resumes. Empty where it is
+	// not known.
 	Group   string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
 	Alpn    string `protobuf:"bytes,4,opt,name=alpn,proto3" json:"alpn,omitempty"`
 	Resumed bool   `protobuf:"varint,5,opt,name=resumed,proto3" json:"resumed,omitempty"`
