@@ -114,26 +114,3 @@ func TestAClosedConnectionMakesRoomForAnother(t *testing.T) {
 		t.Errorf("open %d, want 1", c.GetOpen())
 	}
 }
-
-// A client that connects and says nothing holds grpc-go's Stop until the
-// handshake's timeout, unless its connection is closed first.
-func TestStopDoesNotWaitForASilentClient(t *testing.T) {
-	id := newIdentities(t)
-	s, addr := start(t, benchserver.Options{TLS: id.server})
-	silent, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	if err := foo(t.Context(), tlsDial(t, addr, id.client)); err != nil { // after it in the queue: silent is accepted
-		t.Fatal(err)
-	}
-	s.Stop(0)
-	c := s.Snapshot().GetConnections()
-	if c.GetOpen() != 0 || c.GetHandshakesFailed() != 1 {
-		t.Errorf("open %d, failed handshakes %d, want 0 and the silent client's", c.GetOpen(), c.GetHandshakesFailed())
-	}
-	if _, err := silent.Read(make([]byte, 1)); err == nil {
-		t.Error("the silent connection is still open")
-	}
-}

@@ -2,22 +2,15 @@ package benchserver_test
 
 import (
 	"bytes"
-	"context"
-	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/test/bufconn"
 
 	"grpcbench/internal/benchserver"
 	"grpcbench/internal/payload"
@@ -91,103 +84,6 @@ func TestEchoRefusesWhatItWouldNotObey(t *testing.T) {
 			t.Errorf("%s: counted %d failed InvalidArgument, want 1", tt.want, n)
 		}
 	}
-}
-
-// A bubble's clock moves only while everything in it waits, so the call takes
-// exactly as long as the server waited.
-func inBubble(t *testing.T, test func(t *testing.T, s *benchserver.Server, client benchv1.BenchClient)) {
-	synctest.Test(t, func(t *testing.T) {
-		s, err := benchserver.New(benchserver.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := bufconn.Listen(1 << 16)
-		go func() { _ = s.Serve(l) }()
-		conn, err := grpc.NewClient("passthrough:///bubble",
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
-		if err != nil {
-			t.Fatal(err)
-		}
-		client := benchv1.NewBenchClient(conn)
-		if _, err := client.Echo(t.Context(), &benchv1.EchoRequest{}); err != nil {
-			t.Fatal(err)
-		}
-		test(t, s, client)
-		_ = conn.Close()
-		s.Stop(0)
-		synctest.Wait()
-	})
-}
-
-func TestEchoWaitsAsLongAsAsked(t *testing.T) {
-	inBubble(t, func(t *testing.T, _ *benchserver.Server, client benchv1.BenchClient) {
-		begin := time.Now()
-		if _, err := client.Echo(t.Context(), &benchv1.EchoRequest{DelayUs: 250_000}); err != nil {
-			t.Fatal(err)
-		}
-		if got := time.Since(begin); got != 250*time.Millisecond {
-			t.Errorf("waited %v, want 250ms", got)
-		}
-	})
-}
-
-func TestADeadlineEndsTheWait(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *benchserver.Server, client benchv1.BenchClient) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := client.Echo(ctx, &benchv1.EchoRequest{DelayUs: 10_000_000})
-		wantCode(t, err, codes.DeadlineExceeded)
-		synctest.Wait()
-		// grpc-go's server cancels a stream at its deadline or when the client's
-		// reset arrives, whichever is first.
-		failed := s.Snapshot().GetRpcs().GetFailed()
-		if failed["DeadlineExceeded"]+failed["Canceled"] != 1 {
-			t.Errorf("failed %v, want the one that was given up", failed)
-		}
-	})
-}
-
-func TestStopEndsWaitsAfterTheGrace(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *benchserver.Server, client benchv1.BenchClient) {
-		result := make(chan error)
-		go func() {
-			_, err := client.Echo(t.Context(), &benchv1.EchoRequest{DelayUs: 10_000_000})
-			result <- err
-		}()
-		synctest.Wait()
-		begin := time.Now()
-		s.Stop(5 * time.Second)
-		if got := time.Since(begin); got != 5*time.Second {
-			t.Errorf("stopped after %v, want the grace of 5s", got)
-		}
-		if err := <-result; err == nil {
-			t.Error("the call outlived the server")
-		}
-		r := s.Snapshot().GetRpcs()
-		if r.GetStarted() != 2 || r.GetOk() != 1 {
-			t.Errorf("started %d, ok %d, want 2 and 1", r.GetStarted(), r.GetOk())
-		}
-	})
-}
-
-func TestStopWaitsForTheRPCsInFlight(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *benchserver.Server, client benchv1.BenchClient) {
-		result := make(chan error)
-		go func() {
-			_, err := client.Echo(t.Context(), &benchv1.EchoRequest{DelayUs: 2_000_000})
-			result <- err
-		}()
-		synctest.Wait()
-		begin := time.Now()
-		go s.Stop(5 * time.Second)
-		if err := <-result; err != nil {
-			t.Error(err)
-		}
-		if got := time.Since(begin); got != 2*time.Second {
-			t.Errorf("answered after %v, want 2s", got)
-		}
-	})
 }
 
 func TestUnaryCallAnswersOfficialBenchmarkClients(t *testing.T) {
