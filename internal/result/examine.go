@@ -20,8 +20,7 @@ func Examine(r *Result) {
 	r.Checks = make([]Check, 0, len(table))
 	r.Verdict = Valid
 	for _, c := range table {
-		q := question{r: r, code: c.code, verdict: Valid}
-		c.ask(&q)
+		q := c.askOf(r)
 		r.Checks = append(r.Checks, q.check())
 		r.Warnings = append(r.Warnings, q.warnings...)
 		r.Verdict = worse(r.Verdict, q.verdict)
@@ -75,6 +74,13 @@ type check struct {
 	code string
 	doc  string // what must hold
 	ask  func(*question)
+}
+
+// askOf asks c of r.
+func (c check) askOf(r *Result) question {
+	q := question{r: r, code: c.code, verdict: Valid}
+	c.ask(&q)
+	return q
 }
 
 // checks lists every question in the order of reports: is the account whole, was

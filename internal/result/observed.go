@@ -12,8 +12,8 @@ import (
 )
 
 // askSettings holds what the wire and the server showed against what was asked.
-// What nobody could observe is not held against the run: a server of another
-// make does not tell what it saw.
+// What a server of another make saw it does not tell; that is not held against
+// the run. A bundled server tells everything.
 func askSettings(q *question) {
 	for _, a := range q.r.Arms {
 		if len(a.Epochs) == 0 {
@@ -98,7 +98,9 @@ func emptyRequest(s plan.Settings) bool {
 
 func (o *observation) requests() {
 	asked := o.Settings.Compression
-	o.encodings("request encoding", o.Observed.RequestEncodings, asked)
+	if o.bundled || o.Observed.RequestEncodings != nil {
+		o.encodings("request encoding", o.Observed.RequestEncodings, asked)
+	}
 	// grpc-go never compresses an empty message.
 	compresses := asked.Compresses() && !emptyRequest(o.Settings)
 	o.ofAll("requests compressed", o.Figures.Compressed, compresses)
@@ -115,16 +117,14 @@ func (o *observation) responses() {
 	if o.Settings.ResponseCompression.Mirror {
 		asked = o.Settings.Compression
 	}
-	o.encodings("response encoding", o.Observed.ResponseEncodings, asked)
+	if o.Observed.ResponseEncodings != nil {
+		o.encodings("response encoding", o.Observed.ResponseEncodings, asked)
+	}
 	o.ofAll("responses compressed", o.ResponseCompressed, asked.Compresses() && o.Settings.ResponsePayload.Bytes > 0)
 }
 
-// encodings holds RPCs by announced grpc-encoding against the one asked for;
-// seen is nil when nobody counted.
+// encodings holds RPCs by announced grpc-encoding against the one asked for.
 func (o *observation) encodings(name string, seen map[string]int64, asked codec.Spec) {
-	if seen == nil {
-		return
-	}
 	want := "identity"
 	if asked.Announced() {
 		want = asked.Name
@@ -153,8 +153,14 @@ func (o *observation) metadata() {
 }
 
 func (o *observation) perRPC(name string, seen *float64, asked int) {
+	if seen == nil {
+		if o.bundled {
+			o.want(name+" in each RPC", "", asked)
+		}
+		return
+	}
 	// The mean of equal integers; only its division may round.
-	if seen != nil && math.Abs(*seen-float64(asked)) > 1e-6*float64(asked)+1e-9 {
+	if math.Abs(*seen-float64(asked)) > 1e-6*float64(asked)+1e-9 {
 		o.wrong = append(o.wrong, fmt.Sprintf("%s: asked for %d in each RPC, observed %.6g", name, asked, *seen))
 	}
 }
