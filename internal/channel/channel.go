@@ -7,6 +7,7 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -18,9 +19,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
 // StaticWindow is the HTTP/2 flow-control window, in bytes, of streams and
@@ -30,8 +30,7 @@ import (
 const StaticWindow = 1 << 20
 
 const (
-	// connectTimeout bounds TCP, TLS and HTTP/2 together.
-	connectTimeout = 5 * time.Second
+	defaultTimeout = 5 * time.Second
 	maxHeaderList  = 64 << 10
 	// maxMessage fits a payload of 4 MiB with its protobuf framing.
 	maxMessage = 4<<20 + 4<<10
@@ -42,6 +41,8 @@ type Options struct {
 	Address        string      // host:port
 	TLS            *tls.Config // nil: plaintext
 	DynamicWindows bool        // grpc-go's own probing; else StaticWindow
+	// Timeout bounds TCP, TLS and HTTP/2 together; 0 means 5 s.
+	Timeout time.Duration
 }
 
 // Channel is one gRPC channel that holds one connection at a time. It is safe
@@ -50,10 +51,12 @@ type Channel struct {
 	*grpc.ClientConn
 
 	address        string
+	timeout        time.Duration
 	sent, received atomic.Int64
 
 	mu          sync.Mutex
 	connections []*Connection // in the order they were made
+	reached     bool          // TCP has connected once
 	lastError   error         // of the latest failed attempt
 }
 
@@ -74,9 +77,9 @@ func (c Connection) Total() time.Duration { return c.TCP + c.TLS + c.HTTP2 }
 
 // Open makes a channel and returns when its connection is ready: the handshake
 // is over and the server has sent its SETTINGS. It fails at the first failed
-// attempt, with the cause, after at most 5 s.
+// attempt, with the cause, after at most the timeout.
 func Open(ctx context.Context, o Options) (*Channel, error) {
-	c := &Channel{address: o.Address}
+	c := &Channel{address: o.Address, timeout: cmp.Or(o.Timeout, defaultTimeout)}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
 		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c}),
@@ -88,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Channel, error) {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
-			MinConnectTimeout: connectTimeout,
+			MinConnectTimeout: c.timeout,
 		}),
 	}
 	if !o.DynamicWindows {
@@ -115,7 +118,7 @@ func transport(config *tls.Config) credentials.TransportCredentials {
 
 // ready waits for READY. grpc-go reports it only after the server's SETTINGS.
 func (c *Channel) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	c.Connect()
 	for {
@@ -124,10 +127,10 @@ func (c *Channel) ready(ctx context.Context) error {
 			return nil
 		}
 		if state == connectivity.TransientFailure {
-			return explain(c.address, c.cause())
+			return c.explain(c.cause())
 		}
 		if !c.WaitForStateChange(ctx, state) {
-			return explain(c.address, c.silence(ctx))
+			return c.explain(c.silence(ctx))
 		}
 	}
 }
@@ -150,6 +153,9 @@ func (c *Channel) silence(ctx context.Context) error {
 	defer c.mu.Unlock()
 	if c.lastError != nil {
 		return c.lastError
+	}
+	if len(c.connections) == 0 && c.reached {
+		return fmt.Errorf("%w: %w", errSilentTLS, ctx.Err())
 	}
 	if len(c.connections) == 0 {
 		return fmt.Errorf("%w: %w", errSilent, ctx.Err())
@@ -193,7 +199,11 @@ func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
 		c.failed(err)
 		return nil, err
 	}
-	return &counted{Conn: conn, channel: c, tcp: time.Since(start)}, nil
+	elapsed := time.Since(start)
+	c.mu.Lock()
+	c.reached = true
+	c.mu.Unlock()
+	return &counted{Conn: conn, channel: c, tcp: elapsed}, nil
 }
 
 func (c *Channel) failed(err error) {

@@ -2,6 +2,7 @@ package channel
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 
@@ -86,6 +87,9 @@ func (s *settled) Read(b []byte) (int, error) {
 func (s *settled) first(n int, err error) {
 	s.read = true
 	if n == 0 {
+		if errors.Is(err, net.ErrClosed) { // by our own side, which waited long enough
+			err = errNoSettings
+		}
 		s.channel.failed(err)
 		return
 	}

@@ -22,15 +22,15 @@ var (
 
 // explain says in one sentence why a connection could not be made and which flag
 // to change.
-func explain(address string, cause error) error {
-	advice := advise(cause)
+func (c *Channel) explain(cause error) error {
+	advice := c.advise(cause)
 	if advice == "" {
-		return fmt.Errorf("connect to %s: %w", address, cause)
+		return fmt.Errorf("connect to %s: %w", c.address, cause)
 	}
-	return fmt.Errorf("connect to %s: %s: %w", address, advice, cause)
+	return fmt.Errorf("connect to %s: %s: %w", c.address, advice, cause)
 }
 
-func advise(cause error) string {
+func (c *Channel) advise(cause error) string {
 	if s := adviseCertificate(cause); s != "" {
 		return s
 	}
@@ -48,11 +48,11 @@ func advise(cause error) string {
 	case strings.Contains(text, "unsupported versions"), strings.Contains(text, "protocol version"):
 		return "the server does not speak this TLS version (change --tls)"
 	case errors.Is(cause, errSilentTLS):
-		return fmt.Sprintf("TLS handshake timeout after %v (does the server speak TLS? else --tls off)", connectTimeout)
+		return fmt.Sprintf("TLS handshake timeout after %v (does the server speak TLS? else --tls off)", c.timeout)
 	case errors.Is(cause, errNoSettings), errors.Is(cause, io.EOF), errors.Is(cause, syscall.ECONNRESET):
 		return "the server does not speak HTTP/2 in this way (plaintext needs --tls off, a TLS server needs --tls 1.2 or 1.3, one that demands client certificates needs --cert and --key-file)"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
-		return fmt.Sprintf("no answer within %v (check TARGET)", connectTimeout)
+		return fmt.Sprintf("no answer within %v (check TARGET)", c.timeout)
 	}
 	var dns *net.DNSError
 	if errors.As(cause, &dns) {

@@ -13,8 +13,9 @@ type TLSOptions struct {
 	Roots      *x509.CertPool
 	ServerName string // "": the host of the address
 	SkipVerify bool
-	// Client is the certificate for mutual TLS; nil: none.
-	Client *tls.Certificate
+	// Client returns the certificate for mutual TLS; it is called when a server
+	// asks for one. nil: none.
+	Client func() *tls.Certificate
 	// Resume keeps session tickets, one config a channel.
 	Resume bool
 }
@@ -44,7 +45,7 @@ func (o TLSOptions) Config() (*tls.Config, error) {
 	if o.Client != nil {
 		// Presented whatever the server's list of acceptable issuers says, so that a
 		// server that does not know the issuer refuses it by name.
-		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return o.Client, nil }
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return o.Client(), nil }
 	}
 	if o.Resume {
 		c.ClientSessionCache = tls.NewLRUClientSessionCache(1)

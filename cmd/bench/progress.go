@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"grpcbench/internal/runner"
+)
+
+// progress is the line on standard error that says where a run is. On a
+// terminal it is rewritten twice a second; elsewhere each epoch gets a line.
+type progress struct {
+	w        io.Writer
+	terminal bool
+
+	mu    sync.Mutex
+	last  runner.Progress
+	at    time.Time
+	wide  int
+	quit  chan struct{}
+	ended sync.WaitGroup
+}
+
+func startProgress(w io.Writer, terminal bool) *progress {
+	p := &progress{w: w, terminal: terminal, quit: make(chan struct{})}
+	if terminal {
+		p.ended.Go(p.redraw)
+	}
+	return p
+}
+
+// update is runner.Options.Progress.
+func (p *progress) update(now runner.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fresh := now.Epoch != p.last.Epoch
+	p.last, p.at = now, time.Now()
+	switch {
+	case p.terminal:
+		p.draw()
+	case fresh:
+		fmt.Fprintln(p.w, p.line())
+	}
+}
+
+func (p *progress) redraw() {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.quit:
+			return
+		case <-tick.C:
+			p.mu.Lock()
+			if !p.at.IsZero() {
+				p.draw()
+			}
+			p.mu.Unlock()
+		}
+	}
+}
+
+func (p *progress) draw() {
+	line := p.line()
+	fmt.Fprintf(p.w, "\r%-*s", p.wide, line)
+	p.wide = len([]rune(line))
+}
+
+func (p *progress) line() string {
+	since := time.Since(p.at)
+	l := fmt.Sprintf("epoch %d of %d · %s · %v elapsed", p.last.Epoch, p.last.Epochs, p.last.Step, (p.last.Elapsed + since).Round(time.Second))
+	if left := p.last.Remaining - since; p.last.Remaining > 0 {
+		l += fmt.Sprintf(" · %v left", max(0, left).Round(time.Second))
+	}
+	if p.last.Rate > 0 {
+		l += fmt.Sprintf(" · %.4g RPC/s", p.last.Rate)
+	}
+	return l + fmt.Sprintf(" · %d failed", p.last.Failures)
+}
+
+// stop clears the line.
+func (p *progress) stop() {
+	close(p.quit)
+	p.ended.Wait()
+	if p.terminal && p.wide > 0 {
+		fmt.Fprintf(p.w, "\r%*s\r", p.wide, "")
+	}
+}

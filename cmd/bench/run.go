@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"grpcbench/internal/compare"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/report"
+	"grpcbench/internal/result"
+	"grpcbench/internal/runner"
+)
+
+func newRunCommand() *cobra.Command {
+	var config plan.Config
+	c := &cobra.Command{
+		Use:   "run [TARGET]",
+		Short: "Measures the arms of a plan, all at once, and stores and prints the result",
+		Long: `Run measures what settings cost. Every choice of settings is an arm with a
+generator process of its own and, without TARGET, a bundled server of its own.
+All arms are alive together; each epoch repeats them with fresh processes.
+
+Without arguments it measures the built-in suite "overheads": TLS, metadata and
+compression. A TARGET (HOST:PORT) or a setting measures one arm; --vary compares.`,
+		Example: `  grpc-bench run
+  grpc-bench run --quick
+  grpc-bench run --vary tls=off,1.2,1.3 --vary metadata-size=0,1KiB,1KiB:unique
+  grpc-bench run --payload 4KiB:json --vary compression=none,gzip:low,zstd:low
+  grpc-bench run localhost:1337 --cacert server.crt --metadata foo=bar
+  grpc-bench run api:443 --method /pkg.Service/Get --request @get.bin --rate 50
+  grpc-bench run --suite suite.yaml --tag commit=1a2b3c`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError{fmt.Errorf("TARGET: must be one HOST:PORT, got %d arguments", len(args))}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				config.TargetArg = args[0]
+			}
+			return runPlan(c.Context(), config, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	config.Flags(c.Flags())
+	return c
+}
+
+// runPlan measures, stores and prints. What is printed is read back from the
+// disk first.
+func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) error {
+	format, err := formatNamed(config.Format, stdout)
+	if err != nil {
+		return usageError{err}
+	}
+	p, err := config.Plan()
+	if err != nil {
+		return usageError{err}
+	}
+	if err := result.Probe(config.Results); err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	r, err := execute(ctx, p, stderr)
+	if err != nil {
+		if code, ok := exitInterrupted[context.Cause(ctx)]; ok {
+			fmt.Fprintln(stderr, "grpc-bench: interrupted before anything was measured")
+			return code
+		}
+		return err
+	}
+	path, err := store(config.Results, r)
+	if err != nil {
+		// Nothing is lost: what was measured is shown, though it could not be kept.
+		return errors.Join(fmt.Errorf("store result: %w", err), format.Render(stdout, *r))
+	}
+	stored, err := result.Read(config.Results, path)
+	if err != nil {
+		return err
+	}
+	if err := format.Render(stdout, stored); err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	return exitOf(stored, context.Cause(ctx))
+}
+
+func execute(ctx context.Context, p plan.Plan, stderr io.Writer) (*result.Result, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find own program: %w", err)
+	}
+	line := startProgress(stderr, isTerminal(stderr))
+	defer line.stop()
+	enough := func(r *result.Result) bool {
+		r.Comparisons = compare.Arms(r)
+		return compare.Resolved(r.Comparisons)
+	}
+	r, err := runner.Run(ctx, p, runner.Options{Command: []string{self}, Progress: line.update, Enough: enough})
+	if err != nil {
+		return nil, err
+	}
+	r.Comparisons = compare.Arms(r)
+	result.Examine(r)
+	return r, nil
+}
+
+// store writes the result's directory with its report beside it.
+func store(dir string, r *result.Result) (path string, err error) {
+	var md bytes.Buffer
+	if err := report.Markdown(&md, *r); err != nil {
+		return "", err
+	}
+	return result.Write(dir, *r, result.File{Name: "report.md", Data: md.Bytes()})
+}
+
+// exitOf is the exit code of a stored result.
+func exitOf(r result.Result, cause error) error {
+	if code, ok := exitInterrupted[cause]; ok && r.Interrupted != "" {
+		return code
+	}
+	if r.Verdict == result.Invalid {
+		return exitError(exitInvalid)
+	}
+	return nil
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,131 @@
+package runner
+
+import (
+	"fmt"
+	"time"
+
+	"grpcbench/internal/probe"
+	"grpcbench/internal/result"
+	"grpcbench/internal/worker"
+)
+
+// result puts together what the epochs measured. Comparisons and checks are
+// made of it by others.
+func (r *run) result(failure error, interrupted string) (*result.Result, error) {
+	out := &result.Result{
+		Schema: result.Schema, ID: result.NewID(r.began), Name: r.plan.Name, Created: r.began.UTC(),
+		Interrupted: interrupted, Tool: tool(), Machine: r.machineFacts(), Plan: r.plan, Groups: r.plan.Groups,
+	}
+	if failure != nil {
+		out.Failure = failure.Error()
+	}
+	for i := range r.plan.Arms {
+		arm, err := r.assembleArm(i)
+		if err != nil {
+			return nil, fmt.Errorf("arm %s: %w", r.plan.Arms[i].Name, err)
+		}
+		out.Arms = append(out.Arms, arm)
+	}
+	return out, nil
+}
+
+func (r *run) assembleArm(i int) (result.Arm, error) {
+	of := r.plan.Arms[i]
+	arm := result.Arm{Name: of.Name, AA: of.AA, Settings: of.Settings}
+	all, seen := newTally(r.plan), newWitness()
+	for _, e := range r.epochs {
+		a := e.arms[i]
+		one := newTally(r.plan)
+		for _, t := range []*tally{all, one} {
+			if err := t.add(a); err != nil {
+				return arm, err
+			}
+		}
+		figures, err := one.figures(false)
+		if err != nil {
+			return arm, err
+		}
+		arm.Epochs = append(arm.Epochs, result.Epoch{
+			Index: e.index, Start: e.start, Interrupted: e.interrupted || a.measured.Stopped, Figures: figures,
+			Handshake: handshakes(a.connected), Generator: generatorHealth(a.measured, r.plan.Window),
+		})
+		arm.Windows = append(arm.Windows, windows(e.index, a.measured)...)
+		seen.add(a)
+	}
+	var err error
+	arm.Figures, err = all.figures(true)
+	arm.Handshake = handshakes(all.connections)
+	arm.Observed = seen.observed()
+	return arm, err
+}
+
+func windows(epoch int, m *worker.Measured) []result.Window {
+	var out []result.Window
+	for _, iv := range m.Intervals {
+		w := result.Window{Epoch: epoch, Start: int64(iv.Start), Scheduled: iv.Ledger.Scheduled, OK: iv.Ledger.OK,
+			LatencyHDR: iv.Latency.HDR, ServiceHDR: iv.Service.HDR, LagHDR: iv.Lag.HDR}
+		if iv.HasP50 {
+			w.P50 = &iv.P50
+		}
+		if iv.HasP99 {
+			w.P99 = &iv.P99
+		}
+		if iv.Ledger.Scheduled > 0 && iv.Ledger.Lost() == 0 {
+			w.Max = &iv.Max
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func generatorHealth(m *worker.Measured, window time.Duration) result.Generator {
+	g := result.Generator{Gomaxprocs: m.GOMAXPROCS, RSSBytes: m.RSS, ReleaseP50: m.ReleaseP50, ReleaseP99: m.ReleaseP99,
+		MeanInFlight: float64(m.Busy) / float64(window), BusySum: float64(m.Busy)}
+	if m.CPU != nil && m.Elapsed > 0 {
+		g.CPUShare = float64(*m.CPU) / float64(m.Elapsed) / float64(m.GOMAXPROCS)
+		if *m.CPU > 0 {
+			g.GCCPUShare = new(float64(m.GCCPU) / float64(*m.CPU))
+		}
+	}
+	return g
+}
+
+func tool() result.Tool {
+	b := probe.Tool()
+	t := result.Tool{Version: b.Version, Revision: b.Revision, Go: b.Go, GRPCGo: b.GRPCGo}
+	if b.Dirty {
+		t.Revision += "+dirty"
+	}
+	return t
+}
+
+func (r *run) machineFacts() result.Machine {
+	f := r.machine.Fingerprint()
+	m := result.Machine{OS: f.OS, Arch: f.Arch, Kernel: f.Kernel, CPU: f.CPU, CPUs: f.CPUs, GOMAXPROCS: f.GOMAXPROCS,
+		MemBytes: f.MemBytes, CgroupCPUs: f.CgroupCPUs, Virtual: f.Virtual}
+	for _, e := range r.epochs {
+		if e.machine != nil {
+			m.Epochs = append(m.Epochs, machineEpoch(*e.machine))
+		}
+	}
+	return m
+}
+
+func machineEpoch(i probe.Interval) result.MachineEpoch {
+	e := result.MachineEpoch{
+		CompetingShare: i.CompetingShare, StealShare: i.StealShare, HiccupP99NS: nanoseconds(i.HiccupP99),
+		HiccupMaxNS: nanoseconds(i.HiccupMax), ThrottledNS: nanoseconds(i.Throttled),
+		ClockStepNS: int64(i.ClockStep), MemAvailableMin: i.MemAvailable,
+	}
+	if i.OursShare != nil {
+		e.OursShare = *i.OursShare
+	}
+	return e
+}
+
+func nanoseconds(d *time.Duration) *int64 {
+	if d == nil {
+		return nil
+	}
+	return new(int64(*d))
+}

@@ -1,0 +1,377 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
+	"grpcbench/internal/worker"
+	benchv1 "grpcbench/proto/bench/v1"
+)
+
+const (
+	// orderLimit bounds orders that take a child a moment.
+	orderLimit = 10 * time.Second
+	// connectLimit is a little more than a channel gives itself.
+	connectLimit = 7 * time.Second
+	// lead is how far ahead a common start is set, besides leadPerArm: every child
+	// must have its order by then.
+	lead       = 20 * time.Millisecond
+	leadPerArm = 2 * time.Millisecond
+	// settle is waited after a connection stands, so that what its server still
+	// does for it is read with it.
+	settle = time.Millisecond
+	// parallelStarts is how many children are started at once.
+	parallelStarts = 4
+)
+
+// epoch is one repetition of all arms.
+type epoch struct {
+	index       int
+	start       time.Time   // of the window
+	arms        []*armEpoch // in the plan's order
+	machine     *probe.Interval
+	interrupted bool
+}
+
+// armEpoch is what one arm's processes showed in one epoch. Nil means that it
+// could not be had.
+type armEpoch struct {
+	arm        plan.Arm
+	host       *process // nil with a target
+	gen        *process
+	address    string
+	hostCodec  string
+	connected  []connection
+	measured   *worker.Measured
+	server     [2]*worker.Reading // at the window's ends
+	saturated  *worker.Saturated
+	satServer  [2]*worker.Reading
+	finished   *worker.Finished
+	snapshot   *benchv1.SnapshotResponse
+	hostFailed error
+}
+
+// connection is one opened connection with both sides' costs.
+type connection struct {
+	worker.Connected
+	serverCPU *int64
+}
+
+// epoch runs one repetition with fresh processes. It returns what was measured,
+// nil if nothing was, and what went wrong.
+func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
+	began := time.Now()
+	e := &epoch{index: index}
+	// Everything random about an epoch but the arrivals, which have seeds of their
+	// own.
+	order := rand.New(rand.NewPCG(r.plan.Seed, uint64(index)))
+	defer func() { stopAll(e.processes()) }()
+	r.progress("starting", index)
+	if err := r.start(ctx, e, order); err != nil {
+		return nil, r.unlessStopped(ctx, err)
+	}
+	r.progress("connecting", index)
+	if err := r.connect(ctx, e, order); err != nil {
+		return nil, r.unlessStopped(ctx, err)
+	}
+	if index == 0 {
+		if err := r.preflight(ctx, e); err != nil {
+			return nil, r.unlessStopped(ctx, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, nil
+	}
+	r.progress("measuring", index)
+	if err := r.measure(ctx, e); err != nil {
+		return nil, err
+	}
+	if ctx.Err() == nil && r.plan.Saturated > 0 {
+		r.progress("saturating", index)
+		if err := r.saturate(ctx, e, order); err != nil {
+			return nil, err
+		}
+	}
+	e.interrupted = ctx.Err() != nil
+	err := r.finish(e)
+	r.longest = max(r.longest, time.Since(began))
+	return e, err
+}
+
+// unlessStopped keeps an error that is not just the echo of an interrupt.
+func (r *run) unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (e *epoch) processes() []*process {
+	var all []*process
+	for _, a := range e.arms {
+		for _, p := range []*process{a.host, a.gen} {
+			if p != nil {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// start starts every arm's processes, in random order.
+func (r *run) start(ctx context.Context, e *epoch, order *rand.Rand) error {
+	for _, a := range r.plan.Arms {
+		e.arms = append(e.arms, &armEpoch{arm: a})
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelStarts)
+	for _, i := range order.Perm(len(e.arms)) {
+		group.Go(func() error { return r.armErr(e.arms[i].arm.Name, r.startArm(ctx, e, i)) })
+	}
+	return group.Wait()
+}
+
+func (r *run) startArm(ctx context.Context, e *epoch, i int) error {
+	a := e.arms[i]
+	a.address = a.arm.Settings.Target
+	var err error
+	if a.address == "" {
+		if a.host, err = start(r.options.Command, Host, "server of arm "+a.arm.Name); err != nil {
+			return err
+		}
+		var at worker.Listening
+		if err := a.host.ask(ctx, worker.Order{Do: worker.DoServe, Serve: r.serve(a.arm)}, orderLimit, &at); err != nil {
+			return err
+		}
+		a.address, a.hostCodec = at.Address, at.Codec
+	}
+	if a.gen, err = start(r.options.Command, Generator, "generator of arm "+a.arm.Name); err != nil {
+		return err
+	}
+	return a.gen.ask(ctx, worker.Order{Do: worker.DoSetup, Setup: r.trial(a.arm, i, e.index, a.address)}, orderLimit, nil)
+}
+
+// connect opens the connections of all arms one at a time in random order:
+// opened together they would measure the queue they form.
+func (r *run) connect(ctx context.Context, e *epoch, order *rand.Rand) error {
+	type one struct {
+		arm   *armEpoch
+		index int
+	}
+	var all []one
+	for _, a := range e.arms {
+		for i := range a.arm.Settings.Connections {
+			all = append(all, one{a, i})
+		}
+	}
+	order.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, c := range all {
+		// With resumption the connection is opened once for its ticket, which the
+		// one that is measured then presents.
+		for _, ticket := range []bool{true, false} {
+			if ticket && !c.arm.arm.Settings.Resumption {
+				continue
+			}
+			if err := c.arm.open(ctx, worker.Connect{Index: c.index, Ticket: ticket}); err != nil {
+				return r.armErr(c.arm.arm.Name, fmt.Errorf("%w: %w", ErrPreflight, err))
+			}
+		}
+	}
+	return nil
+}
+
+// open opens one connection and reads the server's clock around it.
+func (a *armEpoch) open(ctx context.Context, c worker.Connect) error {
+	before, ok := a.serverCPU()
+	made := connection{}
+	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoConnect, Connect: &c}, connectLimit, &made.Connected); err != nil {
+		return err
+	}
+	time.Sleep(settle)
+	if after, still := a.serverCPU(); ok && still {
+		used := after - before
+		made.serverCPU = &used
+	}
+	a.connected = append(a.connected, made)
+	return nil
+}
+
+func (a *armEpoch) serverCPU() (ns int64, ok bool) {
+	if a.host == nil {
+		return 0, false
+	}
+	return probe.CPUOf(a.host.pid())
+}
+
+// preflight makes one RPC of each arm before any load.
+func (r *run) preflight(ctx context.Context, e *epoch) error {
+	r.progress("preflight", e.index)
+	for _, a := range e.arms {
+		if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, nil); err != nil {
+			return r.armErr(a.arm.Name, fmt.Errorf("%w: %w", ErrPreflight, err))
+		}
+	}
+	return nil
+}
+
+// measure gives all arms a common start and waits for their windows.
+func (r *run) measure(ctx context.Context, e *epoch) error {
+	at := probe.Monotonic() + int64(lead+leadPerArm*time.Duration(len(e.arms)))
+	window := []int64{at + int64(r.plan.Warmup), at + int64(r.plan.Warmup+r.plan.Window)}
+	e.start = time.Now().Add(time.Duration(window[0] - probe.Monotonic()))
+	limit := time.Duration(window[1]-probe.Monotonic()) + r.plan.Drain + orderLimit
+	finished := make(chan struct{})
+	defer close(finished)
+	go func() {
+		select {
+		case <-ctx.Done():
+			for _, a := range e.arms {
+				a.gen.interrupt()
+			}
+		case <-finished:
+		}
+	}()
+	reading, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	var observers sync.WaitGroup
+	observers.Go(func() { e.machine = r.watch(reading, e, window) })
+	for _, a := range e.arms {
+		observers.Go(func() { a.server = r.mark(reading, a, window, limit) })
+	}
+	group := errgroup.Group{}
+	for _, a := range e.arms {
+		group.Go(func() error {
+			var m worker.Measured
+			// Not ctx: an interrupted arm still answers, soon.
+			err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoRun, Run: &worker.Run{Start: at}}, limit, &m)
+			a.measured = &m
+			return r.armErr(a.arm.Name, err)
+		})
+	}
+	err := group.Wait()
+	observers.Wait()
+	return err
+}
+
+// mark reads the server's clocks at the given instants.
+func (r *run) mark(ctx context.Context, a *armEpoch, at []int64, limit time.Duration) (read [2]*worker.Reading) {
+	if a.host == nil {
+		return r.markTarget(ctx, at)
+	}
+	var readings []worker.Reading
+	err := a.host.ask(ctx, worker.Order{Do: worker.DoMark, Mark: &worker.Mark{At: at}}, limit, &readings)
+	if err != nil || len(readings) != len(read) {
+		if ctx.Err() == nil {
+			a.hostFailed = err
+		}
+		return read
+	}
+	return [2]*worker.Reading{&readings[0], &readings[1]}
+}
+
+// markTarget reads the clock of a local server that was not started by the run.
+// One arm has it for itself; the CPU of several cannot be told apart.
+func (r *run) markTarget(ctx context.Context, at []int64) (read [2]*worker.Reading) {
+	if r.plan.Target == nil || r.plan.Target.ServerPID == 0 || len(r.plan.Arms) > 1 {
+		return read
+	}
+	for i, t := range at {
+		if !sleepUntil(ctx, t) {
+			return [2]*worker.Reading{}
+		}
+		ns, ok := probe.CPUOf(r.plan.Target.ServerPID)
+		if !ok {
+			return [2]*worker.Reading{}
+		}
+		read[i] = &worker.Reading{CPU: &ns}
+	}
+	return read
+}
+
+// watch observes the machine during the window; nil if it was cut short.
+func (r *run) watch(ctx context.Context, e *epoch, window []int64) *probe.Interval {
+	if !sleepUntil(ctx, window[0]) {
+		return nil
+	}
+	var pids []int
+	for _, p := range e.processes() {
+		pids = append(pids, p.pid())
+	}
+	if t := r.plan.Target; t != nil && t.ServerPID > 0 {
+		pids = append(pids, t.ServerPID)
+	}
+	w := r.machine.Watch(pids...)
+	whole := sleepUntil(ctx, window[1])
+	i := w.Stop()
+	if !whole {
+		return nil
+	}
+	return &i
+}
+
+// sleepUntil returns true at an instant, false if ctx ends before.
+func sleepUntil(ctx context.Context, instant int64) bool {
+	timer := time.NewTimer(time.Duration(instant - probe.Monotonic()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// saturate gives each arm the machine for itself, in random order.
+func (r *run) saturate(ctx context.Context, e *epoch, order *rand.Rand) error {
+	for _, i := range order.Perm(len(e.arms)) {
+		a := e.arms[i]
+		if ctx.Err() != nil || a.hostFailed != nil {
+			continue
+		}
+		s := worker.Saturate{Start: probe.Monotonic() + int64(lead), Length: r.plan.Saturated, Concurrency: r.plan.Load.Concurrency}
+		from, to := s.Measure()
+		limit := r.plan.Saturated + r.plan.Drain + orderLimit
+		var wg sync.WaitGroup
+		wg.Go(func() { a.satServer = r.mark(ctx, a, []int64{from, to}, limit) })
+		var got worker.Saturated
+		err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoSaturate, Saturate: &s}, limit, &got)
+		wg.Wait()
+		if err != nil {
+			return r.armErr(a.arm.Name, err)
+		}
+		a.saturated = &got
+	}
+	return nil
+}
+
+// finish closes every arm's connections and collects what both sides counted.
+func (r *run) finish(e *epoch) error {
+	var failure error
+	for _, a := range e.arms {
+		var f worker.Finished
+		if err := a.gen.ask(context.Background(), worker.Order{Do: worker.DoFinish}, orderLimit, &f); err != nil {
+			return r.armErr(a.arm.Name, err)
+		}
+		a.finished = &f
+		if a.host == nil {
+			continue
+		}
+		var s worker.Snapshot
+		if err := a.host.ask(context.Background(), worker.Order{Do: worker.DoSnapshot}, orderLimit, &s); err != nil {
+			a.hostFailed = err
+		} else {
+			a.snapshot = s.SnapshotResponse
+		}
+		if a.hostFailed != nil && failure == nil {
+			failure = r.armErr(a.arm.Name, a.hostFailed)
+		}
+	}
+	return failure
+}

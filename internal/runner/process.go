@@ -1,0 +1,189 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"grpcbench/internal/worker"
+)
+
+// process is one child: it is given orders and answers them.
+type process struct {
+	name    string
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	orders  *json.Encoder
+	answers chan reply
+	stderr  tail
+	busy    sync.Mutex // one order at a time
+	write   sync.Mutex // orders are whole lines
+}
+
+// reply is one answer, or why there are no more.
+type reply struct {
+	answer struct {
+		Error string          `json:"error"`
+		Value json.RawMessage `json:"value"`
+	}
+	err error
+}
+
+// start runs command with the role as its last argument. The child ends when
+// its standard input does.
+func start(command []string, role, name string) (*process, error) {
+	p := &process{name: name, answers: make(chan reply, 1)}
+	p.cmd = exec.Command(command[0], append(command[1:len(command):len(command)], role)...)
+	p.cmd.Stderr = &p.stderr
+	var err error
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	p.orders = json.NewEncoder(p.in)
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go p.listen(out)
+	return p, nil
+}
+
+func (p *process) listen(out io.Reader) {
+	d := json.NewDecoder(out)
+	for {
+		var r reply
+		r.err = d.Decode(&r.answer)
+		p.answers <- r
+		if r.err != nil {
+			return
+		}
+	}
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// errRefused is an order that the child could not carry out; the child lives.
+type errRefused struct{ text string }
+
+func (e errRefused) Error() string { return e.text }
+
+// ask sends an order and decodes the answer's value into to. It gives up after
+// limit, or when ctx ends.
+func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, to any) error {
+	p.busy.Lock()
+	defer p.busy.Unlock()
+	if err := p.send(o); err != nil {
+		return fmt.Errorf("%s: %w%s", p.name, err, p.stderr.note())
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case r := <-p.answers:
+		switch {
+		case r.err != nil:
+			return fmt.Errorf("%s ended while asked to %s%s", p.name, o.Do, p.stderr.note())
+		case r.answer.Error != "":
+			return errRefused{r.answer.Error}
+		case to == nil:
+			return nil
+		}
+		if err := json.Unmarshal(r.answer.Value, to); err != nil {
+			return fmt.Errorf("%s: answer to %s: %w", p.name, o.Do, err)
+		}
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("%s: no answer to %s within %v", p.name, o.Do, limit)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *process) send(o worker.Order) error {
+	p.write.Lock()
+	defer p.write.Unlock()
+	return p.orders.Encode(o)
+}
+
+// interrupt asks the child to start no more RPCs. A child that is gone needs no
+// asking.
+func (p *process) interrupt() { _ = p.send(worker.Order{Do: worker.DoStop}) }
+
+// stopWait is how long a child has to end by itself.
+const stopWait = 2 * time.Second
+
+// stop ends the child and returns when it has.
+func (p *process) stop() {
+	_ = p.in.Close() // asks it to end; a child that is gone has closed it already
+	ended := make(chan struct{})
+	go func() {
+		for r := range p.answers {
+			if r.err != nil {
+				break
+			}
+		}
+		_ = p.cmd.Wait() // how it ended matters no more
+		close(ended)
+	}()
+	timer := time.NewTimer(stopWait)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		_ = p.cmd.Process.Kill() // an error says that it has just ended
+		<-ended
+	}
+}
+
+// stopAll ends all children at once.
+func stopAll(all []*process) {
+	var wg sync.WaitGroup
+	for _, p := range all {
+		wg.Go(p.stop)
+	}
+	wg.Wait()
+}
+
+// tail keeps the end of what a child wrote to standard error.
+type tail struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+const tailLength = 2 << 10
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text.Write(b)
+	if extra := t.text.Len() - tailLength; extra > 0 {
+		t.text.Next(extra)
+	}
+	return len(b), nil
+}
+
+// note is what is worth adding to an error.
+func (t *tail) note() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := strings.TrimSpace(t.text.String())
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// refused says whether err is a child's own answer, as opposed to its end.
+func refused(err error) bool {
+	var e errRefused
+	return errors.As(err, &e)
+}

@@ -1,0 +1,141 @@
+// Package runner executes a plan: it starts the processes of every arm, gives
+// them a common start, repeats that for each epoch, and returns what they
+// measured as a Result. It measures nothing itself but the machine, and
+// presents nothing.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
+	"grpcbench/internal/result"
+)
+
+// Options are how a plan is executed.
+type Options struct {
+	// Command starts a child: the role, Host or Generator, is added as its last
+	// argument. Usually it is the running program and a hidden command.
+	Command []string
+	// Progress, when not nil, is called at each step, from the goroutine that
+	// called Run.
+	Progress func(Progress)
+	// Enough, when not nil, is asked after each epoch from the plan's least number
+	// on whether more are needed.
+	Enough func(*result.Result) bool
+}
+
+// Roles of a child.
+const (
+	Host      = "host"
+	Generator = "generator"
+)
+
+// Progress is where a run is.
+type Progress struct {
+	Step      string // what is being done
+	Epoch     int    // from 1; 0: not begun
+	Epochs    int    // at most
+	Elapsed   time.Duration
+	Remaining time.Duration // estimate; 0: unknown
+	Rate      float64       // offered by all arms together, RPC/s; 0 in a closed loop
+	Failures  int64         // failed, abandoned and not started so far
+}
+
+// ErrPreflight marks what was found wrong before any load: the sentence names
+// the cause and the flag to change.
+var ErrPreflight = errors.New("preflight")
+
+// Run executes p. When ctx ends it stops starting RPCs, drains for a second and
+// returns what was measured, marked as interrupted.
+//
+// The error says why nothing could be measured. Once an epoch has been measured
+// there is a Result, and what ended the run early is one of its warnings.
+func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
+	r := &run{plan: p, options: o, began: time.Now(), machine: probe.Machine{}}
+	if err := r.certificates(); err != nil {
+		return nil, err
+	}
+	var failure error
+	for i := 0; i < p.Epochs.Max && r.timeFor(i); i++ {
+		e, err := r.epoch(ctx, i)
+		if e != nil {
+			r.epochs = append(r.epochs, e)
+		}
+		if failure = err; err != nil || ctx.Err() != nil {
+			break
+		}
+		if i+1 >= p.Epochs.Min && i+1 < p.Epochs.Max && o.Enough != nil {
+			if res, err := r.result(nil, ""); err == nil && o.Enough(res) {
+				break
+			}
+		}
+	}
+	if len(r.epochs) == 0 {
+		if failure == nil {
+			failure = context.Cause(ctx)
+		}
+		return nil, failure
+	}
+	interrupted := ""
+	if ctx.Err() != nil {
+		interrupted = context.Cause(ctx).Error()
+	}
+	return r.result(failure, interrupted)
+}
+
+// run is a plan being executed.
+type run struct {
+	plan    plan.Plan
+	options Options
+	machine probe.Machine
+	began   time.Time
+	epochs  []*epoch
+	longest time.Duration // of the epochs so far
+	identity
+}
+
+// timeFor says whether the epoch after n ones still fits into --max-time.
+func (r *run) timeFor(n int) bool {
+	if r.plan.MaxTime == 0 || n == 0 {
+		return true
+	}
+	return time.Since(r.began)+r.longest <= r.plan.MaxTime
+}
+
+func (r *run) progress(step string, epoch int) {
+	if r.options.Progress == nil {
+		return
+	}
+	p := Progress{Step: step, Epoch: epoch + 1, Epochs: r.plan.Epochs.Max, Elapsed: time.Since(r.began), Rate: r.plan.Load.Rate}
+	for _, e := range r.epochs {
+		for _, a := range e.arms {
+			if a.measured != nil {
+				p.Failures += a.measured.Ledger.Lost()
+			}
+		}
+	}
+	each := r.longest
+	if each == 0 {
+		each = r.estimate()
+	}
+	p.Remaining = max(0, each*time.Duration(r.plan.Epochs.Max)-p.Elapsed)
+	r.options.Progress(p)
+}
+
+// estimate is how long an epoch should take: its phases, and what starting and
+// connecting two processes an arm takes.
+func (r *run) estimate() time.Duration {
+	arms := time.Duration(len(r.plan.Arms))
+	return r.plan.Warmup + r.plan.Window + arms*(r.plan.Saturated+100*time.Millisecond)
+}
+
+func (r *run) armErr(arm string, err error) error {
+	if len(r.plan.Arms) == 1 || err == nil {
+		return err
+	}
+	return fmt.Errorf("arm %s: %w", arm, err)
+}

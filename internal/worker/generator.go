@@ -1,0 +1,397 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"grpcbench/internal/call"
+	"grpcbench/internal/channel"
+	"grpcbench/internal/codec"
+	"grpcbench/internal/hist"
+	"grpcbench/internal/load"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
+)
+
+// Generate carries out orders for one arm's generator until in ends.
+func Generate(ctx context.Context, in io.Reader, out io.Writer) error {
+	g := &generator{}
+	defer g.close()
+	return obey(ctx, in, out, g.handle, g.interrupt)
+}
+
+// generator is the state of one arm's generator process.
+type generator struct {
+	trial    Trial
+	options  call.Options
+	configs  []func() (channel.Options, error)
+	channels []*channel.Channel
+	atStart  []channel.Connection // of each channel, when the clock started
+	counters *codec.Counters
+	caller   *call.Caller
+	runtime  probe.Runtime
+	total    load.Ledger
+	// presented: a server asked for the client certificate.
+	presented atomic.Bool
+
+	mu      sync.Mutex
+	stopped bool
+	cancel  context.CancelFunc // of what is being done
+}
+
+func (g *generator) close() {
+	for _, c := range g.channels {
+		if c != nil {
+			_ = c.Close() // the process ends; nothing is lost by a connection that will not close
+		}
+	}
+	if g.caller != nil {
+		g.caller.Close()
+	}
+}
+
+func (g *generator) handle(ctx context.Context, o Order) (any, error) {
+	switch {
+	case o.Do == DoSetup && o.Setup != nil && g.counters == nil:
+		return struct{}{}, g.setup(*o.Setup)
+	case g.counters == nil:
+		return nil, fmt.Errorf("order %q: must come after setup", o.Do)
+	case o.Do == DoConnect && o.Connect != nil:
+		return g.connect(ctx, *o.Connect)
+	case o.Do == DoProbe:
+		return struct{}{}, g.probe(ctx)
+	case o.Do == DoRun && o.Run != nil:
+		return g.run(ctx, *o.Run)
+	case o.Do == DoSaturate && o.Saturate != nil:
+		return g.saturate(ctx, *o.Saturate)
+	case o.Do == DoFinish:
+		return g.finish(), nil
+	}
+	return nil, fmt.Errorf("order %q: not known to a generator", o.Do)
+}
+
+// interrupt ends the starting of RPCs, now and from now on.
+func (g *generator) interrupt() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopped = true
+	if g.cancel != nil {
+		g.cancel()
+	}
+}
+
+// starting is a context that interrupt ends.
+func (g *generator) starting(ctx context.Context) (context.Context, context.CancelFunc) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	g.cancel = cancel
+	if g.stopped {
+		cancel()
+	}
+	return ctx, cancel
+}
+
+// gcPercent lets the generator's heap grow to five times what lives before it
+// collects: what lives is small and constant, and collections are lag.
+const gcPercent = 400
+
+func (g *generator) setup(t Trial) error {
+	// One processor more than there are, for the pacer: it is asleep in the
+	// kernel nearly always, and must find one free when it wakes.
+	runtime.GOMAXPROCS(runtime.NumCPU() + 1)
+	debug.SetGCPercent(gcPercent)
+	var err error
+	if g.options, err = Options(t.Settings, t.Secrets, t.Request, t.Body); err != nil {
+		return err
+	}
+	g.trial = t
+	g.counters = codec.Install(t.Settings.Compression)
+	g.channels = make([]*channel.Channel, t.Connections)
+	g.configs = make([]func() (channel.Options, error), t.Connections)
+	for i := range g.configs {
+		g.configs[i] = sync.OnceValues(func() (channel.Options, error) { return t.options(&g.presented) })
+	}
+	return nil
+}
+
+// connect opens one connection, and times nothing else meanwhile.
+func (g *generator) connect(ctx context.Context, c Connect) (any, error) {
+	if c.Index < 0 || c.Index >= len(g.channels) {
+		return nil, fmt.Errorf("connection %d: must be in [0, %d)", c.Index, len(g.channels))
+	}
+	options, err := g.configs[c.Index]()
+	if err != nil {
+		return nil, err
+	}
+	before, ok := probe.ProcessCPU()
+	ch, err := channel.Open(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	made := Connected{}
+	if after, still := probe.ProcessCPU(); ok && still {
+		used := after - before
+		made.CPU = &used
+	}
+	made.Sent, made.Received = ch.Bytes()
+	first := ch.Connections()[0]
+	made.TCP, made.TLS, made.HTTP2, made.Link = first.TCP, first.TLS, first.HTTP2, linkOf(first)
+	if c.Ticket {
+		return made, ch.Close()
+	}
+	g.channels[c.Index] = ch
+	return made, nil
+}
+
+// prepare makes the caller once all connections stand.
+func (g *generator) prepare() error {
+	if g.caller != nil {
+		return nil
+	}
+	conns := make([]*grpc.ClientConn, len(g.channels))
+	for i, c := range g.channels {
+		if c == nil {
+			return fmt.Errorf("connection %d: must be open before anything is measured", i)
+		}
+		conns[i] = c.ClientConn
+		all := c.Connections()
+		g.atStart = append(g.atStart, all[len(all)-1])
+	}
+	var err error
+	g.caller, err = call.New(g.options, conns)
+	return err
+}
+
+func (g *generator) finish() Finished {
+	f := Finished{Total: g.total, Method: g.options.Name(), Codec: g.trial.Settings.Compression.Implementation()}
+	for i, c := range g.channels {
+		if c == nil {
+			continue
+		}
+		f.Reconnects += int64(len(c.Connections()) - 1)
+		if i < len(g.atStart) {
+			link := linkOf(g.atStart[i])
+			link.ClientCertificate = g.presented.Load()
+			f.Links = append(f.Links, link)
+		}
+	}
+	counts := g.counters.Snapshot()
+	f.Compressed, f.Decompressed = workOf(counts.Compress), workOf(counts.Decompress)
+	g.close()
+	g.channels, g.caller = nil, nil
+	return f
+}
+
+func workOf(w codec.Work) Work {
+	out := Work{Messages: w.Messages, In: w.BytesIn, Out: w.BytesOut}
+	if cpu, ok := w.CPU(); ok {
+		ns := int64(cpu)
+		out.CPU = &ns
+	}
+	return out
+}
+
+// drainStopped is how long an interrupted run waits for calls in flight.
+const drainStopped = time.Second
+
+// edges collects readings at the window's two ends.
+type edges struct {
+	g             *generator
+	at            [2]time.Time
+	reading       [2]Reading
+	pacer         [2]*int64
+	sent, got     [2]int64
+	calls         [2]int64
+	work          codec.Counts
+	quiet, opened bool
+}
+
+func (e *edges) read(i int, pacer bool) {
+	e.at[i] = time.Now()
+	e.reading[i] = read(&e.g.runtime)
+	if ns, ok := probe.ThreadCPU(); ok && pacer {
+		e.pacer[i] = &ns
+	}
+}
+
+func (e *edges) bytes(i int, calls int64) {
+	e.calls[i] = calls
+	e.sent[i], e.got[i] = 0, 0
+	for _, c := range e.g.channels {
+		s, r := c.Bytes()
+		e.sent[i] += s
+		e.got[i] += r
+	}
+}
+
+// run makes the warm-up, the window and the drain.
+func (g *generator) run(ctx context.Context, r Run) (any, error) {
+	if err := g.prepare(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := g.starting(ctx)
+	defer cancel()
+	e := &edges{g: g}
+	outcome, err := g.loop(ctx, commonStart(r.Start), e)
+	if err != nil {
+		return nil, err
+	}
+	g.total.Add(outcome.Warmup)
+	g.total.Add(outcome.Window)
+	return g.measured(outcome, e)
+}
+
+// commonStart is an instant as a time of this process's monotonic clock.
+func commonStart(instant int64) time.Time {
+	return time.Now().Add(time.Duration(instant - probe.Monotonic()))
+}
+
+func (g *generator) loop(ctx context.Context, start time.Time, e *edges) (load.Outcome, error) {
+	t := g.trial
+	phases := load.Phases{Warmup: t.Warmup, Window: t.Window}
+	open := t.Load.Loop == plan.Open
+	at := load.Edges{
+		Open:  func() { e.read(0, open); e.work = g.counters.Snapshot(); e.opened = true },
+		Close: func() { e.read(1, open) },
+	}
+	if !open {
+		l := load.ClosedLoop{Concurrency: t.Load.Concurrency, Connections: t.Connections, Clock: load.SleepClock{Start: start},
+			Phases: phases, Drain: t.Drain, DrainStopped: drainStopped, Edges: at, AfterFailure: g.afterFailure}
+		l.Edges.Open = func() { at.Open(); e.bytes(0, 0) }
+		l.Edges.Close = func() { at.Close(); e.bytes(1, 0) }
+		return l.Run(ctx, g.caller.Call)
+	}
+	at.Quiet = func(started int64) { e.bytes(0, started); e.quiet = true }
+	l := load.OpenLoop{Schedule: t.schedule(), Clock: load.NewPacer(start), Phases: phases, Connections: t.Connections,
+		MaxInFlight: t.maxInFlight(), Drain: t.Drain, DrainStopped: drainStopped, Edges: at}
+	var outcome load.Outcome
+	var err error
+	done := make(chan struct{})
+	go func() { // the pacer's own: it keeps its thread until it ends
+		defer close(done)
+		outcome, err = l.Run(ctx, g.caller.Call)
+	}()
+	<-done
+	return outcome, err
+}
+
+// afterFailureWait is how long a closed loop's caller waits, at most, before it
+// asks a connection again that is not ready.
+const afterFailureWait = 10 * time.Millisecond
+
+func (g *generator) afterFailure(ctx context.Context, conn int) {
+	g.channels[conn].AwaitChange(ctx, afterFailureWait)
+}
+
+func (t Trial) schedule() load.Schedule {
+	end := t.Warmup + t.Window
+	if t.Load.Arrival == plan.Uniform {
+		return load.Uniform{Rate: t.Load.Rate, Duration: end, Phase: t.Phase}
+	}
+	return load.Poisson{Rate: t.Load.Rate, Duration: end, Seed: t.Seed}
+}
+
+// maxInFlight is the cap asked for, or room for 4 s of arrivals.
+func (t Trial) maxInFlight() int {
+	if t.Load.MaxInFlight > 0 {
+		return t.Load.MaxInFlight
+	}
+	return max(1000, int(4*t.Load.Rate))
+}
+
+// measured puts together what one epoch of the arm showed.
+func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
+	m := Measured{Ledger: o.Window, Intervals: o.Intervals, GOMAXPROCS: runtime.GOMAXPROCS(0), Busy: o.Flow.Busy(), Stopped: o.Stopped}
+	var err error
+	for _, f := range []struct {
+		to   *hist.Encoded
+		from *hist.Histogram
+	}{{&m.Latency, o.Latency}, {&m.Service, o.Service}, {&m.Lag, o.Lag}} {
+		if *f.to, err = f.from.Encode(); err != nil {
+			return nil, err
+		}
+	}
+	if o.Released != nil {
+		m.ReleaseP50, _ = o.Released.Quantile(0.50, o.Released.Count())
+		m.ReleaseP99, _ = o.Released.Quantile(0.99, o.Released.Count())
+	}
+	if ns, ok := probe.RSS(); ok {
+		m.RSS = &ns
+	}
+	if !e.opened || e.at[1].IsZero() {
+		return m, nil // interrupted before the window's end: its CPU and bytes are unknown
+	}
+	m.Elapsed = e.at[1].Sub(e.at[0])
+	m.CPU = sub(e.reading[1].CPU, e.reading[0].CPU)
+	m.PacerCPU = sub(e.pacer[1], e.pacer[0])
+	m.Allocs = e.reading[1].Allocs - e.reading[0].Allocs
+	m.GCCPU = e.reading[1].GCCPU - e.reading[0].GCCPU
+	m.MessageCodec = workOf(g.counters.Snapshot().Sub(e.work).Compress)
+	g.countBytes(&m, o, e)
+	return m, nil
+}
+
+// countBytes divides bytes by calls between two moments with nothing in flight,
+// one early in the window and one after the drain: no call is counted whose
+// bytes are not, so that the figure is exact. A loop that is never quiet is read
+// at the window's ends.
+func (g *generator) countBytes(m *Measured, o load.Outcome, e *edges) {
+	switch {
+	case e.quiet && o.Clean:
+		e.bytes(1, o.Flow.Started())
+	case e.calls[1] == 0 && e.sent[1] > 0:
+		e.calls[0], e.calls[1] = 0, o.Window.Started
+	default:
+		return
+	}
+	m.Calls = e.calls[1] - e.calls[0]
+	m.Sent, m.Received = e.sent[1]-e.sent[0], e.got[1]-e.got[0]
+}
+
+func sub(a, b *int64) *int64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	d := *a - *b
+	return &d
+}
+
+// saturate runs a closed loop at full speed.
+func (g *generator) saturate(ctx context.Context, s Saturate) (any, error) {
+	if err := g.prepare(); err != nil {
+		return nil, err
+	}
+	if s.Concurrency < 1 {
+		return nil, errors.New("saturate: concurrency must be at least 1")
+	}
+	ctx, cancel := g.starting(ctx)
+	defer cancel()
+	var cpu [2]*int64
+	reading := func(i int) func() {
+		return func() {
+			if ns, ok := probe.ProcessCPU(); ok {
+				cpu[i] = &ns
+			}
+		}
+	}
+	l := load.ClosedLoop{Concurrency: s.Concurrency, Connections: len(g.channels), Clock: load.SleepClock{Start: commonStart(s.Start)},
+		Phases: load.Phases{Warmup: s.Length / 5, Window: s.Length - s.Length/5}, Drain: g.trial.Drain, DrainStopped: drainStopped,
+		Edges: load.Edges{Open: reading(0), Close: reading(1)}, AfterFailure: g.afterFailure}
+	o, err := l.Run(ctx, g.caller.Call)
+	if err != nil {
+		return nil, err
+	}
+	g.total.Add(o.Warmup)
+	g.total.Add(o.Window)
+	return Saturated{Calls: o.Window.OK, CPU: sub(cpu[1], cpu[0])}, nil
+}

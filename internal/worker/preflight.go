@@ -1,0 +1,75 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"grpcbench/internal/call"
+	"grpcbench/internal/load"
+	"grpcbench/internal/mask"
+)
+
+// probeLimit bounds the one RPC of the preflight.
+const probeLimit = 5 * time.Second
+
+// probe makes one RPC, books it like any other, and explains its failure.
+func (g *generator) probe(ctx context.Context) error {
+	if err := g.prepare(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	err := call.Once(ctx, g.options, g.channels[0].ClientConn)
+	l := load.Ledger{Scheduled: 1, Started: 1}
+	if err == nil {
+		l.OK = 1
+	} else {
+		l.Failed = map[string]int64{call.CodeName(status.Code(err)): 1}
+	}
+	g.total.Add(l)
+	if err == nil {
+		return nil
+	}
+	return g.explain(err)
+}
+
+// explain says what a first failed RPC means and which flag to change. What the
+// server wrote is shown without any of the run's metadata values.
+func (g *generator) explain(err error) error {
+	values := append([]string{}, g.trial.Secrets...)
+	s := status.Convert(err)
+	text := mask.New(values...).Clean(s.Message())
+	method := g.options.Name()
+	what := fmt.Sprintf("call %s: %s", method, call.CodeName(s.Code()))
+	lower := strings.ToLower(s.Message())
+	advice := ""
+	switch {
+	case s.Code() == codes.Unimplemented && (strings.Contains(lower, "encoding") || strings.Contains(lower, "compress")):
+		advice = "the server does not know the compressor (change --compression)"
+	case s.Code() == codes.Unimplemented && method == call.Echo:
+		advice = "--payload and --response-payload need a server that answers bench.v1, such as grpc-bench server (or use --method with --request)"
+	case s.Code() == codes.Unimplemented:
+		advice = "the server does not have this method (change --method)"
+	case strings.Contains(lower, "header list size"), s.Code() == codes.ResourceExhausted && strings.Contains(lower, "header"):
+		advice = "the metadata is larger than the server takes (reduce --metadata-size or --metadata)"
+	case s.Code() == codes.ResourceExhausted && strings.Contains(lower, "message"):
+		advice = "the message is larger than the server takes (reduce --payload or --request)"
+	case s.Code() == codes.Internal && strings.Contains(lower, "unmarshal"):
+		advice = "the server cannot read the request message (change --request)"
+	case s.Code() == codes.DeadlineExceeded && g.options.Deadline > 0:
+		advice = "the first RPC did not end within --deadline"
+	case s.Code() == codes.DeadlineExceeded:
+		advice = fmt.Sprintf("the first RPC did not end within %v (is the server frozen?)", probeLimit)
+	case s.Code() == codes.Unauthenticated, s.Code() == codes.PermissionDenied:
+		advice = "the server refuses the caller (add --metadata)"
+	}
+	if advice == "" {
+		return fmt.Errorf("%s: %s", what, text)
+	}
+	return fmt.Errorf("%s: %s: %s", what, advice, text)
+}

@@ -1,0 +1,243 @@
+// Package worker is one arm's processes, seen from inside: a generator that
+// makes the arm's RPCs, and a host that serves them. Each takes orders as lines
+// of JSON on its standard input and answers each with one line on its standard
+// output. Orders never travel on the command line, where other users could read
+// the metadata in them; and control never shares a measured connection.
+//
+// A process whose standard input ends, because its parent did, ends.
+package worker
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"time"
+
+	"grpcbench/internal/channel"
+	"grpcbench/internal/hist"
+	"grpcbench/internal/load"
+	"grpcbench/internal/plan"
+)
+
+// Instants are CLOCK_MONOTONIC nanoseconds, which all processes of a machine
+// share (probe.Monotonic).
+
+// Order is one line to a worker. Do names what is wanted; the field of the same
+// name holds what it needs.
+type Order struct {
+	Do       string    `json:"do"`
+	Serve    *Serve    `json:"serve,omitempty"`
+	Mark     *Mark     `json:"mark,omitempty"`
+	Setup    *Trial    `json:"setup,omitempty"`
+	Connect  *Connect  `json:"connect,omitempty"`
+	Run      *Run      `json:"run,omitempty"`
+	Saturate *Saturate `json:"saturate,omitempty"`
+}
+
+// Orders. Stop is the only one that is obeyed while another is being carried
+// out, and the only one without an answer.
+const (
+	DoServe    = "serve"    // host: listen; answer Listening
+	DoMark     = "mark"     // host: read the clocks at given instants; answer []Reading
+	DoSnapshot = "snapshot" // host: answer Snapshot
+	DoSetup    = "setup"    // generator: answer {}
+	DoConnect  = "connect"  // generator: open one connection; answer Connected
+	DoProbe    = "probe"    // generator: make one RPC; answer {}
+	DoRun      = "run"      // generator: warm-up, window, drain; answer Measured
+	DoSaturate = "saturate" // generator: a closed loop at full speed; answer Saturated
+	DoFinish   = "finish"   // generator: close the connections; answer Finished
+	DoStop     = "stop"     // generator: start no more RPCs
+)
+
+// Answer is one line from a worker: a value, or why there is none.
+type Answer struct {
+	Error string `json:"error,omitempty"`
+	Value any    `json:"value,omitempty"`
+}
+
+// Serve says what the host's server is.
+type Serve struct {
+	Settings    plan.Settings `json:"settings"`
+	CertPEM     []byte        `json:"cert_pem,omitempty"`
+	KeyPEM      []byte        `json:"key_pem,omitempty"`
+	ClientCAPEM []byte        `json:"client_ca_pem,omitempty"` // demands client certificates
+}
+
+// Listening is where the server can be reached.
+type Listening struct {
+	Address string `json:"address"`
+	Codec   string `json:"codec"` // implementation that compresses responses
+}
+
+// Mark asks for a reading at each instant.
+type Mark struct {
+	At []int64 `json:"at"`
+}
+
+// Reading is what a process had used by an instant.
+type Reading struct {
+	CPU    *int64 `json:"cpu_ns,omitempty"`
+	Allocs uint64 `json:"allocs"` // heap objects
+	GCCPU  int64  `json:"gc_cpu_ns"`
+}
+
+// Trial is one arm of one epoch, as its generator needs it.
+type Trial struct {
+	Settings    plan.Settings `json:"settings"`
+	Secrets     []string      `json:"secrets,omitempty"` // metadata values, in the order of Settings.Metadata
+	Request     []byte        `json:"request,omitempty"` // of Settings.Request
+	Body        []byte        `json:"body,omitempty"`    // of Settings.Payload.File
+	Address     string        `json:"address"`
+	CAPEM       []byte        `json:"ca_pem,omitempty"` // roots; none: the system's
+	CertPEM     []byte        `json:"cert_pem,omitempty"`
+	KeyPEM      []byte        `json:"key_pem,omitempty"`
+	ServerName  string        `json:"server_name,omitempty"`
+	SkipVerify  bool          `json:"skip_verify,omitempty"`
+	Load        plan.Load     `json:"load"` // Rate is this arm's
+	Phase       time.Duration `json:"phase_ns"`
+	Seed        uint64        `json:"seed"`
+	Warmup      time.Duration `json:"warmup_ns"`
+	Window      time.Duration `json:"window_ns"`
+	Drain       time.Duration `json:"drain_ns"`
+	Connections int           `json:"connections"`
+}
+
+// Connect asks for connection Index to be opened. With Ticket it is opened for
+// its session ticket only and closed again.
+type Connect struct {
+	Index  int  `json:"index"`
+	Ticket bool `json:"ticket"`
+}
+
+// Connected is what opening one connection cost the client.
+type Connected struct {
+	TCP      time.Duration `json:"tcp_ns"`
+	TLS      time.Duration `json:"tls_ns"`
+	HTTP2    time.Duration `json:"http2_ns"`
+	CPU      *int64        `json:"cpu_ns,omitempty"`
+	Sent     int64         `json:"sent_bytes"`
+	Received int64         `json:"received_bytes"`
+	Link     Link          `json:"link"`
+}
+
+// Link is what was negotiated on a connection.
+type Link struct {
+	Local      string `json:"local"`
+	TLSVersion string `json:"tls_version"` // "off", "1.2", "1.3"
+	Cipher     string `json:"cipher,omitempty"`
+	Group      string `json:"group,omitempty"`
+	ALPN       string `json:"alpn,omitempty"`
+	Resumed    bool   `json:"resumed"`
+	ServerKey  string `json:"server_key,omitempty"` // "rsa2048", "p256", "ed25519"
+	// ClientCertificate: the server asked for one and it was presented.
+	ClientCertificate bool `json:"client_certificate"`
+}
+
+// Run asks for the measured epoch to begin at an instant.
+type Run struct {
+	Start int64 `json:"start"`
+}
+
+// Measured is one arm's epoch.
+type Measured struct {
+	Ledger       load.Ledger     `json:"ledger"` // of the window
+	Intervals    []load.Interval `json:"intervals"`
+	Latency      hist.Encoded    `json:"latency"`
+	Service      hist.Encoded    `json:"service"`
+	Lag          hist.Encoded    `json:"lag"`
+	ReleaseP50   int64           `json:"release_p50_ns"`
+	ReleaseP99   int64           `json:"release_p99_ns"`
+	CPU          *int64          `json:"cpu_ns,omitempty"` // of the process in the window, the pacer's included
+	PacerCPU     *int64          `json:"pacer_cpu_ns,omitempty"`
+	Allocs       uint64          `json:"allocs"`
+	GCCPU        int64           `json:"gc_cpu_ns"`
+	GOMAXPROCS   int             `json:"gomaxprocs"`
+	RSS          *int64          `json:"rss_bytes,omitempty"`
+	Elapsed      time.Duration   `json:"elapsed_ns"` // between the readings at the window's two ends
+	Calls        int64           `json:"calls"`      // that Sent and Received bytes are divided by
+	Sent         int64           `json:"sent_bytes"`
+	Received     int64           `json:"received_bytes"`
+	Busy         time.Duration   `json:"busy_ns"`
+	Stopped      bool            `json:"stopped"`
+	MessageCodec Work            `json:"message_codec"` // requests compressed in the window, drain included
+}
+
+// Work is what a codec did.
+type Work struct {
+	Messages int64  `json:"messages"`
+	In       int64  `json:"in_bytes"`
+	Out      int64  `json:"out_bytes"`
+	CPU      *int64 `json:"cpu_ns,omitempty"`
+}
+
+// Saturate asks for a closed loop at full speed from an instant on; the first
+// fifth is not measured.
+type Saturate struct {
+	Start       int64         `json:"start"`
+	Length      time.Duration `json:"length_ns"`
+	Concurrency int           `json:"concurrency"`
+}
+
+// Measure is the measured part of a block that starts at start.
+func (s Saturate) Measure() (from, to int64) {
+	return s.Start + int64(s.Length/5), s.Start + int64(s.Length)
+}
+
+// Saturated is one saturated block.
+type Saturated struct {
+	Calls int64  `json:"calls"` // ok, of the measured part
+	CPU   *int64 `json:"cpu_ns,omitempty"`
+}
+
+// Finished is what a generator did in its whole life.
+type Finished struct {
+	Total        load.Ledger `json:"total"`
+	Reconnects   int64       `json:"reconnects"`
+	Links        []Link      `json:"links"` // of the connections that stood when the clock started
+	Method       string      `json:"method"`
+	Codec        string      `json:"codec"`
+	Compressed   Work        `json:"compressed"`
+	Decompressed Work        `json:"decompressed"`
+}
+
+func linkOf(c channel.Connection) Link {
+	l := Link{Local: c.Local, TLSVersion: "off"}
+	s := c.State
+	if s == nil {
+		return l
+	}
+	switch s.Version {
+	case tls.VersionTLS12:
+		l.TLSVersion = "1.2"
+	case tls.VersionTLS13:
+		l.TLSVersion = "1.3"
+	default:
+		l.TLSVersion = tls.VersionName(s.Version)
+	}
+	l.Cipher = tls.CipherSuiteName(s.CipherSuite)
+	if s.CurveID != 0 {
+		l.Group = strings.ToLower(s.CurveID.String())
+	}
+	l.ALPN = s.NegotiatedProtocol
+	l.Resumed = s.DidResume
+	if len(s.PeerCertificates) > 0 {
+		l.ServerKey = keyName(s.PeerCertificates[0].PublicKey)
+	}
+	return l
+}
+
+// keyName is a public key's type as --key names it.
+func keyName(key any) string {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("rsa%d", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		return strings.ToLower(strings.ReplaceAll(k.Params().Name, "-", ""))
+	case ed25519.PublicKey:
+		return "ed25519"
+	}
+	return "unknown"
+}

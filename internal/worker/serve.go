@@ -1,0 +1,52 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// handler carries out one order.
+type handler func(ctx context.Context, o Order) (any, error)
+
+// obey reads orders until in ends and answers each on out. Orders are carried
+// out one after the other; stop is called at once, whatever is being done.
+func obey(ctx context.Context, in io.Reader, out io.Writer, handle handler, stop func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	orders := make(chan Order)
+	go func() {
+		defer cancel() // the parent is gone: end what is being done
+		defer close(orders)
+		d := json.NewDecoder(bufio.NewReader(in))
+		for {
+			var o Order
+			if err := d.Decode(&o); err != nil {
+				return
+			}
+			if o.Do == DoStop {
+				stop()
+				continue
+			}
+			select {
+			case orders <- o:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	e := json.NewEncoder(out)
+	for o := range orders {
+		value, err := handle(ctx, o)
+		a := Answer{Value: value}
+		if err != nil {
+			a = Answer{Error: err.Error()}
+		}
+		if err := e.Encode(a); err != nil {
+			return fmt.Errorf("answer %s: %w", o.Do, err)
+		}
+	}
+	return nil
+}
