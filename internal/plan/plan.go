@@ -4,9 +4,13 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strconv"
 	"time"
-
-	"grpcbench/internal/codec"
 )
 
 // Plan is everything a run needs to know, fixed before it starts and stored
@@ -29,7 +33,7 @@ type Plan struct {
 	// end of an epoch; 0: no such blocks.
 	Saturated Duration `json:"saturated_ns"`
 
-	Seed uint64 `json:"seed"`
+	Seed uint64 `json:"seed"` // below 2^53, which every JSON reader keeps exact
 	// AllowFailures is the share of scheduled RPCs, in [0, 1], that may fail, not
 	// start or be abandoned before the result is INVALID.
 	AllowFailures float64 `json:"allow_failures"`
@@ -45,7 +49,8 @@ type Arm struct {
 	Secrets []string `json:"-"`
 }
 
-// Group is a set of arms that are compared with one control.
+// Group is a set of arms that are compared with one control. The A/A arm is the
+// last one of the first group.
 type Group struct {
 	Name    string   `json:"name"`
 	Control string   `json:"control"` // name of an arm, which is in Arms too
@@ -54,8 +59,8 @@ type Group struct {
 
 // Load says when RPCs start.
 type Load struct {
-	Rate        float64 `json:"rate_rpc_per_s"`          // offered by all arms alive together, A/A included; open loop
-	Arrival     string  `json:"arrival"`                 // "poisson" or "uniform"
+	Rate        float64 `json:"rate_rpc_per_s"`          // offered by all arms alive together, A/A included; 0 in a closed loop
+	Arrival     string  `json:"arrival,omitempty"`       // "poisson" or "uniform"; "" in a closed loop
 	Loop        string  `json:"loop"`                    // "open" or "closed"
 	Concurrency int     `json:"concurrency"`             // callers of a closed loop, all connections of an arm together
 	MaxInFlight int     `json:"max_in_flight,omitempty"` // open loop, each arm; 0: max(1000, 4 s of the arm's rate)
@@ -68,10 +73,18 @@ type Epochs struct {
 	Max int `json:"max"`
 }
 
+// String returns the form that --epochs reads: "10" or "8..20".
+func (e Epochs) String() string {
+	if e.Min == e.Max {
+		return strconv.Itoa(e.Min)
+	}
+	return strconv.Itoa(e.Min) + ".." + strconv.Itoa(e.Max)
+}
+
 // Target is a server that was not started by the run.
 type Target struct {
 	Address            string `json:"address"`            // host:port; arms may have their own
-	CACert             string `json:"cacert,omitempty"`   // files, by base name in the result
+	CACert             string `json:"cacert,omitempty"`   // files, by base name
 	Cert               string `json:"cert,omitempty"`     //
 	KeyFile            string `json:"key_file,omitempty"` //
 	ServerName         string `json:"server_name,omitempty"`
@@ -82,42 +95,48 @@ type Target struct {
 	CACertPEM, CertPEM, KeyPEM []byte `json:"-"`
 }
 
-// Settings is one choice of everything that can be varied. JSON names are the
-// flags' names with underscores.
-type Settings struct {
-	Target              string        `json:"target,omitempty"` // host:port; "": a bundled server of the arm's own
-	TLS                 string        `json:"tls"`              // "off", "1.2", "1.3"
-	MTLS                bool          `json:"mtls"`             // client certificate presented and demanded
-	Key                 string        `json:"key,omitempty"`    // "rsa2048", "p256", "ed25519": key of the bundled server; "" for a target
-	Group               string        `json:"group,omitempty"`  // "x25519", "p256", "x25519mlkem768"; "": Go's own list
-	Resumption          bool          `json:"resumption"`
-	Compression         codec.Spec    `json:"compression"`
-	ResponseCompression ResponseCodec `json:"response_compression"`
-	Metadata            []MetadataKey `json:"metadata,omitempty"` // names and lengths; the values are Arm.Secrets
-	MetadataSize        MetadataSize  `json:"metadata_size"`
-	Payload             Payload       `json:"payload"`
-	ResponsePayload     Payload       `json:"response_payload"`
-	Connections         int           `json:"connections"`
-	Deadline            Duration      `json:"deadline_ns,omitempty"` // of each RPC after its start; 0: none
-	Engine              string        `json:"engine"`                // "grpc"
-	Windows             string        `json:"windows"`               // "static", "dynamic" HTTP/2 flow-control windows
-	Method              string        `json:"method,omitempty"`      // /pkg.Service/Method; "": Foo or Echo, as the payload asks
-	Request             *Blob         `json:"request,omitempty"`     // raw request message of Method
-}
-
-// MetadataKey is one user-given metadata entry.
-type MetadataKey struct {
-	Name  string `json:"name"`
-	Bytes int    `json:"bytes"` // length of the value before base64
-}
-
-// Blob is the content of a file: stored by size and digest only.
-type Blob struct {
-	File   string `json:"file"` // base name
-	Bytes  int    `json:"bytes"`
-	SHA256 string `json:"sha256"`
-	Data   []byte `json:"-"`
-}
-
 // Duration is a time.Duration that is a whole number of nanoseconds in JSON.
 type Duration = time.Duration
+
+// ArmRate is the rate that is offered to each arm, in RPC/s: an equal share of
+// the load's, the A/A arm's included. It is 0 in a closed loop.
+func (p Plan) ArmRate() float64 { return p.Load.Rate / float64(len(p.Arms)) }
+
+// Arm returns the arm of that name.
+func (p Plan) Arm(name string) (arm Arm, ok bool) {
+	i := slices.IndexFunc(p.Arms, func(a Arm) bool { return a.Name == name })
+	if i < 0 {
+		return Arm{}, false
+	}
+	return p.Arms[i], true
+}
+
+// Hash identifies what is measured, in hexadecimal: plans of one hash may stand
+// in one history. Addresses, name, tags, seed and the number of epochs are left
+// out, since they change from run to run without changing the question.
+func (p Plan) Hash() string {
+	p.Name, p.Tags, p.Seed, p.Epochs = "", nil, 0, Epochs{}
+	if p.Target != nil {
+		target := *p.Target
+		target.Address, target.ServerPID = "", 0
+		p.Target = &target
+	}
+	p.Arms = slices.Clone(p.Arms)
+	for i := range p.Arms {
+		p.Arms[i].Settings.Target = ""
+	}
+	data, _ := json.Marshal(p) // cannot fail: a plan holds strings and finite numbers
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// ArmSeed is the seed of one arm in one epoch: the first 8 bytes, big-endian, of
+// the SHA-256 of seed and epoch (8 bytes each, big-endian) and the arm's name.
+// It depends on nothing else, so adding an arm to a plan changes no other arm's
+// arrivals.
+func ArmSeed(seed uint64, epoch int, arm string) uint64 {
+	data := binary.BigEndian.AppendUint64(nil, seed)
+	data = binary.BigEndian.AppendUint64(data, uint64(epoch))
+	sum := sha256.Sum256(append(data, arm...))
+	return binary.BigEndian.Uint64(sum[:])
+}
