@@ -1,0 +1,89 @@
+# grpc-bench: what a developer runs. `make` lists the targets.
+
+GO ?= go
+STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+
+## help: list the targets
+.PHONY: help
+help:
+	@sed -n 's/^## \([a-z_]*\): /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+## build: bin/grpc-bench and bin/grpc-bench-server
+.PHONY: build
+build:
+	$(GO) build -trimpath -o bin/grpc-bench ./cmd/bench
+	$(GO) build -trimpath -o bin/grpc-bench-server ./cmd/server
+
+## check: format, vet (also for macOS and arm64), staticcheck, the project's rules
+.PHONY: check
+check:
+	@unformatted=$$(gofmt -l cmd internal proto); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	$(GO) vet -tags '$(TAGS)' ./...
+	GOOS=darwin $(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+	$(STATICCHECK) -tags '$(TAGS)' ./...
+	scripts/rules.sh
+
+# Tests that need more than Go, or more than a minute, carry one of these.
+TAGS = mutants,peers,truth
+
+## test: the tests that need nothing but Go
+.PHONY: test
+test:
+	$(GO) test ./...
+
+## race: the packages where goroutines share memory, under the race detector
+.PHONY: race
+race:
+	$(GO) test -race ./internal/load ./internal/hist ./internal/channel
+
+## fuzz: every fuzz target for 30 s (FUZZTIME=5s)
+.PHONY: fuzz
+fuzz:
+	scripts/fuzz.sh $(FUZZTIME)
+
+## bench: how fast the tool itself is
+.PHONY: bench
+bench:
+	scripts/bench.sh
+
+## truth: real processes against known stalls, delays and costs; on an idle machine
+.PHONY: truth
+truth:
+	$(GO) test -count=1 -timeout 30m -v -tags truth -run Truth ./...
+
+## mutants: break the code on purpose; a named test must notice each time
+.PHONY: mutants
+mutants:
+	$(GO) test -count=1 -timeout 30m -v -tags mutants ./internal/mutants
+
+## generate: the protobuf code, after a lint of the definitions
+.PHONY: generate
+generate:
+	$(GO) tool -modfile=tools/go.mod buf lint
+	$(GO) tool -modfile=tools/go.mod buf generate
+
+# The targets of the published example, by its names.
+
+## gen_key: server.crt and server.key, RSA 2048, for localhost
+.PHONY: gen_key
+gen_key:
+	$(GO) run ./cmd/bench certs
+
+## stubs: the same as generate
+.PHONY: stubs
+stubs: generate
+
+## server: Server.Foo on 127.0.0.1:1337 with server.crt and server.key
+.PHONY: server
+server:
+	$(GO) run ./cmd/server
+
+## client: calls that server with metadata and compression, and says what it costs
+.PHONY: client
+client:
+	$(GO) run ./cmd/bench run 127.0.0.1:1337 --cacert server.crt \
+		--metadata foo=bar --compression gzip:low --epochs 1 --window 1s

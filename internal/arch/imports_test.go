@@ -1,0 +1,148 @@
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "grpcbench/"
+	root   = "../.."
+)
+
+// edges lists, for each package of this module, those of this module that it may
+// import: a row names only packages of rows above it, or leaves, which have no
+// row. An edge that is not here fails a test; adding one is a decision about the
+// architecture, which docs/architecture.md then shows too.
+func edges() map[string]string {
+	const protos = " proto proto/bench/v1"
+	return map[string]string{
+		"internal/load":        "internal/hist",
+		"internal/probe":       "internal/hist",
+		"internal/plan":        "internal/codec internal/payload",
+		"internal/call":        "internal/codec internal/load" + protos,
+		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
+		"internal/servercmd":   "internal/benchserver internal/certs internal/codec",
+		"internal/worker": "internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
+			" internal/payload internal/plan internal/probe" + protos,
+		"internal/result":  "internal/codec internal/hist internal/load internal/plan",
+		"internal/runner":  "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
+		"internal/compare": "internal/hist internal/result internal/stats",
+		"internal/report":  "internal/hist internal/plan internal/result",
+		"cmd/bench": "internal/certs internal/compare internal/plan internal/probe internal/report internal/result internal/runner" +
+			" internal/servercmd internal/worker",
+		"cmd/server": "internal/servercmd",
+	}
+}
+
+// outside lists which packages may import what is not of this module: a library
+// that is known in one place can be replaced there.
+func outside() map[string]string {
+	return map[string]string{
+		"google.golang.org/grpc":        "internal/benchserver internal/call internal/channel internal/codec internal/worker proto proto/bench/v1",
+		"google.golang.org/protobuf":    "internal/benchserver internal/worker proto proto/bench/v1",
+		"github.com/HdrHistogram":       "internal/hist internal/result",
+		"github.com/goccy/go-yaml":      "internal/plan",
+		"github.com/klauspost/compress": "internal/codec",
+		"github.com/spf13":              "internal/plan internal/servercmd cmd/bench cmd/server",
+		"golang.org/x/sync":             "internal/runner",
+		"golang.org/x/sys":              "internal/codec internal/load internal/probe",
+		"golang.org/x/term":             "cmd/bench",
+	}
+}
+
+func TestPackagesImportOnlyWhatTheTableAllows(t *testing.T) {
+	table := edges()
+	for from, imports := range packages(t) {
+		for _, path := range imports {
+			to, ours := strings.CutPrefix(path, module)
+			if ours && !slices.Contains(strings.Fields(table[from]), to) {
+				t.Errorf("%s imports %s, which the table of edges does not allow", from, to)
+			}
+		}
+	}
+}
+
+func TestLibrariesAreImportedOnlyWhereTheTableAllows(t *testing.T) {
+	table := outside()
+	for from, imports := range packages(t) {
+		for _, path := range imports {
+			library := libraryOf(path, table)
+			if library == "" && strings.Contains(path, ".") && !strings.HasPrefix(path, module) {
+				t.Errorf("%s imports %s, which no row allows", from, path)
+			}
+			if library != "" && !slices.Contains(strings.Fields(table[library]), from) {
+				t.Errorf("%s imports %s, which is for %s", from, path, table[library])
+			}
+		}
+	}
+}
+
+// What decides when an RPC starts, counts durations or judges numbers can be
+// tested without a network or a machine because it cannot reach either.
+func TestPureKernelsReachNoNetworkAndNoFiles(t *testing.T) {
+	all := packages(t)
+	for _, kernel := range []string{"internal/load", "internal/hist", "internal/stats"} {
+		if all[kernel] == nil {
+			t.Errorf("%s: no such package", kernel)
+		}
+		for _, path := range all[kernel] {
+			for _, forbidden := range []string{"google.golang.org/grpc", "net", "os", "syscall"} {
+				if path == forbidden || strings.HasPrefix(path, forbidden+"/") {
+					t.Errorf("%s imports %s", kernel, path)
+				}
+			}
+		}
+	}
+}
+
+// libraryOf is the row that a path belongs to, or "".
+func libraryOf(path string, table map[string]string) string {
+	for library := range table {
+		if path == library || strings.HasPrefix(path, library+"/") {
+			return library
+		}
+	}
+	return ""
+}
+
+// packages lists the imports of each package of this module, tests left out, by
+// its path inside the module. It reads the sources itself, those for every
+// platform, so that a cached test is run again when one of them changes.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	add := func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		from := filepath.Dir(path)
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(all[from], imported) {
+				all[from] = append(all[from], imported)
+			}
+		}
+		return nil
+	}
+	for _, dir := range []string{"cmd", "internal", "proto"} {
+		if err := fs.WalkDir(os.DirFS(root), dir, add); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
