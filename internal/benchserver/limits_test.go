@@ -2,6 +2,7 @@ package benchserver_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"math"
 	"net"
@@ -112,5 +113,23 @@ func TestAClosedConnectionMakesRoomForAnother(t *testing.T) {
 	}
 	if c := s.Snapshot().GetConnections(); c.GetOpen() != 1 {
 		t.Errorf("open %d, want 1", c.GetOpen())
+	}
+}
+
+func TestServeAfterStopClosesItsListener(t *testing.T) {
+	s, err := benchserver.New(benchserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stop(0)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(l); err != nil {
+		t.Error(err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener says %v", err)
 	}
 }

@@ -189,9 +189,10 @@ func (s *Server) register(o Options, plain *uncompressed) {
 }
 
 // Serve accepts connections on l and closes it in the end. It returns nil after
-// Stop, or the error that ended it.
+// Stop, also one that came first, or the error that ended it.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.grpc.Serve(&listener{Listener: l, connections: &s.conns}); err != nil {
+	err := s.grpc.Serve(&listener{Listener: l, connections: &s.conns})
+	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
