@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,8 +57,25 @@ func models() []model {
 	}
 }
 
+var built struct {
+	once sync.Once
+	r    Result
+}
+
 // fixture is a small but complete result of a run that went well, not examined.
+// It is built once; lists that tests change are copied.
 func fixture(t *testing.T) Result {
+	t.Helper()
+	built.once.Do(func() { built.r = buildFixture(t) })
+	r := built.r
+	r.Arms = slices.Clone(r.Arms)
+	for i := range r.Arms {
+		r.Arms[i].Windows = slices.Clone(r.Arms[i].Windows)
+	}
+	return r
+}
+
+func buildFixture(t *testing.T) Result {
 	t.Helper()
 	r := Result{
 		Schema: Schema, ID: "20261123T181500Z-k3f2q2xa", Name: "before the upgrade",
