@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"grpcbench/internal/channel"
+	"grpcbench/internal/codec"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
+	"grpcbench/internal/worker"
+	serverpb "grpcbench/proto"
+)
+
+const (
+	bareRole    = "bare"
+	pairs       = 9
+	connections = 4
+	concurrency = 64
+	blockLength = 1500 * time.Millisecond
+)
+
+// pinned runs this program on one processor, if taskset is there to do it.
+func pinned(cpu int, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	if path, err := exec.LookPath("taskset"); err == nil {
+		return exec.Command(path, append([]string{"-c", strconv.Itoa(cpu), self}, args...)...)
+	}
+	return exec.Command(self, args...)
+}
+
+// child is a worker that is spoken to line by line.
+type child struct {
+	cmd *exec.Cmd
+	in  *json.Encoder
+	out *json.Decoder
+}
+
+func startChild(cpu int, role string) (*child, func(), error) {
+	cmd := pinned(cpu, role)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	stop := func() { _ = in.Close(); _ = cmd.Wait() } // it ends with its input
+	return &child{cmd, json.NewEncoder(in), json.NewDecoder(bufio.NewReader(out))}, stop, nil
+}
+
+func (c *child) ask(o worker.Order, to any) error {
+	if err := c.in.Encode(o); err != nil {
+		return err
+	}
+	var a struct {
+		Error string
+		Value json.RawMessage
+	}
+	if err := c.out.Decode(&a); err != nil {
+		return err
+	}
+	if a.Error != "" {
+		return fmt.Errorf("%s: %s", o.Do, a.Error)
+	}
+	if to == nil {
+		return nil
+	}
+	return json.Unmarshal(a.Value, to)
+}
+
+// plaintext are the settings of both sides of this benchmark.
+func plaintext() plan.Settings {
+	return plan.Settings{TLS: plan.Off, Connections: connections, Windows: plan.Static, Compression: codec.Spec{Name: codec.None},
+		ResponseCompression: plan.ResponseCodec{Mirror: true}}
+}
+
+// engine compares the client's CPU per RPC with a bare loop's, each with the
+// same server on the other processor, in turn.
+func engine(ctx context.Context) error {
+	host, stop, err := startChild(1, "host")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var at worker.Listening
+	if err := host.ask(worker.Order{Do: worker.DoServe, Serve: &worker.Serve{Settings: plaintext()}}, &at); err != nil {
+		return err
+	}
+	var ratios, ours, bares []float64
+	for i := range pairs {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var a, b float64
+		for turn := range 2 {
+			var err error
+			if (turn == 0) == (i%2 == 0) {
+				a, err = engineBlock(at.Address)
+			} else {
+				b, err = bareBlock(at.Address)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		ours, bares, ratios = append(ours, a), append(bares, b), append(ratios, a/b)
+	}
+	fmt.Printf("  engine %.2f µs, bare loop %.2f µs of client CPU per RPC (medians of %d)\n", median(ours)/1e3, median(bares)/1e3, pairs)
+	fmt.Printf("  ratio  median %.3f, all %.3f\n", median(ratios), ratios)
+	return nil
+}
+
+// engineBlock is the CPU per RPC of one generator, in ns.
+func engineBlock(address string) (float64, error) {
+	gen, stop, err := startChild(0, "generator")
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	t := worker.Trial{Settings: plaintext(), Address: address, Connections: connections, Drain: time.Second}
+	if err := gen.ask(worker.Order{Do: worker.DoSetup, Setup: &t}, nil); err != nil {
+		return 0, err
+	}
+	for i := range connections {
+		if err := gen.ask(worker.Order{Do: worker.DoConnect, Connect: &worker.Connect{Index: i}}, nil); err != nil {
+			return 0, err
+		}
+	}
+	var got worker.Saturated
+	err = gen.ask(worker.Order{Do: worker.DoSaturate, Saturate: &worker.Saturate{
+		Start: probe.Monotonic() + int64(50*time.Millisecond), Length: blockLength, Concurrency: concurrency}}, &got)
+	if err != nil {
+		return 0, err
+	}
+	if got.CPU == nil || got.Calls == 0 {
+		return 0, fmt.Errorf("no CPU time or no calls: %+v", got)
+	}
+	return float64(*got.CPU) / float64(got.Calls), nil
+}
+
+// bareBlock is the same of a loop that does nothing but call.
+func bareBlock(address string) (float64, error) {
+	cmd := pinned(0, bareRole, address)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(out.String(), 64)
+}
+
+// bare is the child of bareBlock: callers that call, and one counter each.
+func bare(ctx context.Context, args []string) error {
+	codec.Install(codec.Spec{Name: codec.None}) // the same accept-encoding header as the engine's
+	clients := make([]serverpb.ServerClient, connections)
+	for i := range clients {
+		c, err := channel.Open(ctx, channel.Options{Address: args[0]})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.Close() }() // the process ends
+		clients[i] = serverpb.NewServerClient(c.ClientConn)
+	}
+	var stop atomic.Bool
+	var callers sync.WaitGroup
+	counts := make([]struct {
+		n atomic.Int64
+		_ [120]byte
+	}, concurrency)
+	total := func() (n int64) {
+		for i := range counts {
+			n += counts[i].n.Load()
+		}
+		return n
+	}
+	for i := range concurrency {
+		callers.Go(func() {
+			empty := &serverpb.Empty{}
+			for !stop.Load() {
+				if _, err := clients[i%connections].Foo(ctx, empty); err != nil {
+					return
+				}
+				counts[i].n.Add(1)
+			}
+		})
+	}
+	time.Sleep(blockLength / 5)
+	n0 := total()
+	cpu0, _ := probe.ProcessCPU()
+	time.Sleep(blockLength - blockLength/5)
+	n1 := total()
+	cpu1, ok := probe.ProcessCPU()
+	stop.Store(true)
+	callers.Wait()
+	if !ok || n1 == n0 {
+		return fmt.Errorf("no CPU time or no calls: %d", n1-n0)
+	}
+	fmt.Print(float64(cpu1-cpu0) / float64(n1-n0))
+	return nil
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	if n := len(s); n%2 == 0 {
+		return (s[n/2-1] + s[n/2]) / 2
+	}
+	return s[len(s)/2]
+}

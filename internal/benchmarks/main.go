@@ -1,0 +1,72 @@
+// Command benchmarks prints the figures that grpc-bench promises of itself: what
+// its engine costs over a bare loop, how punctual its pacer is, how flat its
+// memory stays, how long the suites take and how well equal arms agree. It
+// judges nothing; run it on an idle machine.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+
+	"grpcbench/internal/runner"
+	"grpcbench/internal/worker"
+)
+
+// benchmark is one figure or a few that belong together.
+type benchmark struct {
+	name, doc string
+	run       func(context.Context) error
+}
+
+var benchmarks = []benchmark{
+	{"engine", "client CPU per saturated RPC over a bare grpc-go loop, paired", engine},
+	{"pacer", "lateness of release and lag at 1000 RPC/s", pacer},
+	{"memory", "resident memory of a generator at full speed", memory},
+	{"agreement", "sd of the epoch log-ratio between equal arms", agreement},
+	{"suite", "how long the built-in suite takes, default and quick", suite},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "benchmarks:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	if len(os.Args) > 1 {
+		switch os.Args[1] { // children
+		case runner.Host:
+			return worker.Host(ctx, os.Stdin, os.Stdout)
+		case runner.Generator:
+			return worker.Generate(ctx, os.Stdin, os.Stdout)
+		case bareRole:
+			return bare(ctx, os.Args[2:])
+		}
+	}
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: benchmarks [NAME…]")
+		for _, b := range benchmarks {
+			fmt.Fprintf(os.Stderr, "  %-10s %s\n", b.name, b.doc)
+		}
+	}
+	flag.Parse()
+	for _, b := range benchmarks {
+		if flag.NArg() > 0 && !slices.Contains(flag.Args(), b.name) {
+			continue
+		}
+		fmt.Printf("%s: %s\n", b.name, b.doc)
+		if err := b.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+		fmt.Println(strings.Repeat("-", 72))
+	}
+	return nil
+}
