@@ -49,7 +49,7 @@ func WriteFiles(dir string, pairs []Named, force bool) (err error) {
 	}()
 	for _, f := range files {
 		if err := f.stage(dir); err != nil {
-			return fmt.Errorf("write %s: %w", f.path, err)
+			return fmt.Errorf("write %s: %w", f.path, withoutPath(err)) // not the temporary name
 		}
 	}
 	for _, f := range files {
