@@ -20,7 +20,7 @@ import (
 const identity = "identity"
 
 // rpcs counts the measured RPCs. The zero value is ready; it is safe for
-// concurrent use and counting allocates nothing.
+// concurrent use, and counting an RPC that succeeds allocates nothing.
 type rpcs struct {
 	started   atomic.Uint64
 	ok        atomic.Uint64
@@ -40,11 +40,11 @@ func (r *rpcs) end(err error) {
 		r.ok.Add(1)
 		return
 	}
-	// As grpc-go does with what a handler returns.
-	code := status.FromContextError(err).Code()
-	if s, ok := status.FromError(err); ok {
-		code = s.Code()
+	s, ok := status.FromError(err)
+	if !ok { // as grpc-go does with what a handler returns
+		s = status.FromContextError(err)
 	}
+	code := s.Code()
 	if int(code) >= len(r.failed) {
 		code = codes.Unknown
 	}
