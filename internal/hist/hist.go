@@ -8,6 +8,10 @@
 package hist
 
 import (
+	"bytes"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -168,14 +172,12 @@ func Decode(e Encoded) (*Histogram, error) {
 	if len(e.HDR) > maxEncoded {
 		return nil, fmt.Errorf("decode histogram: %d bytes, must be at most %d", len(e.HDR), maxEncoded)
 	}
+	if err := checkGeometry(e.HDR); err != nil {
+		return nil, fmt.Errorf("decode histogram: %w", err)
+	}
 	d, err := hdrhistogram.Decode([]byte(e.HDR))
 	if err != nil {
 		return nil, fmt.Errorf("decode histogram: %w", err)
-	}
-	ours := hdrhistogram.New(Lowest, Highest, Digits)
-	if d.LowestTrackableValue() != ours.LowestTrackableValue() ||
-		d.HighestTrackableValue() != ours.HighestTrackableValue() || d.SignificantFigures() != ours.SignificantFigures() {
-		return nil, errors.New("decode histogram: not of the geometry 1 ns to 1 h, 3 digits")
 	}
 	if d.TotalCount() != e.Count {
 		return nil, fmt.Errorf("decode histogram: buckets hold %d values, the count says %d", d.TotalCount(), e.Count)
@@ -185,6 +187,38 @@ func Decode(e Encoded) (*Histogram, error) {
 		h.min, h.max = math.MaxInt64, math.MinInt64
 	}
 	return h, nil
+}
+
+// checkGeometry reads the header of an encoded histogram. It comes before the
+// library's decoder, which allocates whatever geometry a header asks for.
+//
+// The text is base64 of cookie and length, 4 bytes each, and a zlib stream that
+// begins with cookie, payload length, normalizing offset and digits, 4 bytes
+// each, then the lowest and the highest value, 8 bytes each (HdrHistogram, V2
+// encoding).
+func checkGeometry(text string) error {
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return err
+	}
+	if len(raw) < 8 {
+		return fmt.Errorf("%d bytes, must be at least 8", len(raw))
+	}
+	z, err := zlib.NewReader(bytes.NewReader(raw[8:]))
+	if err != nil {
+		return err
+	}
+	var header struct {
+		Cookie, Length, Offset, Digits int32
+		Lowest, Highest                int64
+	}
+	if err := binary.Read(z, binary.BigEndian, &header); err != nil {
+		return err
+	}
+	if header.Digits != Digits || header.Lowest != Lowest || header.Highest != Highest {
+		return errors.New("must be of the geometry 1 ns to 1 h, 3 digits")
+	}
+	return nil
 }
 
 // HDR returns the histogram behind h, for writers of HdrHistogram's own formats.

@@ -4,7 +4,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // random returns n values whose logarithm is uniform over [1 ns, 60 s], so that
@@ -160,6 +163,22 @@ func TestDecodeRefusesWhatItDidNotWrite(t *testing.T) {
 	for name, e := range map[string]Encoded{"miscounted": miscounted, "truncated": truncated, "empty": {}, "garbage": {HDR: "!!"}} {
 		if _, err := Decode(e); err == nil {
 			t.Errorf("%s: decoded without an error", name)
+		}
+	}
+}
+
+// A header may ask for any geometry; a decoder that believed it would allocate
+// gigabytes for 1 to MaxInt64 at 5 digits.
+func TestDecodeRefusesAnotherGeometryBeforeItAllocates(t *testing.T) {
+	for name, h := range map[string]*hdrhistogram.Histogram{
+		"wider": hdrhistogram.New(1, math.MaxInt64/2, 3), "finer": hdrhistogram.New(1, 1000, 4), "coarser": hdrhistogram.New(1, Highest, 2),
+	} {
+		text, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(Encoded{HDR: string(text)}); err == nil || !strings.Contains(err.Error(), "geometry") {
+			t.Errorf("%s: error %v, want one about the geometry", name, err)
 		}
 	}
 }
