@@ -139,7 +139,7 @@ func TestAHandshakeThatNeverEndsIsClosed(t *testing.T) {
 		if n := t.server.Snapshot().GetConnections().GetOpen(); n != 2 {
 			t.Errorf("open %d before the timeout, want 2", n)
 		}
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		synctest.Wait()
 		if n := t.server.Snapshot().GetConnections().GetOpen(); n != 1 {
 			t.Errorf("open %d after the timeout, want 1", n)
