@@ -26,7 +26,7 @@ func SelfSigned(o Options) (Pair, error) {
 	if err := o.Validate(); err != nil {
 		return Pair{}, err
 	}
-	template := o.template(x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign)
+	template := o.template(o.leafUsage() | x509.KeyUsageCertSign)
 	o.nameServer(template)
 	markCA(template)
 	made, err := o.issue(template, nil)

@@ -154,6 +154,35 @@ func publicSize(t *testing.T, cert *x509.Certificate) int {
 	return 0
 }
 
+func TestKeysMayDoWhatTheirPlaceNeeds(t *testing.T) {
+	const sign, decrypt, certify = x509.KeyUsageDigitalSignature, x509.KeyUsageKeyEncipherment, x509.KeyUsageCertSign
+	for key, leaf := range map[certs.KeyType]x509.KeyUsage{certs.RSA2048: sign | decrypt, certs.P256: sign, certs.Ed25519: sign} {
+		set, err := certs.Authority(certs.Options{Key: key, Days: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone, err := certs.SelfSigned(certs.Options{Key: key, Days: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			name  string
+			pair  certs.Pair
+			usage x509.KeyUsage
+			ca    bool
+		}{
+			{"ca", set.CA, sign | certify, true},
+			{"server", set.Server, leaf, false},
+			{"client", set.Client, leaf, false},
+			{"self-signed", alone, leaf | certify, true},
+		} {
+			if cert := parse(t, tt.pair); cert.KeyUsage != tt.usage || cert.IsCA != tt.ca {
+				t.Errorf("%s %s: usage %b, CA %v; want %b, %v", key, tt.name, cert.KeyUsage, cert.IsCA, tt.usage, tt.ca)
+			}
+		}
+	}
+}
+
 func TestEveryCertificateHasItsOwnKeyAndSerialNumber(t *testing.T) {
 	seen := map[string]bool{}
 	for range 3 {
