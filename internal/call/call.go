@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -60,22 +59,6 @@ func (o Options) Name() string {
 	return Foo
 }
 
-// Compressed says whether each request message really is compressed: grpc-go
-// never compresses an empty one, and level none only announces.
-func (o Options) Compressed() bool {
-	spec := o.Compression
-	if spec.Name == "" || spec.Name == codec.None || spec.Level == codec.LevelNone {
-		return false
-	}
-	switch {
-	case o.Method != "":
-		return len(o.Request) > 0
-	case o.Echo != nil:
-		return true // asked for because a body or a response is wanted: never empty
-	}
-	return false
-}
-
 // Caller makes RPCs.
 type Caller struct {
 	call  load.Call
@@ -94,37 +77,57 @@ func (c *Caller) Close() {
 
 // New returns a Caller on the given connections; Call's conn is an index of them.
 func New(o Options, conns []*grpc.ClientConn) (*Caller, error) {
-	var options []grpc.CallOption
-	c := &Caller{}
-	if name := o.Compression.Name; name != "" && name != codec.None {
-		options = append(options, grpc.UseCompressor(name))
-	}
-	announceOnly := len(options) > 0 && o.Compression.Level == codec.LevelNone
-	if announceOnly {
-		var err error
-		if c.plain, err = openPlainStream(); err != nil {
-			return nil, err
-		}
-	}
-	once, err := o.unary(conns, options, c.plain)
+	once, plain, err := o.prepare(conns)
 	if err != nil {
 		return nil, err
 	}
 	outgoing := o.outgoing()
-	c.call = func(ctx context.Context, conn int, seq int64) string {
+	call := func(ctx context.Context, conn int, seq int64) string {
 		ctx = outgoing(ctx, seq)
 		if o.Deadline > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, o.Deadline)
 			defer cancel()
 		}
-		err := once(ctx, conn)
-		if err == nil {
-			return load.OK
+		if err := once(ctx, conn); err != nil {
+			return codeOf(err)
 		}
-		return codeOf(err)
+		return load.OK
 	}
-	return c, nil
+	return &Caller{call: call, plain: plain}, nil
+}
+
+// Once makes one RPC and returns its error as gRPC gave it, for a preflight.
+func Once(ctx context.Context, o Options, conn *grpc.ClientConn) error {
+	once, plain, err := o.prepare([]*grpc.ClientConn{conn})
+	if err != nil {
+		return err
+	}
+	if plain != nil {
+		defer plain.close()
+	}
+	return once(o.outgoing()(ctx, 0), 0)
+}
+
+// prepare returns the function that makes one RPC, and the stream that messages
+// are encoded for under level none; nil under any other.
+func (o Options) prepare(conns []*grpc.ClientConn) (unary, *plainStream, error) {
+	if !o.Compression.Announced() {
+		return o.unary(conns, nil, nil), nil, nil
+	}
+	options := []grpc.CallOption{grpc.UseCompressor(o.Compression.Name)}
+	if o.Compression.Compresses() {
+		return o.unary(conns, options, nil), nil, nil
+	}
+	var encoded []grpc.CallOption
+	if o.Method != "" {
+		encoded = append(encoded, grpc.ForceCodecV2(rawCodec{}))
+	}
+	plain, err := openPlainStream(encoded...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o.unary(conns, options, plain), plain, nil
 }
 
 // unary makes one RPC on a connection.
@@ -132,7 +135,7 @@ type unary func(ctx context.Context, conn int) error
 
 // unary returns the function for the method that is asked for. Foo goes through
 // the generated stub, as an application's call does.
-func (o Options) unary(conns []*grpc.ClientConn, options []grpc.CallOption, plain *plainStream) (unary, error) {
+func (o Options) unary(conns []*grpc.ClientConn, options []grpc.CallOption, plain *plainStream) unary {
 	switch {
 	case plain != nil:
 		return o.announced(conns, options, plain)
@@ -141,7 +144,7 @@ func (o Options) unary(conns []*grpc.ClientConn, options []grpc.CallOption, plai
 		return func(ctx context.Context, conn int) error {
 			var response []byte
 			return conns[conn].Invoke(ctx, o.Method, o.Request, &response, options...)
-		}, nil
+		}
 	case o.Echo != nil:
 		clients := make([]benchv1.BenchClient, len(conns))
 		for i, cc := range conns {
@@ -154,7 +157,7 @@ func (o Options) unary(conns []*grpc.ClientConn, options []grpc.CallOption, plai
 				return err
 			}
 			return checkSize(response, want)
-		}, nil
+		}
 	}
 	clients := make([]serverpb.ServerClient, len(conns))
 	for i, cc := range conns {
@@ -164,32 +167,33 @@ func (o Options) unary(conns []*grpc.ClientConn, options []grpc.CallOption, plai
 	return func(ctx context.Context, conn int) error {
 		_, err := clients[conn].Foo(ctx, empty, options...)
 		return err
-	}, nil
+	}
 }
 
 // announced sends messages as they are under an announced compressor: the
 // compression level none.
-func (o Options) announced(conns []*grpc.ClientConn, options []grpc.CallOption, plain *plainStream) (unary, error) {
-	if o.Method != "" {
-		return nil, fmt.Errorf("compression %v: level none must be used with the bundled server's methods, not with %s", o.Compression, o.Method)
+func (o Options) announced(conns []*grpc.ClientConn, options []grpc.CallOption, plain *plainStream) unary {
+	method, message, response, check := o.Name(), any(&serverpb.Empty{}), func() any { return &serverpb.Empty{} }, func(any) error { return nil }
+	switch {
+	case o.Method != "":
+		message, response = o.Request, func() any { return new([]byte) }
+		options = append(options, grpc.ForceCodecV2(rawCodec{}))
+	case o.Echo != nil:
+		want := o.responseSize()
+		message, response = o.Echo, func() any { return &benchv1.EchoResponse{} }
+		check = func(r any) error { return checkSize(r.(*benchv1.EchoResponse), want) }
 	}
 	return func(ctx context.Context, conn int) error {
 		var request grpc.PreparedMsg
-		if o.Echo == nil {
-			if err := request.Encode(plain.stream, &serverpb.Empty{}); err != nil {
-				return err
-			}
-			return conns[conn].Invoke(ctx, Foo, &request, &serverpb.Empty{}, options...)
-		}
-		if err := request.Encode(plain.stream, o.Echo); err != nil {
+		if err := request.Encode(plain.stream, message); err != nil {
 			return err
 		}
-		var response benchv1.EchoResponse
-		if err := conns[conn].Invoke(ctx, Echo, &request, &response, options...); err != nil {
+		r := response()
+		if err := conns[conn].Invoke(ctx, method, &request, r, options...); err != nil {
 			return err
 		}
-		return checkSize(&response, o.responseSize())
-	}, nil
+		return check(r)
+	}
 }
 
 // responseSize is the length of the body that Echo must send back.
@@ -236,27 +240,6 @@ var codeNames = map[codes.Code]string{
 	codes.DataLoss: "DATA_LOSS", codes.Unauthenticated: "UNAUTHENTICATED",
 }
 
-// Once makes one RPC and returns its error as gRPC gave it, for a preflight.
-func Once(ctx context.Context, o Options, conn *grpc.ClientConn) error {
-	var options []grpc.CallOption
-	var plain *plainStream
-	if name := o.Compression.Name; name != "" && name != codec.None {
-		options = append(options, grpc.UseCompressor(name))
-		if o.Compression.Level == codec.LevelNone {
-			var err error
-			if plain, err = openPlainStream(); err != nil {
-				return err
-			}
-			defer plain.close()
-		}
-	}
-	once, err := o.unary([]*grpc.ClientConn{conn}, options, plain)
-	if err != nil {
-		return err
-	}
-	return once(o.outgoing()(ctx, 0), 0)
-}
-
 // outgoing returns the function that puts an RPC's metadata into its context.
 func (o Options) outgoing() func(ctx context.Context, seq int64) context.Context {
 	static := metadata.MD{}
@@ -292,16 +275,3 @@ func (o Options) outgoing() func(ctx context.Context, seq int64) context.Context
 type rawCodec struct{}
 
 var _ encoding.CodecV2 = rawCodec{}
-
-// Entries is the number of metadata entries and value bytes each RPC carries.
-func (o Options) Entries() (keys, bytes int) {
-	for _, p := range append(o.Sized.entries(), o.Metadata...) {
-		keys++
-		bytes += len(p.Value)
-	}
-	return keys, bytes
-}
-
-// isBinary says whether a metadata key carries raw bytes (gRPC over HTTP/2:
-// Binary-Header).
-func isBinary(name string) bool { return strings.HasSuffix(name, "-bin") }

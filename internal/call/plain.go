@@ -19,7 +19,7 @@ type plainStream struct {
 	close  func()
 }
 
-func openPlainStream() (*plainStream, error) {
+func openPlainStream(options ...grpc.CallOption) (*plainStream, error) {
 	listener := bufconn.Listen(1 << 12)
 	server := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
 		<-s.Context().Done()
@@ -39,7 +39,7 @@ func openPlainStream() (*plainStream, error) {
 		_ = conn.Close() // in memory
 		stop()
 	}
-	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, "/plain/Plain")
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, "/plain/Plain", options...)
 	if err != nil {
 		closeAll()
 		return nil, fmt.Errorf("open plain stream: %w", err)
