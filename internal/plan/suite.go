@@ -65,6 +65,9 @@ type suiteReader struct {
 
 // at is the place of a node, as compilers write it.
 func (s suiteReader) at(n ast.Node) string {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		n = m.Values[0].Key // the mapping's own token is a colon
+	}
 	if t := n.GetToken(); t != nil && t.Position != nil {
 		return fmt.Sprintf("%s:%d:%d:", s.file, t.Position.Line, t.Position.Column)
 	}

@@ -64,6 +64,9 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 	if (f.cert == "") != (f.key == "") {
 		m.add("--cert %q and --key-file %q: must be given together", f.cert, f.key)
 	}
+	if mutual && f.cert == "" {
+		m.add("--mtls on: must come with --cert and --key-file for a TARGET")
+	}
 	if secure && f.cert != "" && f.key != "" && !mutual {
 		m.add("--cert %q: must come with --mtls on", f.cert)
 	}

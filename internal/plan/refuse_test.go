@@ -1,0 +1,168 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+
+	"grpcbench/internal/plan"
+)
+
+// Each row is one command line and all that is said about it.
+func TestRefusalsNameFlagValueAndBound(t *testing.T) {
+	const codecs = "must be none, or gzip, deflate or zstd with :none, :low, :medium, :high or :1 to :9"
+	for _, row := range []struct{ args, want string }{
+		{"--rate -1", `--rate "-1": must be RPC/s, above 0 and at most 10000000`},
+		{"--rate NaN", `--rate "NaN": must be RPC/s, above 0 and at most 10000000`},
+		{"--window 99ms", `--window "99ms": must be a duration in [100ms, 1h0m0s] as in 2.5s`},
+		{"--epochs 0", `--epochs "0": must be N or N..M with N <= M in [1, 1000]`},
+		{"--epochs 9..8", `--epochs "9..8": must be N or N..M with N <= M in [1, 1000]`},
+		{"--quick=maybe", `--quick "maybe": must be true or false`},
+		{"--seed 9007199254740992", `--seed "9007199254740992": must be a whole number in [0, 9007199254740991]`},
+		{"--allow-failures 1.5", `--allow-failures "1.5": must be a share in [0, 1]`},
+		{"--tag commit", `--tag "commit": must be KEY=VALUE, printable, of at most 200 bytes`},
+		{"--tag a=1 --tag a=2", `--tag "a=2": key must be given once, and was "1" before`},
+		{"--max-time 3s", `--max-time 3s: must be at least an epoch, 4s`},
+		{"--arrival bursty", `--arrival "bursty": must be poisson or uniform`},
+
+		{"--tls 1.1", `--tls "1.1": must be off, 1.2 or 1.3`},
+		{"--mtls yes", `--mtls "yes": must be on or off`},
+		{"--compression gzip:11", `--compression "gzip:11": ` + codecs},
+		{"--response-compression brotli", `--response-compression "brotli": must be mirror or as for compression: none, gzip, deflate or zstd with :none, :low, :medium, :high or :1 to :9`},
+		{"--connections 0", `--connections "0": must be a whole number in [1, 10000]`},
+		{"--connections 10001", `--connections "10001": must be a whole number in [1, 10000]`},
+		{"--deadline 999ns", `--deadline "999ns": must be none or a duration in [1µs, 1h] as in 50ms`},
+		{"--payload 4097KiB", `--payload "4097KiB": must be at most 4MiB`},
+		{"--payload @/nonexistent", `--payload "@/nonexistent": open /nonexistent: no such file or directory`},
+		{"--response-payload @/etc/hostname", `--response-payload "@/etc/hostname": size must be whole bytes below 2 GiB as in 4096, 1KiB, 1kB or 4MiB`},
+		{"--engine wire", `--engine "wire": must be grpc: this version does not have the wire engine`},
+		{"--method Foo", `--method "Foo": must be /PKG.SERVICE/METHOD`},
+
+		{"--tls off --mtls on", `--mtls on: must be off with --tls off`},
+		{"--tls off --resumption on", `--resumption on: must be off with --tls off`},
+		{"--tls off --group p256", `--group "p256": must be left out with --tls off`},
+		{"--tls off --key p256", `--key "p256": must be left out with --tls off`},
+		{"--tls 1.2 --group x25519mlkem768", `--group x25519mlkem768: must go with --tls 1.3`},
+		{"--method /a/b --response-compression none", `--response-compression none: must be mirror with --method /a/b, which cannot ask for it`},
+		{"--request @refuse_test.go", `--request @refuse_test.go: must come with --method`},
+		{"--method /a/b --payload 1KiB", `--payload 1KiB:text, --response-payload 0: must be 0 with --method /a/b, whose message is --request`},
+		{"--response-compression gzip", `--response-compression gzip:medium: must come with a --payload or --response-payload, since Foo(Empty) cannot ask for it`},
+		{"--concurrency 3", `--concurrency 3: must be at least --connections 4`},
+		{"--loop closed --rate 5", `--rate "5": must be left out with --loop closed`},
+		{"--loop closed --arrival uniform --max-in-flight 9", `--arrival "uniform": must be left out with --loop closed
+--max-in-flight "9": must be left out with --loop closed`},
+		{"--metadata-size 61400", `--metadata, --metadata-size 61400: must be at most 61440 bytes of header list, not 61441`},
+		{"--tls 1.2 --tls 1.3", `--tls: must be given once, not as "1.2" and "1.3"`},
+		{"--tls 1.3 --aa on", `--aa on: must be off with one arm, which has nothing to be compared with`},
+
+		{"localhost", `TARGET "localhost": must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
+		{"dns:///h:1", `TARGET "dns:///h:1": must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
+		{"h:0", `TARGET "h:0": port must be in [1, 65535]`},
+		{"user:secret@h:1", `TARGET: must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
+		{"secret@h:1", `TARGET: must be HOST:PORT without scheme, user or path`},
+		{"h:1 --key p256", `--key "p256": must be left out with a TARGET, whose server has its key already`},
+		{"h:1 --concurrency 9", `--concurrency 9: must be left out with --loop open and a TARGET, where nothing waits`},
+		{"h:1 --mtls on", `--mtls on: must come with --cert and --key-file for a TARGET`},
+		{"h:1 --tls off --server-name x", `--server-name "x": must be left out with --tls off`},
+		{"h:1 --server-pid 0", `--server-pid "0": must be a whole number in [1, 2147483647]`},
+		{"--cacert x", `--cacert "x": must be left out without a TARGET`},
+		{"--vary target=a:1,b:1 --server-pid 7", `--server-pid 7: must be left out with several targets, which are several processes`},
+
+		{"h:1 --insecure-skip-verify --cacert /nonexistent", `--cacert "/nonexistent": open /nonexistent: no such file or directory
+--insecure-skip-verify: must be left out with --cacert, which is for verifying`},
+		{"h:1 --cert /nonexistent --mtls off", `--cert "/nonexistent": open /nonexistent: no such file or directory
+--cert "/nonexistent" and --key-file "": must be given together`},
+
+		{"--vary tls", `--vary: must be SETTING=VALUE,VALUE…`},
+		{"--vary tls=off", `--vary tls: must have two values or more, separated by commas`},
+		{"--vary tls=off,off", `--vary tls: must have two different arms`},
+		{"--vary tls=off,1.4", `--vary tls "1.4": must be off, 1.2 or 1.3`},
+		{"--vary conections=1,2", `--vary "conections": must be a known name, such as connections`},
+		{"--vary server-binary=a,b", `--vary "server-binary": must be left out: this version does not have it`},
+		{"--vary tls=off,1.2 --vary tls=off,1.3", `--vary tls: must be given once, with all its values`},
+		{"--vary tls=off,1.3 --tls 1.2", `--tls: must be left out or the first value of --vary tls`},
+		{"--vary tls=off,1.3 --suite overheads", `--vary tls=off,1.3: must be given without --suite, which says itself what is varied`},
+		{"--vary tls=1.3,off --mtls on", `arm tls=off: --mtls on: must be off with --tls off`},
+		{"--suite overheads --tls 1.3", `--tls: must be left out, since group "TLS" of overheads sets it too`},
+		{"--suite /nonexistent.yaml", `--suite "/nonexistent.yaml": open /nonexistent.yaml: no such file or directory`},
+	} {
+		_, err := planOf(t, strings.Fields(row.args)...)
+		if err == nil {
+			t.Errorf("run %s: accepted, want %s", row.args, row.want)
+		} else if diff := cmp.Diff(row.want, err.Error()); diff != "" {
+			t.Errorf("run %s (-want +got):\n%s", row.args, diff)
+		}
+	}
+}
+
+func TestAllMistakesAreToldAtOnce(t *testing.T) {
+	_, err := planOf(t, "--rate", "x", "--window", "0s", "--tls", "2", "--payload", "much", "--tag", "=")
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, flag := range []string{"--rate", "--window", "--tls", "--payload", "--tag"} {
+		if !strings.Contains(err.Error(), flag+" ") {
+			t.Errorf("%s is not named in:\n%v", flag, err)
+		}
+	}
+	if lines := strings.Count(err.Error(), "\n") + 1; lines != 5 {
+		t.Errorf("%d sentences, want 5:\n%v", lines, err)
+	}
+}
+
+func TestValidateSaysWhatPlanSays(t *testing.T) {
+	var c plan.Config
+	c.Flags(pflag.NewFlagSet("run", pflag.ContinueOnError))
+	if err := c.Validate(); err != nil {
+		t.Errorf("no flags: %v", err)
+	}
+	c.TargetArg = "nowhere"
+	if c.Validate() == nil {
+		t.Error("a TARGET without a port is valid")
+	}
+}
+
+func TestOutputFlagsAreGivenOnce(t *testing.T) {
+	for _, flag := range []string{"--suite", "--results", "--format"} {
+		var c plan.Config
+		fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
+		c.Flags(fs)
+		if err := fs.Parse([]string{flag, "a", flag, "a"}); err != nil {
+			t.Errorf("%s a %s a: %v", flag, flag, err)
+		}
+		if fs.Parse([]string{flag, "b"}) == nil {
+			t.Errorf("%s a %s b: accepted", flag, flag)
+		}
+	}
+}
+
+// The canary stands for a token: a sentence that repeats it would put it into a
+// build's log.
+func TestNoSentenceRepeatsAMetadataValue(t *testing.T) {
+	const canary = "s3cr3t-c4n4ry"
+	t.Setenv("CANARY", canary+"\x01")
+	file := writeFile(t, "token", canary+"\nmore")
+	suite := writeFile(t, "s.yaml", "settings: {metadata: [authorization="+canary+"\u00e9, "+canary+"]}\ngroups: [{name: A, control: {metadata: &a "+canary+"}, arms: [{tls: off}]}]\n")
+	for _, args := range [][]string{
+		{"--metadata", canary},
+		{"--metadata", "authorization=" + canary + "\n"},
+		{"--metadata", "Authorization=" + canary},
+		{"--metadata", "authorization=@" + file},
+		{"--metadata", "authorization=env:CANARY"},
+		{"--metadata", "grpc-timeout=" + canary},
+		{"--vary", "metadata=a=" + canary},
+		{"--vary", "metadata=a=" + canary + ",b=" + canary + " "},
+		{"--vary", canary},
+		{"--vary", "metadata=none,a=b", "--metadata", "a=" + canary},
+		{"--suite", suite},
+	} {
+		_, err := planOf(t, args...)
+		if err == nil {
+			t.Errorf("run %q: accepted", args)
+		} else if strings.Contains(err.Error(), canary) {
+			t.Errorf("run %q says the value: %v", args, err)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// settingFields maps each setting's name to the field of Settings that holds it,
+// by the field's JSON name.
+func settingFields() map[string]int {
+	fields := make(map[string]int)
+	for i := range reflect.TypeFor[Settings]().NumField() {
+		name, _, _ := strings.Cut(reflect.TypeFor[Settings]().Field(i).Tag.Get("json"), ",")
+		fields[strings.ReplaceAll(strings.TrimSuffix(name, "_ns"), "_", "-")] = i
+	}
+	return fields
+}
+
+func TestEachFieldOfSettingsHasAFlagAndEachFlagAField(t *testing.T) {
+	fields := settingFields()
+	for _, name := range settingNames() {
+		if _, ok := fields[name]; !ok {
+			t.Errorf("setting %s has no field", name)
+		}
+		delete(fields, name)
+	}
+	for name := range fields {
+		t.Errorf("field %s has no setting", name)
+	}
+}
+
+// Each row is a value that is not the default; it must change its own field and
+// no other.
+func TestEachSettingSetsItsFieldAlone(t *testing.T) {
+	values := map[string]string{
+		"target": "h:1", "tls": "1.2", "mtls": "on", "key": "ed25519", "group": "p256", "resumption": "on",
+		"compression": "gzip:low", "response-compression": "none", "metadata": "a=b", "metadata-size": "1KiB",
+		"payload": "1KiB:json", "response-payload": "2KiB", "method": "/a/b", "request": "@table_test.go",
+		"connections": "7", "deadline": "1s", "engine": "grpc", "windows": "dynamic",
+	}
+	for _, s := range settings() {
+		base, err := request{settings: choices{}}.arm()
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := base
+		if err := s.apply(&changed, []given{{values[s.name], "--" + s.name}}); err != nil {
+			t.Errorf("%v", err)
+		}
+		var names []string
+		for name, i := range settingFields() {
+			if !reflect.DeepEqual(reflect.ValueOf(base.Settings).Field(i).Interface(), reflect.ValueOf(changed.Settings).Field(i).Interface()) {
+				names = append(names, name)
+			}
+		}
+		only := s.name == "engine" && len(names) == 0 || slices.Equal(names, []string{s.name})
+		if !only {
+			t.Errorf("--%s %s changes %v", s.name, values[s.name], names)
+		}
+		if len(names) > 0 && !s.differs(base, changed) {
+			t.Errorf("--%s %s makes no difference between arms", s.name, values[s.name])
+		}
+	}
+}
+
+func TestEachOptionHasAReadableDefault(t *testing.T) {
+	for _, o := range options() {
+		if o.start != "" {
+			if err := o.set(&draft{}, o.start); err != nil {
+				t.Errorf("--%s %s: %v", o.name, o.start, err)
+			}
+		}
+	}
+}
+
+func TestEachFlagSaysWhatItTakes(t *testing.T) {
+	var c Config
+	fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	c.Flags(fs)
+	count := 0
+	fs.VisitAll(func(f *pflag.Flag) {
+		count++
+		if kind, usage := pflag.UnquoteUsage(f); usage == "" || kind == "" && f.Value.Type() != "bool" {
+			t.Errorf("--%s takes %q: %q", f.Name, kind, usage)
+		}
+	})
+	// target is an argument; vary, suite, results and format are no table's.
+	if want := len(settings()) - 1 + len(options()) + 4; count != want {
+		t.Errorf("%d flags, want %d", count, want)
+	}
+}
