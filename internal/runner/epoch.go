@@ -78,13 +78,12 @@ func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 		return nil, r.unlessStopped(ctx, err)
 	}
 	r.progress("connecting", index)
-	if err := r.connect(ctx, e, order); err != nil {
-		return nil, r.unlessStopped(ctx, err)
-	}
+	err := r.connect(ctx, e, order)
 	if index == 0 {
-		if err := r.preflight(ctx, e); err != nil {
-			return nil, r.unlessStopped(ctx, err)
-		}
+		err = r.preflight(ctx, e, err)
+	}
+	if err != nil {
+		return nil, r.unlessStopped(ctx, err)
 	}
 	if ctx.Err() != nil {
 		return nil, nil
@@ -100,7 +99,7 @@ func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 		}
 	}
 	e.interrupted = ctx.Err() != nil
-	err := r.finish(e)
+	err = r.finish(e)
 	r.longest = max(r.longest, time.Since(began))
 	return e, err
 }
@@ -180,7 +179,7 @@ func (r *run) connect(ctx context.Context, e *epoch, order *rand.Rand) error {
 				continue
 			}
 			if err := c.arm.open(ctx, worker.Connect{Index: c.index, Ticket: ticket}); err != nil {
-				return r.armErr(c.arm.arm.Name, fmt.Errorf("%w: %w", ErrPreflight, err))
+				return r.armErr(c.arm.arm.Name, err)
 			}
 		}
 	}
@@ -210,12 +209,16 @@ func (a *armEpoch) serverCPU() (ns int64, ok bool) {
 	return probe.CPUOf(a.host.pid())
 }
 
-// preflight makes one RPC of each arm before any load.
-func (r *run) preflight(ctx context.Context, e *epoch) error {
+// preflight makes one RPC of each arm before any load. connected is how opening
+// the connections ended, which is the first part of it.
+func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
+	if connected != nil {
+		return fmt.Errorf("%w: %w", ErrPreflight, connected)
+	}
 	r.progress("preflight", e.index)
 	for _, a := range e.arms {
 		if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, nil); err != nil {
-			return r.armErr(a.arm.Name, fmt.Errorf("%w: %w", ErrPreflight, err))
+			return fmt.Errorf("%w: %w", ErrPreflight, r.armErr(a.arm.Name, err))
 		}
 	}
 	return nil

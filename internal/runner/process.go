@@ -72,11 +72,6 @@ func (p *process) listen(out io.Reader) {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// errRefused is an order that the child could not carry out; the child lives.
-type errRefused struct{ text string }
-
-func (e errRefused) Error() string { return e.text }
-
 // ask sends an order and decodes the answer's value into to. It gives up after
 // limit, or when ctx ends.
 func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, to any) error {
@@ -93,7 +88,7 @@ func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, 
 		case r.err != nil:
 			return fmt.Errorf("%s ended while asked to %s%s", p.name, o.Do, p.stderr.note())
 		case r.answer.Error != "":
-			return errRefused{r.answer.Error}
+			return errors.New(r.answer.Error)
 		case to == nil:
 			return nil
 		}
@@ -180,10 +175,4 @@ func (t *tail) note() string {
 		return ""
 	}
 	return ": " + text
-}
-
-// refused says whether err is a child's own answer, as opposed to its end.
-func refused(err error) bool {
-	var e errRefused
-	return errors.As(err, &e)
 }
