@@ -19,7 +19,9 @@ import (
 )
 
 // foo answers the article's method.
-type foo struct{ serverpb.UnimplementedServerServer }
+type foo struct {
+	serverpb.UnimplementedServerServer
+}
 
 func (foo) Foo(context.Context, *serverpb.Empty) (*serverpb.Empty, error) {
 	return &serverpb.Empty{}, nil
