@@ -21,6 +21,12 @@ func askMeasured(q *question) {
 	}
 }
 
+func askFailed(q *question) {
+	if q.r.Failure != "" {
+		q.invalid("", "the run could not be finished: %s", q.r.Failure)
+	}
+}
+
 func askLedgers(q *question) {
 	for _, a := range q.r.Arms {
 		checkLedgers(q, a.Name, "arm", a.Figures)
@@ -70,6 +76,9 @@ func askEpochSums(q *question) {
 	for _, a := range q.r.Arms {
 		sum := map[string]int64{}
 		for _, e := range a.Epochs {
+			if a.ServerLedger == nil { // of some epoch it is not known, so neither is the sum
+				e.ServerLedger = nil
+			}
 			for name, n := range figureCounts(e.Figures) {
 				sum[name] += n
 			}
@@ -267,6 +276,7 @@ func askServer(q *question) {
 		for _, e := range a.Epochs {
 			s, l := e.ServerLedger, e.LedgerTotal
 			switch {
+			case s == nil && e.Interrupted:
 			case s == nil:
 				q.find(finding{verdict: Degraded, arm: a.Name,
 					text: fmt.Sprintf("epoch %d: the server's own count is missing: it ended or did not answer", e.Index)})
@@ -286,7 +296,12 @@ const lostDegraded = 0.001
 func askLost(q *question) {
 	for _, a := range q.r.Arms {
 		l := a.Ledger
-		if l.Scheduled == 0 || l.Lost() == 0 {
+		for _, e := range a.Epochs {
+			if e.Interrupted { // its calls were given up on purpose
+				l.Abandoned -= e.Ledger.Abandoned
+			}
+		}
+		if l.Scheduled == 0 || l.Lost() <= 0 {
 			continue
 		}
 		share := float64(l.Lost()) / float64(l.Scheduled)
@@ -328,6 +343,9 @@ func askEnd(q *question) {
 	for _, a := range q.r.Arms {
 		scheduled, ok := map[int]int64{}, map[int]int64{}
 		for _, w := range a.Windows {
+			if !a.isWhole(w.Epoch) {
+				continue
+			}
 			if w.Start+second > int64(q.r.Plan.Window)-second { // it reaches into the last second
 				scheduled[w.Epoch] += w.Scheduled
 				ok[w.Epoch] += w.OK
@@ -339,6 +357,10 @@ func askEnd(q *question) {
 			}
 		}
 	}
+}
+
+func (a Arm) isWhole(epoch int) bool {
+	return slices.ContainsFunc(a.whole(), func(e Epoch) bool { return e.Index == epoch })
 }
 
 func askStarted(q *question) {

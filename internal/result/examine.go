@@ -88,6 +88,7 @@ func (c check) askOf(r *Result) question {
 func checks() []check {
 	return []check{
 		{"nothing_measured", "every arm has at least one epoch with a scheduled RPC", askMeasured},
+		{"run_failed", "nothing ended the run before its last epoch", askFailed},
 		{"ledger_unbalanced", "scheduled = started + not started; started = ok + failed + abandoned; the windows lie inside the whole life", askLedgers},
 		{"epochs_do_not_add_up", "the sum over epochs is the arm", askEpochSums},
 		{"windows_do_not_add_up", "the sum over one-second windows is the epoch", askWindowSums},
@@ -190,6 +191,11 @@ func (l limits) judge(x float64) (v Verdict, found bool) {
 
 // openLoop says whether arrivals do not wait for answers.
 func (r *Result) openLoop() bool { return r.Plan.Load.Loop != "closed" }
+
+// whole are the epochs whose window was not cut short.
+func (a Arm) whole() []Epoch {
+	return slices.DeleteFunc(slices.Clone(a.Epochs), func(e Epoch) bool { return e.Interrupted })
+}
 
 // paired says whether arms were alive together, so that whatever the machine
 // did, it did to all of them.

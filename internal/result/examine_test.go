@@ -62,6 +62,10 @@ func accountMutations() map[string][]mutation {
 			{"an arm without arrivals", func(r *Result) { first(r).Ledger = Ledger{} }, Invalid, true},
 			{"as it is", nothing, Valid, false},
 		},
+		"run_failed": {
+			{"in an epoch", func(r *Result) { r.Failure = "arm tls=1.3: start server: exited" }, Invalid, true},
+			{"as it is", nothing, Valid, false},
+		},
 		"ledger_unbalanced": {
 			{"an RPC started twice in an epoch", func(r *Result) { first(r).Epochs[3].Ledger.Started++ }, Invalid, true},
 			{"one of ten thousand lost in the arm", func(r *Result) { first(r).Ledger.OK-- }, Invalid, true},
@@ -84,6 +88,7 @@ func accountMutations() map[string][]mutation {
 			{"a failure by another code", func(r *Result) { first(r).Epochs[0].Ledger.Failed = map[string]int64{"INTERNAL": 1} }, Invalid, true},
 			{"a compressed message less", func(r *Result) { first(r).Figures.Compressed++ }, Invalid, true},
 			{"an observation more", func(r *Result) { first(r).Lag.Count++ }, Invalid, true},
+			{"a server that did not tell once", func(r *Result) { first(r).ServerLedger, first(r).Epochs[2].ServerLedger = nil, nil }, Valid, false},
 			{"an empty failure", func(r *Result) { first(r).Epochs[0].Ledger.Failed = map[string]int64{"INTERNAL": 0} }, Valid, false},
 		},
 		"windows_do_not_add_up": {
@@ -133,11 +138,15 @@ func accountMutations() map[string][]mutation {
 			}, Degraded, true},
 			{"8 of 7500", func(r *Result) { first(r).Ledger.Abandoned = 8 }, Degraded, true},
 			{"one when none may be", func(r *Result) { first(r).Ledger.Abandoned, r.Plan.AllowFailures = 1, 0 }, Invalid, true},
+			{"76 of 7500 given up when the run was interrupted", func(r *Result) {
+				first(r).Ledger.Abandoned, first(r).Epochs[9].Ledger.Abandoned, first(r).Epochs[9].Interrupted = 76, 76, true
+			}, Valid, false},
 			{"7 of 7500", func(r *Result) { first(r).Ledger.Abandoned = 7 }, Valid, true},
 			{"none", nothing, Valid, false},
 		},
 		"dead_at_end": {
 			{"nothing ok in the last second of an epoch", func(r *Result) { first(r).Windows[5].OK = 0 }, Invalid, true},
+			{"nothing ok at the end of a window cut short", func(r *Result) { first(r).Windows[5].OK, first(r).Epochs[1].Interrupted = 0, true }, Valid, false},
 			{"nothing ok in the second before", func(r *Result) { first(r).Windows[4].OK = 0 }, Valid, false},
 			{"nothing scheduled in it", func(r *Result) { first(r).Windows[5].Scheduled, first(r).Windows[5].OK = 0, 0 }, Valid, false},
 		},
@@ -183,6 +192,9 @@ func timingMutations() map[string][]mutation {
 			{"97.9 %", func(r *Result) { first(r).Achieved = 0.979 * first(r).Offered }, Invalid, true},
 			{"97.9 % when 5 % may be lost", func(r *Result) { first(r).Achieved, r.Plan.AllowFailures = 0.979*first(r).Offered, 0.05 }, Degraded, true},
 			{"99.4 %", func(r *Result) { first(r).Achieved = 0.994 * first(r).Offered }, Degraded, true},
+			{"97.9 % with a window cut short", func(r *Result) {
+				first(r).Achieved, first(r).Epochs[9].Interrupted = 0.979*first(r).Offered, true
+			}, Valid, false},
 			{"99.6 %", func(r *Result) { first(r).Achieved = 0.996 * first(r).Offered }, Valid, false},
 			{"closed loop", closedLoopOf(func(r *Result) { first(r).Achieved = 1 }), "", false},
 		},
@@ -191,6 +203,7 @@ func timingMutations() map[string][]mutation {
 			{"51 %", generators(func(g *Generator) { g.CPUShare = 0.51 }), Degraded, true},
 			{"49 %", generators(func(g *Generator) { g.CPUShare = 0.49 }), Valid, false},
 			{"closed loop", closedLoopOf(generators(func(g *Generator) { g.CPUShare = 0.99 })), "", false},
+			{"unknown of an arm alone", alone(generators(func(g *Generator) { g.CPUShare = 0 })), "", false},
 		},
 		"client_limited": {
 			{"91 %", closedLoopOf(generators(func(g *Generator) { g.CPUShare = 0.91 })), Valid, true},
@@ -201,6 +214,7 @@ func timingMutations() map[string][]mutation {
 			{"21 %", generators(func(g *Generator) { *g.GCCPUShare = 0.21 }), Invalid, true},
 			{"6 %", generators(func(g *Generator) { *g.GCCPUShare = 0.06 }), Degraded, true},
 			{"4 %", generators(func(g *Generator) { *g.GCCPUShare = 0.04 }), Valid, false},
+			{"closed loop, 21 %", closedLoopOf(generators(func(g *Generator) { *g.GCCPUShare = 0.21 })), Valid, true},
 			{"unknown everywhere", func(r *Result) {
 				for i := range r.Arms {
 					for k := range r.Arms[i].Epochs {
@@ -230,6 +244,7 @@ func machineMutations() map[string][]mutation {
 			{"71 %", ours(0.71), Degraded, true},
 			{"69 %", ours(0.69), Valid, false},
 			{"closed loop", closedLoopOf(ours(0.99)), "", false},
+			{"not told", ours(0), "", false},
 			{"unknown", func(r *Result) { r.Machine.Epochs = nil }, "", false},
 		},
 		// Two cores: one burned for the whole run is 50 %, less what ours take back;
@@ -309,6 +324,7 @@ func runMutations() map[string][]mutation {
 		"few_epochs": {
 			{"five", epochs(5), Valid, true},
 			{"seven", epochs(7), Valid, true},
+			{"eight, one cut short", func(r *Result) { epochs(8)(r); first(r).Epochs[7].Interrupted = true }, Valid, true},
 			{"eight", epochs(8), Valid, false},
 			{"one arm", alone(epochs(1)), "", false},
 		},

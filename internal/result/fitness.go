@@ -22,13 +22,15 @@ func askOurs(q *question) {
 		q.skip(closedLoop + ", so it fills the machine on purpose")
 		return
 	}
-	if len(q.r.Machine.Epochs) == 0 {
+	ours, ok := q.r.machineMean(func(e MachineEpoch) *float64 {
+		if e.OursShare == 0 {
+			return nil
+		}
+		return &e.OursShare
+	})
+	if !ok {
 		q.skip(unknown)
 		return
-	}
-	var ours float64
-	for _, e := range q.r.Machine.Epochs {
-		ours += e.OursShare / float64(len(q.r.Machine.Epochs))
 	}
 	if ours <= oursDegraded {
 		return
@@ -101,24 +103,29 @@ func askSteal(q *question) {
 		"the hypervisor took %s of the machine: intervals are wider than they need to be")
 }
 
-// machine judges a share of the machine, the mean over the epochs, which are
-// equally long.
+// machine judges a share of the machine.
 func (q *question) machine(share func(MachineEpoch) *float64, l limits, format string) {
+	x, ok := q.r.machineMean(share)
+	if !ok {
+		q.skip(unknown)
+		return
+	}
+	if v, found := l.judge(x); found {
+		q.find(finding{verdict: v, text: fmt.Sprintf(format, percent(x)), values: map[string]float64{"share": x}})
+	}
+}
+
+// machineMean is the mean over the epochs that know the share; they are equally
+// long.
+func (r *Result) machineMean(share func(MachineEpoch) *float64) (mean float64, ok bool) {
 	var sum float64
 	var n int
-	for _, e := range q.r.Machine.Epochs {
+	for _, e := range r.Machine.Epochs {
 		if v := share(e); v != nil {
 			sum, n = sum+*v, n+1
 		}
 	}
-	if n == 0 {
-		q.skip(unknown)
-		return
-	}
-	x := sum / float64(n)
-	if v, found := l.judge(x); found {
-		q.find(finding{verdict: v, text: fmt.Sprintf(format, percent(x)), values: map[string]float64{"share": x}})
-	}
+	return sum / max(float64(n), 1), n > 0
 }
 
 // askHiccups takes the epoch in the middle: one hiccup in one epoch is what
@@ -253,12 +260,12 @@ func askEpochs(q *question) {
 	q.find(finding{verdict: Valid, text: text, values: map[string]float64{"epochs": float64(n)}})
 }
 
-// epochs is the number of epochs that every arm has.
+// epochs is the number of whole epochs that every arm has.
 func (r *Result) epochs() int {
 	n := 0
 	for i, a := range r.Arms {
-		if i == 0 || len(a.Epochs) < n {
-			n = len(a.Epochs)
+		if whole := len(a.whole()); i == 0 || whole < n {
+			n = whole
 		}
 	}
 	return n

@@ -88,7 +88,7 @@ type Machine struct {
 // MachineEpoch is what the machine did during one window. Shares are of all
 // CPUs' time.
 type MachineEpoch struct {
-	OursShare       float64  `json:"ours_share"`                // CPU of this run's processes
+	OursShare       float64  `json:"ours_share,omitempty"`      // CPU of this run's processes; 0: not known
 	CompetingShare  *float64 `json:"competing_share,omitempty"` // CPU of everything else
 	StealShare      *float64 `json:"steal_share,omitempty"`     // taken by the hypervisor
 	HiccupP99NS     *int64   `json:"hiccup_p99_ns,omitempty"`   // overshoot of a sleeping thread
@@ -218,7 +218,7 @@ type Observed struct {
 
 // Generator is the health of an arm's generator process in one window.
 type Generator struct {
-	CPUShare     float64  `json:"cpu_share"` // of its GOMAXPROCS, pacer included
+	CPUShare     float64  `json:"cpu_share,omitempty"` // of its GOMAXPROCS, pacer included; 0: not known
 	Gomaxprocs   int      `json:"gomaxprocs"`
 	GCCPUShare   *float64 `json:"gc_cpu_share,omitempty"` // of its own CPU
 	RSSBytes     *int64   `json:"rss_bytes,omitempty"`    // at the window's end

@@ -111,10 +111,17 @@ func askRate(q *question) {
 	// What the user allows to be lost is not held against the rate.
 	invalid := min(0.98, 1-q.r.Plan.AllowFailures)
 	for _, a := range q.r.Arms {
-		if a.Offered <= 0 {
+		offered, achieved := a.Offered, a.Achieved
+		if whole := a.whole(); len(whole) < len(a.Epochs) {
+			offered, achieved = 0, 0
+			for _, e := range whole { // equally long, so rates may be added
+				offered, achieved = offered+e.Offered/float64(len(whole)), achieved+e.Achieved/float64(len(whole))
+			}
+		}
+		if offered <= 0 {
 			continue
 		}
-		kept := a.Achieved / a.Offered
+		kept := achieved / offered
 		v := Degraded
 		switch {
 		case kept >= 0.995:
@@ -123,7 +130,7 @@ func askRate(q *question) {
 			v = Invalid
 		}
 		q.find(finding{verdict: v, arm: a.Name,
-			text:   fmt.Sprintf("%.4g of %.4g RPC/s were achieved (%s): lower --rate", a.Achieved, a.Offered, percent(kept)),
+			text:   fmt.Sprintf("%.4g of %.4g RPC/s were achieved (%s): lower --rate", achieved, offered, percent(kept)),
 			values: map[string]float64{"share": kept}})
 	}
 }
@@ -141,7 +148,12 @@ func epochMean(a Arm, f func(Generator) *float64) (mean float64, ok bool) {
 	return mean, len(a.Epochs) > 0
 }
 
-func cpuShare(g Generator) *float64 { return &g.CPUShare }
+func cpuShare(g Generator) *float64 {
+	if g.CPUShare == 0 {
+		return nil
+	}
+	return &g.CPUShare
+}
 
 func askGeneratorCPU(q *question) {
 	if !q.r.openLoop() {
@@ -162,13 +174,11 @@ func askClientLimited(q *question) {
 }
 
 func askGC(q *question) {
-	q.skip("not known")
-	for _, a := range q.r.Arms {
-		if _, ok := epochMean(a, gcShare); ok {
-			q.skip("")
-		}
+	l := limits{degraded: 0.05, invalid: 0.20}
+	if !q.r.openLoop() { // what the client costs at full speed is measured, not in the way
+		l = limits{warn: 0.05}
 	}
-	q.generators(gcShare, limits{degraded: 0.05, invalid: 0.20},
+	q.generators(gcShare, l,
 		"%s of the generator's CPU was garbage collection: its pauses are in the latency")
 }
 
@@ -177,11 +187,13 @@ func gcShare(g Generator) *float64 { return g.GCCPUShare }
 // generators judges a share of each generator, the mean over its epochs, which
 // are equally long.
 func (q *question) generators(share func(Generator) *float64, l limits, format string) {
+	q.skip(unknown)
 	for _, a := range q.r.Arms {
 		x, ok := epochMean(a, share)
 		if !ok {
 			continue
 		}
+		q.skip("")
 		if v, found := l.judge(x); found {
 			q.find(finding{verdict: v, arm: a.Name, text: fmt.Sprintf(format, percent(x)), values: map[string]float64{"share": x}})
 		}
