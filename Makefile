@@ -53,12 +53,12 @@ bench:
 ## truth: real processes against known stalls, delays and costs; on an idle machine
 .PHONY: truth
 truth:
-	$(GO) test -count=1 -timeout 30m -v -tags truth -run Truth ./...
+	scripts/tagged.sh truth -count=1 -timeout 30m -v
 
 ## mutants: break the code on purpose; a named test must notice each time
 .PHONY: mutants
 mutants:
-	$(GO) test -count=1 -timeout 30m -v -tags mutants ./internal/mutants
+	scripts/tagged.sh mutants -count=1 -timeout 30m -v
 
 ## generate: the protobuf code, after a lint of the definitions
 .PHONY: generate

@@ -39,6 +39,8 @@ func edges() map[string]string {
 		"cmd/bench": "internal/certs internal/compare internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/worker",
 		"cmd/server": "internal/servercmd",
+		"internal/benchmarks": "internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
+			" internal/worker proto",
 	}
 }
 
