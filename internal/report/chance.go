@@ -1,15 +1,19 @@
 package report
 
 import (
-	"fmt"
-
 	"grpcbench/internal/result"
 )
 
+// signs explains the marks of changes.
+func signs() []string {
+	return []string{"▲ higher, ▼ lower (p ≤ 1 %)", "= same, within ±", "~ cannot tell"}
+}
+
 // chance says how many comparisons were judged and how many verdicts of slower
 // or faster among them would come about without any difference: the sum of the
-// sizes of their tests.
-func chance(r result.Result) string {
+// sizes of their tests. It is an upper bound, because a verdict also asks for a
+// difference that matters.
+func chance(r result.Result) []string {
 	judged, expected := 0, 0.0
 	for _, c := range r.Comparisons {
 		if size := testSize(c.Epochs); c.Ratio != nil && size > 0 {
@@ -18,9 +22,9 @@ func chance(r result.Result) string {
 		}
 	}
 	if judged == 0 {
-		return ""
+		return []string{"no comparison has enough epochs for a verdict"}
 	}
-	return fmt.Sprintf("%s; at most %.1f false verdicts expected", plural(judged, "comparison"), expected)
+	return []string{plural(judged, "comparison"), "at most " + digits(expected) + " false verdicts expected"}
 }
 
 // testSize is the size of the signed-rank test of n pairs at 1 %: the largest

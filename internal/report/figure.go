@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"grpcbench/internal/hist"
@@ -158,14 +159,18 @@ type cell struct {
 // change prints a comparison: the estimate, its interval, the mark of its
 // verdict. Ratio is not nil.
 //
-// Numbers are percent, or factors from ten times up.
+// Numbers are percent, or factors from ten times up. Where ten percent are the
+// same, tenths of a percent say nothing and are left out.
 func change(c result.Comparison) cell {
-	print := percent
+	decimals := 1
+	if c.Delta >= 0.1 {
+		decimals = 0
+	}
+	print := func(ratio float64) string { return percent(ratio, decimals) }
 	sign := ""
-	switch {
-	case *c.Ratio >= 10:
+	if *c.Ratio >= 10 {
 		print, sign = factor, "×"
-	case *c.Ratio >= 1.0005: // prints as at least 0.1
+	} else if p := print(*c.Ratio); p[0] != '-' && strings.Trim(p, "0.") != "" {
 		sign = "+"
 	}
 	text := sign + print(*c.Ratio)
@@ -185,16 +190,17 @@ func change(c result.Comparison) cell {
 	return cell{text + " ~", unsure}
 }
 
-// percent prints a ratio as a relative change in percent.
-func percent(ratio float64) string {
+// percent prints a ratio as a relative change in percent; whole from ten up.
+func percent(ratio float64, decimals int) string {
 	p := 100 * (ratio - 1)
 	if math.Abs(p) >= 9.95 {
-		return strconv.FormatFloat(p, 'f', 0, 64)
+		decimals = 0
 	}
-	if math.Abs(p) < 0.05 {
-		p = 0 // not -0.0
+	s := strconv.FormatFloat(p, 'f', decimals, 64)
+	if strings.Trim(s, "-0.") == "" {
+		return strings.TrimPrefix(s, "-")
 	}
-	return strconv.FormatFloat(p, 'f', 1, 64)
+	return s
 }
 
 // factor prints a ratio as it is.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"grpcbench/internal/plan"
@@ -14,7 +15,6 @@ type groupTable struct {
 	group, control string // as in the result: not safe to print
 	columns        []column
 	rows           []row
-	notes          []note
 }
 
 // column is the head of a figure and the operating point it was measured at.
@@ -24,17 +24,6 @@ type column struct{ head, point string }
 type row struct {
 	name  string
 	cells []cell
-}
-
-// note says why something is missing from a table; neither string is safe to
-// print.
-type note struct{ about, text string }
-
-func (n note) String() string {
-	if n.about == "" {
-		return n.text
-	}
-	return n.about + ": " + n.text
 }
 
 // book finds the parts of a result by name.
@@ -93,13 +82,14 @@ func (b book) table(g plan.Group) (t groupTable, ok bool) {
 	if control == nil {
 		return t, false
 	}
-	t = groupTable{group: g.Name, control: g.Control}
+	key := b.key(g)
+	t = groupTable{group: g.Name, control: key.strip(control)}
 	figures := b.figures(g, control)
 	for _, f := range figures {
 		t.columns = append(t.columns, f.column)
 	}
 	for _, a := range b.members(g) {
-		r := row{name: label(g, a)}
+		r := row{name: key.strip(a)}
 		for _, f := range figures {
 			c := b.comparisons[[3]string{g.Name, a.Name, f.metric}]
 			if c == nil || c.Ratio == nil || a == control {
@@ -111,15 +101,14 @@ func (b book) table(g plan.Group) (t groupTable, ok bool) {
 		}
 		t.rows = append(t.rows, r)
 	}
-	t.notes = b.reasons(g)
 	return t, ok
 }
 
 // figures are the columns of g in order: what was compared first, then what
 // each arm shows of its own.
 func (b book) figures(g plan.Group, control *result.Arm) []measured {
-	paced := "at " + rate(control.Offered) + " RPC/s"
-	if b.Plan.Load.Loop == "closed" {
+	paced := "at " + rate(control.Offered) + " RPC/s an arm"
+	if b.Plan.Load.Loop == plan.Closed {
 		paced = "closed, " + rate(control.Achieved) + " RPC/s"
 	}
 	p90, p99 := b.latency("p90", 0.90, paced), b.latency("p99", 0.99, paced)
@@ -128,7 +117,7 @@ func (b book) figures(g plan.Group, control *result.Arm) []measured {
 		{column{"client CPU/RPC", paced}, "client_cpu_ns_per_rpc",
 			func(a *result.Arm) string { return maybe(a.ClientCPU, duration) }},
 		{column{"server CPU/RPC", paced}, "server_cpu_ns_per_rpc",
-			func(a *result.Arm) string { return b.serverCPU(a, a.ServerCPU) }},
+			func(a *result.Arm) string { return b.ofServer(a, a.ServerCPU, duration) }},
 	}
 	var own []measured // quantiles that nothing could be compared by
 	for _, f := range []measured{p90, p99} {
@@ -145,7 +134,7 @@ func (b book) figures(g plan.Group, control *result.Arm) []measured {
 			measured{column{"client CPU/RPC", point}, "saturated_client_cpu_ns_per_rpc",
 				func(a *result.Arm) string { return maybe(saturated(a).ClientCPU, duration) }},
 			measured{column{"server CPU/RPC", point}, "saturated_server_cpu_ns_per_rpc",
-				func(a *result.Arm) string { return b.serverCPU(a, saturated(a).ServerCPU) }})
+				func(a *result.Arm) string { return b.ofServer(a, saturated(a).ServerCPU, duration) }})
 	}
 	fs = append(fs,
 		measured{column{"bytes/RPC", "out · in"}, "",
@@ -163,14 +152,14 @@ func (b book) latency(name string, q float64, point string) measured {
 	}}
 }
 
-// serverCPU prints the CPU of a's server, or why there is none: only a server
+// ofServer prints a figure of a's server, or why there is none: only a server
 // that the run started, or one whose process was named, can be asked.
-func (b book) serverCPU(a *result.Arm, ns *float64) string {
+func (b book) ofServer(a *result.Arm, v *float64, print func(float64) string) string {
 	external := b.Plan.Target != nil || a.Settings.Target != ""
-	if ns == nil && external {
+	if v == nil && external {
 		return "n/a (server not ours)"
 	}
-	return maybe(ns, duration)
+	return maybe(v, print)
 }
 
 // saturated is a's second operating point, empty if it has none.
@@ -188,41 +177,63 @@ func both(out, in *float64, print func(float64) string) string {
 	return maybe(out, print) + " · " + maybe(in, print)
 }
 
-// label is what a is called in the table of g: without the part of its name that
-// the group's name says already ("1.3" for tls=1.3 in the group tls).
-func label(g plan.Group, a *result.Arm) string {
-	if a.AA {
-		return "A/A"
+// key is the beginning that the names of a group's arms have in common, such as
+// "tls=". It is left out of the group's table.
+type key string
+
+// key finds the setting that all arms of g but the control are named by; "" if
+// there is more than one.
+func (b book) key(g plan.Group) key {
+	var common key
+	for _, a := range b.members(g) {
+		if a.AA || a.Name == g.Control {
+			continue
+		}
+		name, _, ok := strings.Cut(a.Name, "=")
+		if !ok || common != "" && common != key(name+"=") {
+			return ""
+		}
+		common = key(name + "=")
 	}
-	if key, value, ok := strings.Cut(a.Name, "="); ok && value != "" && strings.EqualFold(key, g.Name) {
-		return value
+	return common
+}
+
+// strip is what a is called in the table of its group.
+func (k key) strip(a *result.Arm) string {
+	if name := strings.TrimPrefix(a.Name, string(k)); name != "" {
+		return name
 	}
 	return a.Name
 }
 
-// reasons says why comparisons of g have no estimate or no verdict, each reason
-// once: the epochs are those of all arms, so most are the same for all.
-func (b book) reasons(g plan.Group) []note {
-	var notes []note
-	seen := make(map[string]bool)
+// reasons says why comparisons have no estimate or no verdict, each reason once:
+// the epochs are those of all arms, so most are the same for all. Not safe to
+// print.
+func (b book) reasons() []string {
+	var order []string
+	times := make(map[string]int)
 	for _, c := range b.Comparisons {
-		if c.Group != g.Name || c.Reason == "" {
+		reason := c.Reason
+		if reason != "" && c.Ratio == nil { // the first arm speaks for the others
+			reason = c.Metric + " not compared"
+		}
+		if times[reason]++; reason == "" || times[reason] > 1 {
 			continue
 		}
-		n := note{text: c.Reason}
+		order = append(order, reason)
+	}
+	for i, reason := range order {
+		j := slices.IndexFunc(b.Comparisons, func(c result.Comparison) bool {
+			return c.Reason == reason || c.Ratio == nil && c.Reason != "" && c.Metric+" not compared" == reason
+		})
+		c := b.Comparisons[j]
 		if c.Ratio == nil {
-			n.about = strings.TrimPrefix(c.Metric, "latency_") + " not compared"
-			if seen[n.about] { // the first arm speaks for the others
-				continue
-			}
-			seen[n.about] = true
-		}
-		if !seen[n.text] {
-			seen[n.text] = true
-			notes = append(notes, n)
+			order[i] = reason + ": " + c.Reason
+		} else if times[reason] == 1 {
+			order[i] = c.Arm + " " + c.Metric + ": " + reason
 		}
 	}
-	return notes
+	return order
 }
 
 // listing is an arm by itself: one line a figure.
@@ -231,38 +242,41 @@ type listing struct {
 	lines []line
 }
 
-// line is one figure of a listing; both strings are safe to print.
-type line struct{ head, text string }
+// line is one figure of a listing; all strings are safe to print.
+type line struct {
+	head  string
+	items []string
+}
 
 // list lays out a for a reader who compares it with nothing.
 func (b book) list(a *result.Arm) listing {
-	offered := "offered " + rate(a.Offered) + " · achieved " + rate(a.Achieved) + " RPC/s"
-	if b.Plan.Load.Loop == "closed" {
-		offered = fmt.Sprintf("achieved %s RPC/s by %d callers", rate(a.Achieved), b.Plan.Load.Concurrency)
+	rates := []string{"offered " + rate(a.Offered), "achieved " + rate(a.Achieved) + " RPC/s"}
+	if b.Plan.Load.Loop == plan.Closed {
+		rates = []string{"achieved " + rate(a.Achieved) + " RPC/s", fmt.Sprintf("%d callers", b.Plan.Load.Concurrency)}
 	}
 	l := listing{name: a.Name, lines: []line{
-		{"rate", offered},
+		{"rate", rates},
 		{"latency", b.distribution(a.Latency)},
 		{"service time", b.distribution(a.ServiceTime)},
 		{"lag", b.distribution(a.Lag)},
-		{"CPU/RPC", "client " + maybe(a.ClientCPU, duration) + " · server " + b.serverCPU(a, a.ServerCPU)},
-		{"allocations/RPC", "client " + maybe(a.ClientAllocs, amount) + " · server " + maybe(a.ServerAllocs, amount)},
-		{"bytes/RPC", "out " + maybe(a.SentBytes, amount) + " · in " + maybe(a.ReceivedBytes, amount)},
+		{"CPU/RPC", []string{"client " + maybe(a.ClientCPU, duration), "server " + b.ofServer(a, a.ServerCPU, duration)}},
+		{"allocations/RPC", []string{"client " + maybe(a.ClientAllocs, amount), "server " + b.ofServer(a, a.ServerAllocs, amount)}},
+		{"bytes/RPC", []string{"out " + maybe(a.SentBytes, amount), "in " + maybe(a.ReceivedBytes, amount)}},
 	}}
 	if s := a.Saturated; s != nil {
-		l.lines = append(l.lines, line{"saturated", rate(s.Achieved) + " RPC/s · CPU/RPC client " +
-			maybe(s.ClientCPU, duration) + " · server " + b.serverCPU(a, s.ServerCPU)})
+		l.lines = append(l.lines, line{"saturated", []string{rate(s.Achieved) + " RPC/s",
+			"CPU/RPC client " + maybe(s.ClientCPU, duration), "server " + b.ofServer(a, s.ServerCPU, duration)}})
 	}
 	return l
 }
 
-func (b book) distribution(d result.Distribution) string {
+func (b book) distribution(d result.Distribution) []string {
 	drain := b.Plan.Drain
-	return strings.Join([]string{
+	return []string{
 		"p50 " + quantile(d, 0.5, d.P50, drain),
 		"p90 " + quantile(d, 0.9, d.P90, drain),
 		"p99 " + quantile(d, 0.99, d.P99, drain),
 		"p999 " + quantile(d, 0.999, d.P999, drain),
 		"max " + longestTime(d, drain),
-	}, " · ")
+	}
 }

@@ -30,14 +30,9 @@ func Markdown(w io.Writer, r result.Result) error {
 			}
 		}
 	}
-	if c := chance(r); c != "" {
-		m.paragraph("Changes are in percent with their 95 % interval. ▲ higher, ▼ lower (p ≤ 1 %), = same within ±, ~ cannot tell. " + c + ".")
-	}
+	m.legend(b)
 	m.failures(failures(r))
-	for _, t := range b.trades() {
-		m.line("- " + code(t.arm) + " " + t.text)
-	}
-	m.line("")
+	m.trades(b.trades())
 	m.openings(openings(r))
 	m.findings(findings(r), result.Degraded, result.Valid)
 	m.details(b)
@@ -66,10 +61,10 @@ func (m *markdown) block(lines []string) {
 	m.line(f + "text\n" + text + "\n" + f + "\n")
 }
 
-// table writes rows under head; the columns behind the first are aligned right.
+// table writes rows under head.
 func (m *markdown) table(head []string, rows [][]string) {
 	m.line("| " + strings.Join(head, " | ") + " |")
-	m.line("|:---" + strings.Repeat("|---:", len(head)-1) + "|")
+	m.line(strings.Repeat("|---", len(head)) + "|")
 	for _, r := range rows {
 		m.line("| " + strings.Join(r, " | ") + " |")
 	}
@@ -86,11 +81,7 @@ func (m *markdown) head(r result.Result) {
 		}
 	}
 	m.paragraph(strings.Join(title, " · "))
-	var items []string
-	for _, s := range shape(r) {
-		items = append(items, code(s))
-	}
-	m.paragraph("**" + code(headline(r)) + "** · " + tally(r) + " · " + code(r.ID) + "<br>\n" + strings.Join(items, " · "))
+	m.paragraph("**" + headline(r, code) + "** · " + tally(r) + " · " + code(r.ID) + "<br>\n" + strings.Join(shape(r), " · "))
 	m.findings(findings(r), result.Invalid, result.Partial)
 }
 
@@ -100,7 +91,7 @@ func (m *markdown) findings(fs []finding, verdicts ...result.Verdict) {
 	for _, f := range fs {
 		for _, v := range verdicts {
 			if f.verdict == v {
-				lines = append(lines, fold(f.head()+"  "+clean(f.text))...)
+				lines = append(lines, fold(f.head()+": "+f.text)...)
 			}
 		}
 	}
@@ -139,8 +130,16 @@ func (m *markdown) group(t groupTable) {
 		rows = append(rows, cells)
 	}
 	m.table(head, rows)
-	for _, n := range t.notes {
-		m.line("- " + code(n.String()))
+}
+
+// legend writes what the tables of groups need to be read.
+func (m *markdown) legend(b book) {
+	if len(b.Comparisons) == 0 {
+		return
+	}
+	m.paragraph(strings.Join(append(append([]string{"change in % [95 % interval]"}, signs()...), chance(b.Result)...), " · "))
+	for _, reason := range b.reasons() {
+		m.line("- " + code(reason))
 	}
 	m.line("")
 }
@@ -149,7 +148,7 @@ func (m *markdown) listing(l listing) {
 	m.title(code(l.name))
 	var rows [][]string
 	for _, n := range l.lines {
-		rows = append(rows, []string{n.head, n.text})
+		rows = append(rows, []string{n.head, strings.Join(n.items, " · ")})
 	}
 	m.table([]string{"figure", "value"}, rows)
 }
@@ -165,6 +164,18 @@ func (m *markdown) failures(fs []failure) {
 		rows = append(rows, []string{code(f.arm), count(l.Scheduled), count(l.OK), code(f.failed), code(f.notStarted), count(l.Abandoned)})
 	}
 	m.table([]string{"arm", "scheduled", "ok", "failed", "not started", "abandoned"}, rows)
+}
+
+func (m *markdown) trades(ts []trade) {
+	if len(ts) == 0 {
+		return
+	}
+	m.title("Compression")
+	var rows [][]string
+	for _, t := range ts {
+		rows = append(rows, append([]string{code(t.arm)}, t.cells...))
+	}
+	m.table(append([]string{"arm"}, tradeHead()...), rows)
 }
 
 func (m *markdown) openings(os []opening) {
@@ -197,8 +208,28 @@ func (m *markdown) details(b book) {
 	m.paragraph("**Machine**")
 	m.block(fold(strings.Join(machine(b.Result), " · ")))
 	m.paragraph("**To repeat**")
-	m.block([]string{clean(repeat(b.Plan))})
+	m.block(command(repeat(b.Plan)))
 	m.line("</details>")
+}
+
+// command breaks the words of a command between lines as a shell continues them.
+// A flag stays beside its value.
+func command(words []string) []string {
+	var parts []string
+	for i, word := range words {
+		if i > 0 && strings.HasPrefix(words[i-1], "--") && !strings.HasPrefix(word, "--") {
+			parts[len(parts)-1] += " " + clean(word)
+		} else {
+			parts = append(parts, clean(word))
+		}
+	}
+	p := &page{width: 90}
+	p.wrap("", parts, " ")
+	lines := strings.Split(strings.TrimSuffix(p.out.String(), "\n"), "\n")
+	for i := range lines[:len(lines)-1] {
+		lines[i] += " \\"
+	}
+	return lines
 }
 
 func (m *markdown) ledger(arms []result.Arm) {

@@ -12,13 +12,14 @@ import (
 	"grpcbench/internal/plan"
 )
 
-// repeat is the command line that asks for p again. Files are named as the plan
-// does, by base name; metadata values are not in the plan, so their place is
-// shown.
-func repeat(p plan.Plan) string {
+// repeat is the command line that asks for p again, word by word; not safe to
+// print. Files are
+// named as the plan does, by base name; metadata values are not in the plan, so
+// their lengths stand in their place.
+func repeat(p plan.Plan) []string {
 	args := []string{"grpc-bench", "run"}
-	if p.Target != nil && p.Target.Address != "" {
-		args = append(args, quote(p.Target.Address))
+	if p.Target != nil {
+		args = append(args, targetFlags(*p.Target)...)
 	}
 	if p.Suite != "" {
 		args = append(args, "--suite", quote(p.Suite))
@@ -26,13 +27,44 @@ func repeat(p plan.Plan) string {
 		args = append(args, settingFlags(p.Arms)...)
 	}
 	if p.Load.Loop == plan.Closed {
-		args = append(args, "--loop", "closed", "--concurrency", strconv.Itoa(p.Load.Concurrency))
+		args = append(args, "--loop", plan.Closed)
 	} else {
 		args = append(args, "--rate", number(p.Load.Rate), "--arrival", quote(p.Load.Arrival))
 	}
+	if p.Load.Concurrency > 0 {
+		args = append(args, "--concurrency", strconv.Itoa(p.Load.Concurrency))
+	}
+	if p.Load.MaxInFlight > 0 {
+		args = append(args, "--max-in-flight", strconv.Itoa(p.Load.MaxInFlight))
+	}
+	if len(p.Arms) > 1 && !slices.ContainsFunc(p.Arms, func(a plan.Arm) bool { return a.AA }) {
+		args = append(args, "--aa", "off")
+	}
+	if p.MaxTime > 0 {
+		args = append(args, "--max-time", p.MaxTime.String())
+	}
 	args = append(args, "--window", p.Window.String(), "--warmup", p.Warmup.String(), "--drain", p.Drain.String(),
-		"--epochs", p.Epochs.String(), "--seed", strconv.FormatUint(p.Seed, 10))
-	return strings.Join(args, " ")
+		"--epochs", p.Epochs.String(), "--allow-failures", number(p.AllowFailures), "--seed", strconv.FormatUint(p.Seed, 10))
+	return args
+}
+
+// targetFlags are the address of t and the flags that say how it is reached.
+func targetFlags(t plan.Target) []string {
+	var args []string
+	if t.Address != "" {
+		args = append(args, quote(t.Address))
+	}
+	for _, f := range []struct{ flag, value string }{
+		{"--cacert", t.CACert}, {"--cert", t.Cert}, {"--key-file", t.KeyFile}, {"--server-name", t.ServerName},
+	} {
+		if f.value != "" {
+			args = append(args, f.flag, quote(f.value))
+		}
+	}
+	if t.InsecureSkipVerify {
+		args = append(args, "--insecure-skip-verify")
+	}
+	return args
 }
 
 // settingFlags are the flags that ask for the arms: one value where all arms
@@ -49,7 +81,9 @@ func settingFlags(arms []plan.Arm) []string {
 			}
 		}
 	}
-	delete(values, "target") // an argument
+	if len(values["target"]) < 2 {
+		delete(values, "target") // an argument
+	}
 	var args []string
 	for _, flag := range slices.Sorted(maps.Keys(values)) {
 		if vs := values[flag]; len(vs) == 1 {

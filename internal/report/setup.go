@@ -5,10 +5,11 @@ import (
 	"strconv"
 	"strings"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
 
-// shape says how large the run was: arms, epochs, load, seed. Not safe to print.
+// shape says how large the run was: arms, epochs, load, seed.
 func shape(r result.Result) []string {
 	arms, aa := 0, ""
 	for _, a := range r.Arms {
@@ -20,10 +21,14 @@ func shape(r result.Result) []string {
 	}
 	p := r.Plan
 	items := []string{plural(arms, "arm") + aa, p.Epochs.String() + " epochs × " + span(p.Window)}
-	if p.Load.Loop == "closed" {
+	if p.Load.Loop == plan.Closed {
 		items = append(items, fmt.Sprintf("closed loop, %d callers", p.Load.Concurrency))
 	} else {
-		items = append(items, rate(p.Load.Rate)+" RPC/s "+p.Load.Arrival)
+		arrival := plan.Poisson
+		if p.Load.Arrival == plan.Uniform {
+			arrival = plan.Uniform
+		}
+		items = append(items, rate(p.Load.Rate)+" RPC/s "+arrival)
 	}
 	return append(items, "seed "+strconv.FormatUint(p.Seed, 10))
 }

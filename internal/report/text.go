@@ -36,10 +36,11 @@ func Text(w io.Writer, r result.Result, o TextOptions) error {
 		for _, a := range b.members(g) {
 			if !alone[a.Name] {
 				alone[a.Name] = true
-				p.listing(b.list(a))
+				p.listing(b.list(a), a.Observed)
 			}
 		}
 	}
+	p.legend(b)
 	p.failures(failures(r))
 	p.blank()
 	p.compression(b.trades())
@@ -55,6 +56,7 @@ type page struct {
 	out   strings.Builder
 	width int
 	color bool
+	hue   hue    // of the lines being written
 	flag  string // stands on the title of each table
 }
 
@@ -77,7 +79,7 @@ func (p *page) head(r result.Result) {
 	case result.Degraded:
 		hue = yellow
 	}
-	p.paint(hue, func() { p.items("", []string{headline(r), tally(r), r.ID}) })
+	p.paint(hue, func() { p.items("", []string{headline(r, clean), tally(r), r.ID}) })
 	for _, f := range findings(r) {
 		if f.verdict == result.Invalid || f.verdict == result.Partial {
 			p.prose("  "+f.head()+"  ", f.text)
@@ -101,25 +103,31 @@ func (p *page) title(items ...string) {
 // group writes t in blocks of as many columns as fit side by side.
 func (p *page) group(t groupTable) {
 	p.title(t.group, "against "+t.control, "change in % [95 % interval]")
-	g := grid{indent: 2}
-	heads, points := row{}, row{}
+	var heads, points []string
 	for _, c := range t.columns {
-		heads.cells = append(heads.cells, cell{text: c.head})
-		points.cells = append(points.cells, cell{text: c.point})
+		heads, points = append(heads, c.head), append(points, c.point)
 	}
-	g.head = []row{heads, points}
-	g.rows = t.rows
-	p.grid(g)
-	for _, n := range t.notes {
-		p.prose("  ", n.String())
+	p.grid(grid{head: []row{textRow("", heads), textRow("", points)}, rows: t.rows})
+}
+
+// legend writes what the tables of groups need to be read.
+func (p *page) legend(b book) {
+	if len(b.Comparisons) == 0 {
+		return
+	}
+	p.blank()
+	p.items("", append(signs(), chance(b.Result)...))
+	for _, n := range b.reasons() {
+		p.prose("- ", n)
 	}
 }
 
-func (p *page) listing(l listing) {
+func (p *page) listing(l listing, o result.Observed) {
 	p.title(l.name)
 	for _, n := range l.lines {
-		p.items("  "+pad(n.head, 16), strings.Split(n.text, " · "))
+		p.items(pad(n.head, 16), n.items)
 	}
+	p.items(pad("observed", 16), seen(o))
 }
 
 func (p *page) failures(fs []failure) {
@@ -143,39 +151,46 @@ func (p *page) failures(fs []failure) {
 }
 
 func (p *page) compression(ts []trade) {
-	head := "COMPRESSION  "
+	var rows []row
 	for _, t := range ts {
-		p.prose(head+pad(clean(t.arm), 14)+" ", t.text)
-		head = strings.Repeat(" ", len(head))
+		rows = append(rows, textRow(t.arm, t.cells))
 	}
+	p.table("COMPRESSION", tradeHead(), rows)
 }
 
 func (p *page) handshakes(os []opening) {
-	if len(os) == 0 {
+	var rows []row
+	for _, o := range os {
+		rows = append(rows, textRow(o.arm, o.cells()))
+	}
+	p.table("HANDSHAKES", openingHead(), rows)
+}
+
+// table writes rows under a title, if there are any.
+func (p *page) table(title string, head []string, rows []row) {
+	if len(rows) == 0 {
 		return
 	}
-	g := grid{head: []row{{name: "HANDSHAKES"}}, indent: 0}
-	for _, text := range openingHead() {
-		g.head[0].cells = append(g.head[0].cells, cell{text: text})
+	if p.flag != "" {
+		p.title(title)
+		title = ""
 	}
-	for _, o := range os {
-		r := row{name: "  " + o.arm}
-		for _, text := range o.cells() {
-			r.cells = append(r.cells, cell{text: text})
-		}
-		g.rows = append(g.rows, r)
+	p.grid(grid{head: []row{textRow(title, head)}, rows: rows})
+}
+
+// textRow is a row of cells without marks.
+func textRow(name string, texts []string) row {
+	r := row{name: name}
+	for _, text := range texts {
+		r.cells = append(r.cells, cell{text: text})
 	}
-	g.tight = true
-	p.grid(g)
+	return r
 }
 
 // closing writes what the run says of itself.
 func (p *page) closing(r result.Result) {
 	p.items("CHECKS  ", agreement(r))
 	p.items("MACHINE  ", machine(r))
-	if c := chance(r); c != "" {
-		p.prose("", c+" · ▲ higher, ▼ lower (p ≤ 1 %) · = same, within ± · ~ cannot tell")
-	}
 	for _, f := range findings(r) {
 		if f.verdict == result.Degraded || f.verdict == result.Valid {
 			p.paint(yellow, func() { p.prose(f.head()+"  ", f.text) })
@@ -233,11 +248,16 @@ func split(s string, width int) (line, rest string) {
 }
 
 func (p *page) line(s string) {
-	p.out.WriteString(strings.TrimRight(s, " "))
+	p.out.WriteString(p.dress(p.hue, strings.TrimRight(s, " ")))
 	p.out.WriteByte('\n')
 }
 
-func (p *page) blank() { p.out.WriteByte('\n') }
+// blank ends a part of the page.
+func (p *page) blank() {
+	if !strings.HasSuffix(p.out.String(), "\n\n") {
+		p.out.WriteByte('\n')
+	}
+}
 
 // hue is an ANSI escape sequence (ECMA-48, SGR).
 type hue string
@@ -251,15 +271,19 @@ const (
 	reset  hue = "\x1b[0m"
 )
 
-// paint colors what write writes, if the page has colors.
+// paint has the lines that write writes in one color.
 func (p *page) paint(h hue, write func()) {
-	if !p.color || h == plain {
-		write()
-		return
-	}
-	p.out.WriteString(string(h))
+	p.hue = h
 	write()
-	p.out.WriteString(string(reset))
+	p.hue = plain
+}
+
+// dress colors s, if the page has colors.
+func (p *page) dress(h hue, s string) string {
+	if !p.color || h == plain || s == "" {
+		return s
+	}
+	return string(h) + s + string(reset)
 }
 
 // length is the number of columns s takes.

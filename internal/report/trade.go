@@ -1,17 +1,18 @@
 package report
 
 import (
-	"fmt"
-
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
 
 // trade is what a compressor gives and takes.
 type trade struct {
-	group, arm string // not safe to print
-	text       string
+	arm   string // not safe to print
+	cells []string
 }
+
+// tradeHead heads the cells of a trade.
+func tradeHead() []string { return []string{"bytes a call", "time a call", "bandwidth"} }
 
 // trades lists the arms whose messages were compressed against controls whose
 // were not.
@@ -24,7 +25,7 @@ func (b book) trades() []trade {
 		}
 		for _, a := range b.members(g) {
 			if compressed(a) {
-				ts = append(ts, trade{g.Name, label(g, a), b.trade(g, a, control)})
+				ts = append(ts, trade{b.key(g).strip(a), b.trade(g, a, control)})
 			}
 		}
 	}
@@ -43,24 +44,27 @@ func compressed(a *result.Arm) bool { return a.Compressed > 0 || a.ResponseCompr
 // in Mbit/s if the time is in µs. The time added is the difference of the median
 // latencies if they differ for certain, because that is what a caller waits;
 // else the CPU time that both codecs took.
-func (b book) trade(g plan.Group, a, control *result.Arm) string {
+func (b book) trade(g plan.Group, a, control *result.Arm) []string {
 	if a.SentBytes == nil || a.ReceivedBytes == nil || control.SentBytes == nil || control.ReceivedBytes == nil {
-		return absent
+		return []string{absent, absent, absent}
 	}
 	saved := *control.SentBytes + *control.ReceivedBytes - *a.SentBytes - *a.ReceivedBytes
-	if saved <= 0 {
-		return "saves nothing: " + amount(-saved) + " B a call more"
-	}
-	text := "saves " + amount(saved) + " B a call"
 	added, how := codecCPU(a), "codec CPU"
-	if c := b.comparisons[[3]string{g.Name, a.Name, "latency_p50"}]; c != nil && c.Ratio != nil &&
-		c.Verdict == "slower" && control.Latency.P50 != nil {
+	c := b.comparisons[[3]string{g.Name, a.Name, "latency_p50"}]
+	if c != nil && c.Ratio != nil && c.Verdict == "slower" && control.Latency.P50 != nil {
 		added, how = float64(*control.Latency.P50)*(*c.Ratio-1), "p50"
 	}
+	cost := "costs " + duration(added) + " (" + how + ")"
 	if added <= 0 {
-		return text + ", no cost was seen"
+		cost = "no cost was seen"
 	}
-	return fmt.Sprintf("%s, costs %s (%s): pays below %s Mbit/s", text, duration(added), how, rate(8*saved/(added/1e3)))
+	switch {
+	case saved <= 0:
+		return []string{"adds " + amount(-saved) + " B", cost, "never pays"}
+	case added <= 0:
+		return []string{"saves " + amount(saved) + " B", cost, "always pays"}
+	}
+	return []string{"saves " + amount(saved) + " B", cost, "pays below " + rate(8*saved/(added/1e3)) + " Mbit/s"}
 }
 
 // codecCPU is the CPU time that the compressors of both sides took for a call,

@@ -24,8 +24,9 @@ func flag(v result.Verdict) string {
 	return "UNKNOWN VERDICT: not usable"
 }
 
-// headline says what the verdict means, in one line; not safe to print.
-func headline(r result.Result) string {
+// headline says what the verdict means, in one line. The signal passes through
+// safe on its way in.
+func headline(r result.Result, safe func(string) string) string {
 	switch r.Verdict {
 	case result.Valid, result.Degraded:
 		return string(r.Verdict)
@@ -34,10 +35,10 @@ func headline(r result.Result) string {
 		for _, a := range r.Arms {
 			done = max(done, len(a.Epochs))
 		}
-		return fmt.Sprintf("PARTIAL: interrupted by %s after %d of %s epochs", r.Interrupted, done, r.Plan.Epochs)
+		return fmt.Sprintf("PARTIAL: interrupted by %s after %d of %s epochs", safe(r.Interrupted), done, r.Plan.Epochs)
 	}
 	if r.Interrupted != "" {
-		return flag(r.Verdict) + ", and interrupted by " + r.Interrupted
+		return flag(r.Verdict) + ", and interrupted by " + safe(r.Interrupted)
 	}
 	return flag(r.Verdict)
 }

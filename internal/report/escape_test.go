@@ -1,0 +1,191 @@
+package report_test
+
+import (
+	"encoding/json"
+	"io"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"grpcbench/internal/report"
+	"grpcbench/internal/result"
+)
+
+// hostile are strings that act where they are shown unescaped: in HTML,
+// templates, terminals, Markdown, tables, shells and paths.
+func hostile() []string {
+	return []string{
+		`</script><script>alert(1)</script>`, `<img src=x onerror=alert(1)>`, `" autofocus onfocus=alert(1) x="`,
+		`javascript:alert(1)`, `{{.}}`, `${7*7}`, `]]>`, `<!--`, "a\u2028b", "\x1b[2J", "\x1b]0;PWNED\x07", "\x1b]8;;http://evil\x07x",
+		"\x1b]52;c;cm0=\x07", "\u009b31m", "\u202e\u2066x\u2069\u202c", "a\x00b", "\xff\xfe\x80", strings.Repeat("A", 1<<20), "a|b|c",
+		"x\n# heading\r\n\n| a |\n", "![](http://evil/x)", "[x](javascript:alert(1))", "```\n</details>\n```", "`", "a`b``c", "~~~", "=cmd()",
+		"../../etc/passwd", "CON", "\xed\xa0\xbd", "\U000e0041tag", "@someone #1", "   ", "'; rm -rf /; '", "\x7f\x08\x08",
+	}
+}
+
+// fill puts s into every string of v, and into every map that is not empty as
+// one more key.
+func fill(v reflect.Value, s string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fill(v.Elem(), s)
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i), s)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			fill(v.Index(i), s)
+		}
+	case reflect.Map:
+		if v.Type().Key().Kind() == reflect.String && v.Len() > 0 {
+			v.SetMapIndex(reflect.ValueOf(s).Convert(v.Type().Key()), v.MapIndex(v.MapKeys()[0]))
+		}
+	case reflect.String:
+		v.SetString(s)
+	}
+}
+
+// poisoned are results of which every string is s, and results in which the
+// names that tie arms, groups and comparisons together are left.
+func poisoned(s string) []result.Result {
+	var rs []result.Result
+	tied := fixtures()
+	for name, all := range fixtures() {
+		some := tied[name]
+		for i := range some.Arms {
+			fill(reflect.ValueOf(&some.Arms[i].Observed).Elem(), s)
+			fill(reflect.ValueOf(&some.Arms[i].Ledger).Elem(), s)
+			some.Arms[i].Observed.Mismatches = []string{s}
+		}
+		fill(reflect.ValueOf(&all).Elem(), s)
+		some.ID, some.Name, some.Interrupted, some.Verdict = s, s, s, all.Verdict
+		some.Checks, some.Warnings, some.Tool, some.Machine = all.Checks, all.Warnings, all.Tool, all.Machine
+		rs = append(rs, all, some)
+	}
+	return rs
+}
+
+func TestTextHoldsNothingThatActsOnATerminal(t *testing.T) {
+	for _, s := range hostile() {
+		for _, r := range poisoned(s) {
+			got := text(t, r, report.TextOptions{})
+			for _, c := range got {
+				if c != '\n' && (unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)) {
+					t.Fatalf("%.40q: the text holds %U", s, c)
+				}
+			}
+			if !utf8.ValidString(got) || len(got) > 1<<20 {
+				t.Fatalf("%.40q: text of %d bytes, valid UTF-8 %t", s, len(got), utf8.ValidString(got))
+			}
+			for _, line := range strings.Split(got, "\n") {
+				if n := utf8.RuneCountInString(line); n > 80 {
+					t.Fatalf("%.40q: line of %d columns: %.200s", s, n, line)
+				}
+			}
+		}
+	}
+}
+
+func TestMarkdownHoldsHostileTextInCodeAlone(t *testing.T) {
+	for _, s := range hostile() {
+		for _, r := range poisoned(s) {
+			got := markdown(t, r)
+			for _, c := range got {
+				if c != '\n' && (unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)) {
+					t.Fatalf("%.40q: the Markdown holds %U", s, c)
+				}
+			}
+			prose := strings.NewReplacer("<br>", "", "<details>", "", "</details>", "", "<summary>", "", "</summary>", "").Replace(withoutCode(t, got))
+			if i := strings.IndexAny(prose, "<>`{}$!@'\"\\"); i >= 0 {
+				t.Fatalf("%.40q: outside of code: %.60q", s, prose[max(0, i-20):])
+			}
+			for _, word := range []string{"alert", "heading", "evil", "someone", "AAAA", "rm -rf", "passwd", "cmd()"} {
+				if strings.Contains(prose, word) {
+					t.Fatalf("%.40q: %q stands outside of code", s, word)
+				}
+			}
+		}
+	}
+}
+
+// withoutCode removes code blocks and code spans as CommonMark finds them, and
+// checks that every row of a table has the cells of its head.
+func withoutCode(t *testing.T, markdown string) string {
+	t.Helper()
+	var prose strings.Builder
+	fence, bars := "", 0
+	for _, line := range strings.Split(markdown, "\n") {
+		run := line[:len(line)-len(strings.TrimLeft(line, "`"))]
+		switch {
+		case fence != "":
+			if len(run) >= len(fence) && run == line {
+				fence = ""
+			}
+			continue
+		case len(run) >= 3 && !strings.Contains(line[len(run):], "`"):
+			fence = run
+			continue
+		}
+		if n := strings.Count(line, "|"); !strings.HasPrefix(line, "|") {
+			bars = 0
+		} else if bars == 0 {
+			bars = n
+		} else if n != bars {
+			t.Fatalf("row of %d bars in a table of %d: %.200s", n, bars, line)
+		}
+		prose.WriteString(withoutSpans(line) + "\n")
+	}
+	if fence != "" {
+		t.Fatal("a code block is not closed")
+	}
+	return prose.String()
+}
+
+var backticks = regexp.MustCompile("`+")
+
+// withoutSpans removes the code spans of a line: a run of backticks up to the
+// next run of the same length (CommonMark 0.31, section 6.1).
+func withoutSpans(line string) string {
+	runs := backticks.FindAllStringIndex(line, -1)
+	var prose strings.Builder
+	end := 0
+	for i := 0; i < len(runs); i++ {
+		for j := i + 1; j < len(runs); j++ {
+			if runs[j][1]-runs[j][0] == runs[i][1]-runs[i][0] {
+				prose.WriteString(line[end:runs[i][0]])
+				end, i = runs[j][1], j
+				break
+			}
+		}
+	}
+	return prose.String() + line[end:]
+}
+
+func TestJSONEscapesWhatActsAndLosesNothing(t *testing.T) {
+	for _, s := range hostile() {
+		want := result.Result{Name: s}
+		got := render(t, func(w io.Writer) error { return report.JSON(w, want) })
+		for _, c := range got {
+			if c != '\n' && (unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)) {
+				t.Fatalf("%.40q: the JSON holds %U", s, c)
+			}
+		}
+		var back result.Result
+		if err := json.Unmarshal([]byte(got), &back); err != nil {
+			t.Fatalf("%.40q: %v", s, err)
+		}
+		if valid := strings.ToValidUTF8(s, "\ufffd"); back.Name != valid && utf8.ValidString(s) {
+			t.Errorf("%.40q came back as %.40q", s, back.Name)
+		}
+	}
+}

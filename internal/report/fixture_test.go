@@ -1,0 +1,222 @@
+package report_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"grpcbench/internal/codec"
+	"grpcbench/internal/compare"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+)
+
+// The fixtures are invented: they have the sizes of a real run, not its numbers.
+
+// model is what an arm of a fixture costs, before noise.
+type model struct {
+	name           string
+	settings       plan.Settings
+	aa             bool
+	latency        float64 // p50 in ns
+	client, server float64 // CPU in ns
+	saturated      float64 // CPU of the server in ns
+	sent, received float64
+	allocs         float64
+	compressed     bool
+	resumed        bool
+}
+
+func settings(tls string) plan.Settings {
+	s := plan.Settings{
+		TLS: tls, Connections: 4, Engine: "grpc", Windows: "static",
+		Compression: codec.Spec{Name: codec.None}, ResponseCompression: plan.ResponseCodec{Mirror: true},
+	}
+	if tls != "off" {
+		s.Key = "p256"
+	}
+	return s
+}
+
+// fixture is a result with epochs of each model, judged as a run judges them.
+func fixture(epochs int, groups []plan.Group, models ...model) result.Result {
+	r := result.Result{
+		Schema: result.Schema, ID: "20261123T181500Z-k3f2q2xa", Verdict: result.Valid,
+		Created: time.Date(2026, 11, 23, 18, 15, 0, 0, time.UTC),
+		Tool:    result.Tool{Version: "v0.1.0", Revision: "0123456789ab", Go: "go1.26.8", GRPCGo: "v1.85.0"},
+		Machine: result.Machine{OS: "linux", Arch: "amd64", Kernel: "6.18.0", CPU: "AMD EPYC", CPUs: 2, GOMAXPROCS: 2, Virtual: true},
+		Groups:  groups,
+		Plan: plan.Plan{
+			Groups: groups,
+			Load:   plan.Load{Rate: 136 * float64(len(models)), Arrival: "poisson", Loop: "open"},
+			Epochs: plan.Epochs{Min: epochs, Max: epochs}, Window: 3 * time.Second, Warmup: time.Second,
+			Drain: 10 * time.Second, Saturated: 300 * time.Millisecond, Seed: 42,
+		},
+	}
+	for range epochs {
+		r.Machine.Epochs = append(r.Machine.Epochs, result.MachineEpoch{OursShare: 0.45, CompetingShare: ptr(0.03), StealShare: ptr(0.004)})
+	}
+	for _, code := range []string{"ledger_unbalanced", "epochs_do_not_add_up", "histogram_disagrees", "settings_not_observed", "samples_missing"} {
+		r.Checks = append(r.Checks, result.Check{Code: code, Verdict: result.Valid})
+	}
+	r.Checks = append(r.Checks, result.Check{Code: "throttled", Skipped: "no cgroup tells"})
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, m := range models {
+		a := m.arm(epochs, random)
+		r.Arms = append(r.Arms, a)
+		r.Plan.Arms = append(r.Plan.Arms, plan.Arm{Name: a.Name, Settings: a.Settings, AA: a.AA})
+	}
+	r.Comparisons = compare.Arms(&r)
+	return r
+}
+
+const rpcs = 408 // of an arm in an epoch: 136 RPC/s for 3 s
+
+func (m model) arm(epochs int, random *rand.Rand) result.Arm {
+	a := result.Arm{Name: m.name, AA: m.aa, Settings: m.settings, Figures: m.figures(rpcs*int64(epochs), func(v, _ float64) float64 { return v })}
+	total := a.Ledger
+	total.Scheduled, total.Started, total.OK = 2*total.Scheduled, 2*total.Started, 2*total.OK
+	a.LedgerTotal = total
+	a.ServerLedger = &result.ServerLedger{Started: total.Started, OK: total.OK}
+	for i := range epochs {
+		noisy := func(v, sd float64) float64 { return v * math.Exp(sd*random.NormFloat64()) }
+		a.Epochs = append(a.Epochs, result.Epoch{Index: i, Figures: m.figures(rpcs, noisy)})
+	}
+	full := result.Handshake{Count: int64(4 * epochs), TCP: 52e3, HTTP2: 221e3, Total: 273e3, ClientCPU: ptr(120e3), ServerCPU: ptr(90e3), SentBytes: 58, ReceivedBytes: 64}
+	if m.settings.TLS != "off" {
+		full.TLS, full.Total = 1310e3, 1583e3
+		full.ClientCPU, full.ServerCPU, full.SentBytes, full.ReceivedBytes = ptr(910e3), ptr(604e3), 1490, 1835
+	}
+	a.Handshake = &result.Handshakes{Full: &full}
+	if m.resumed {
+		resumed := full
+		resumed.TLS, resumed.ClientCPU = 640e3, ptr(410e3)
+		a.Handshake.Resumed = &resumed
+	}
+	a.Observed = result.Observed{Connections: 4, TLSVersion: m.settings.TLS, Method: "/Server/Foo", ServerInstances: epochs,
+		RequestEncodings: map[string]int64{"identity": total.OK}, ResponseEncodings: map[string]int64{"identity": total.OK}}
+	if m.settings.TLS != "off" {
+		a.Observed.Cipher, a.Observed.Group, a.Observed.ALPN, a.Observed.ServerKey = "TLS_AES_128_GCM_SHA256", "x25519mlkem768", "h2", "p256"
+	}
+	if m.compressed {
+		a.Observed.RequestEncodings = map[string]int64{"gzip": total.OK}
+		a.Observed.RequestCodec = "compress/gzip go1.26.8 level 3"
+	}
+	return a
+}
+
+// figures are m's after noise, with n RPCs.
+func (m model) figures(n int64, noise func(v, sd float64) float64) result.Figures {
+	p50 := noise(m.latency, 0.015)
+	at := func(factor float64) *int64 { v := int64(p50 * factor); return &v }
+	f := result.Figures{
+		Ledger:  result.Ledger{Scheduled: n, Started: n, OK: n},
+		Offered: 136, Achieved: 136,
+		Latency:      result.Distribution{Count: n, Valued: n, Min: *at(0.5), P50: at(1), P90: at(2.1), P99: at(4.6), P999: at(11), Max: at(19)},
+		ClientCPU:    ptr(noise(m.client, 0.023)),
+		ServerCPU:    ptr(noise(m.server, 0.015)),
+		ClientAllocs: ptr(noise(m.allocs, 0.001)),
+		ServerAllocs: ptr(noise(1.3*m.allocs, 0.001)),
+		SentBytes:    ptr(m.sent), ReceivedBytes: ptr(m.received),
+		Saturated: &result.Saturated{Achieved: 41234, ClientCPU: ptr(noise(1.1*m.saturated, 0.02)), ServerCPU: ptr(noise(m.saturated, 0.02))},
+	}
+	f.ServiceTime = f.Latency
+	lag := int64(9000)
+	f.Lag = result.Distribution{Count: n, Valued: n, Min: 1000, P50: &lag, P90: &lag, P99: &lag, P999: &lag, Max: at(2)}
+	if m.compressed {
+		f.Compressed, f.CodecCPU, f.ServerCodecCPU = n, ptr(96e3), ptr(31e3)
+	}
+	return f
+}
+
+func ptr(v float64) *float64 { return &v }
+
+// overheads is the built-in suite on a quiet machine, with one warning.
+func overheads() result.Result {
+	base := model{name: "tls=off", settings: settings("off"), latency: 491e3, client: 393e3, server: 247e3, saturated: 18e3, sent: 31, received: 36, allocs: 93}
+	tls12, tls13, mutual, aa := base, base, base, base
+	tls12.name, tls12.settings = "tls=1.2", settings("1.2")
+	tls13.name, tls13.settings = "tls=1.3", settings("1.3")
+	mutual.name, mutual.settings = "tls=1.3 mtls=on", settings("1.3")
+	mutual.settings.MTLS = true
+	for i, m := range []*model{&tls12, &tls13, &mutual} {
+		m.latency, m.client, m.server, m.saturated = m.latency*(1.07+0.01*float64(i)), m.client*1.09, m.server*(1.08+0.01*float64(i)), m.saturated*1.02
+		m.sent, m.received, m.allocs = 53, 58, 95
+	}
+	aa.name, aa.aa = "A/A", true
+	static, unique := tls13, tls13
+	static.name, static.latency = "metadata-size=1KiB", tls13.latency*1.01
+	unique.name, unique.latency, unique.server, unique.sent = "metadata-size=1KiB:unique", tls13.latency*1.06, tls13.server*1.21, 828
+	static.settings.MetadataSize = plan.MetadataSize{Bytes: 1024, Keys: 1}
+	unique.settings.MetadataSize = plan.MetadataSize{Bytes: 1024, Keys: 1, Unique: true}
+	json := tls13
+	json.name, json.sent, json.latency = "compression=none", 4160, tls13.latency*1.1
+	json.settings.Payload = plan.Payload{Bytes: 4096, Class: "json"}
+	zip := func(spec, name string, factor, sent float64) model {
+		m := json
+		m.name, m.latency, m.server, m.sent, m.compressed = name, json.latency*factor, json.server*factor, sent, true
+		m.settings.Compression, _ = codec.Parse(spec)
+		return m
+	}
+	groups := []plan.Group{
+		{Name: "TLS", Control: "tls=off", Arms: []string{"tls=off", "tls=1.2", "tls=1.3", "tls=1.3 mtls=on", "A/A"}},
+		{Name: "METADATA", Control: "tls=1.3", Arms: []string{"tls=1.3", "metadata-size=1KiB", "metadata-size=1KiB:unique"}},
+		{Name: "COMPRESSION", Control: "compression=none", Arms: []string{"compression=none", "compression=gzip:low", "compression=gzip:high", "compression=deflate:medium"}},
+	}
+	r := fixture(10, groups, base, tls12, tls13, mutual, static, unique, json,
+		zip("gzip:low", "compression=gzip:low", 1.25, 1550), zip("gzip:high", "compression=gzip:high", 1.41, 1390),
+		zip("deflate:medium", "compression=deflate:medium", 1.01, 1402), aa)
+	r.Plan.Suite = "overheads"
+	r.Checks = append(r.Checks, result.Check{Code: "steal", Verdict: result.Degraded, Text: "the hypervisor took 1.4 % of the machine: intervals are wider than they need to be"})
+	r.Warnings = []result.Warning{{Code: "steal", Text: r.Checks[len(r.Checks)-1].Text}}
+	r.Verdict = result.Degraded
+	return r
+}
+
+// single is one arm against a server that is not the run's own.
+func single() result.Result {
+	m := model{name: "base", settings: settings("1.3"), latency: 1.94e6, client: 310e3, server: 0, saturated: 18e3, sent: 53, received: 58, allocs: 95, resumed: true}
+	m.settings.Target = "api.example.test:443"
+	r := fixture(6, []plan.Group{{Name: "base", Control: "base", Arms: []string{"base"}}}, m)
+	r.Plan.Target = &plan.Target{Address: "api.example.test:443"}
+	r.Name = "before the upgrade"
+	a := &r.Arms[0]
+	a.ServerCPU, a.ServerAllocs, a.ServerLedger, a.Saturated = nil, nil, nil, nil
+	return r
+}
+
+// invalid is a run whose server died: failures, calls never sent, and calls
+// given up.
+func invalid() result.Result {
+	base := model{name: "tls=off", settings: settings("off"), latency: 491e3, client: 393e3, server: 247e3, saturated: 18e3, sent: 31, received: 36, allocs: 93}
+	other := base
+	other.name, other.settings = "tls=1.3", settings("1.3")
+	r := fixture(8, []plan.Group{{Name: "tls", Control: "tls=off", Arms: []string{"tls=off", "tls=1.3"}}}, base, other)
+	a := &r.Arms[1]
+	a.Ledger = result.Ledger{Scheduled: 3264, NotStarted: map[string]int64{"MAX_IN_FLIGHT": 20}, Started: 3244, OK: 2900,
+		Failed: map[string]int64{"UNAVAILABLE": 320, "DEADLINE_EXCEEDED": 12}, Abandoned: 12}
+	a.Latency.Valued, a.Latency.Beyond = 2900, true
+	a.Latency.P90, a.Latency.P99, a.Latency.P999, a.Latency.Max, a.Latency.Mean = nil, nil, nil, nil, nil
+	a.LedgerTotal = a.Ledger
+	a.ServerLedger = &result.ServerLedger{Started: 2932, OK: 2906}
+	r.Verdict = result.Invalid
+	lost := "11.2 % of the scheduled RPCs failed, were not started or were abandoned: the server did not stand the load, see the codes below"
+	r.Checks = append(r.Checks, result.Check{Code: "rpcs_lost", Verdict: result.Invalid, Text: "tls=1.3: " + lost})
+	r.Warnings = []result.Warning{{Code: "rpcs_lost", Arm: "tls=1.3", Text: lost}}
+	return r
+}
+
+// few is a run that was interrupted after 5 epochs, in a closed loop.
+func few() result.Result {
+	base := model{name: "tls=off", settings: settings("off"), latency: 491e3, client: 393e3, server: 247e3, saturated: 18e3, sent: 31, received: 36, allocs: 93}
+	other := base
+	other.name, other.settings, other.latency = "tls=1.3", settings("1.3"), 540e3
+	r := fixture(5, []plan.Group{{Name: "tls", Control: "tls=off", Arms: []string{"tls=off", "tls=1.3"}}}, base, other)
+	r.Plan.Load = plan.Load{Loop: "closed", Concurrency: 64}
+	r.Plan.Epochs = plan.Epochs{Min: 8, Max: 20}
+	r.Arms[0].Achieved = 21870
+	r.Verdict, r.Interrupted = result.Partial, "SIGINT"
+	r.Checks = append(r.Checks, result.Check{Code: "interrupted", Verdict: result.Partial, Text: "SIGINT stopped the run: what was measured is whole"})
+	r.Warnings = []result.Warning{{Code: "interrupted", Text: "SIGINT stopped the run: what was measured is whole"}}
+	return r
+}
