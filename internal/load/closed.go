@@ -33,7 +33,7 @@ func (l ClosedLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 	defer stop()
 
 	var edges sync.WaitGroup
-	edges.Go(func() { l.edges(starting) })
+	edges.Go(func() { l.edges(starting, r.watched(l.Edges)) })
 	sleepUntil(starting, l.Clock, 0)
 	var callers sync.WaitGroup
 	for i := range l.Concurrency {
@@ -59,7 +59,7 @@ func (l ClosedLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 		return Outcome{}, err
 	}
 	clean := account.Warmup.Abandoned+account.Window.Abandoned == 0
-	return Outcome{Account: account, Flow: r.flow, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
+	return Outcome{Account: account, Flow: r.flow, InFlight: r.inFlight, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
 }
 
 // caller makes RPC after RPC. Its sequence numbers interleave with the other
@@ -80,12 +80,12 @@ func (l ClosedLoop) caller(ctx context.Context, r *run, i int) {
 	}
 }
 
-func (l ClosedLoop) edges(ctx context.Context) {
-	if sleepUntil(ctx, l.Clock, l.Phases.Warmup) && l.Edges.Open != nil {
-		l.Edges.Open()
+func (l ClosedLoop) edges(ctx context.Context, e Edges) {
+	if sleepUntil(ctx, l.Clock, l.Phases.Warmup) {
+		e.Open()
 	}
-	if sleepUntil(ctx, l.Clock, l.Phases.End()) && l.Edges.Close != nil {
-		l.Edges.Close()
+	if sleepUntil(ctx, l.Clock, l.Phases.End()) {
+		e.Close()
 	}
 }
 

@@ -58,6 +58,22 @@ type run struct {
 	call   Call
 	flow   *Flow
 	calls  context.Context // ends calls in flight
+
+	inFlight [2]int64 // at the window's two ends
+}
+
+// watched is e with the number in flight noted at both ends; Open and Close are
+// never nil.
+func (r *run) watched(e Edges) Edges {
+	note := func(i int, then func()) func() {
+		return func() {
+			r.inFlight[i] = r.flow.InFlight()
+			if then != nil {
+				then()
+			}
+		}
+	}
+	return Edges{Open: note(0, e.Open), Close: note(1, e.Close), Quiet: e.Quiet}
 }
 
 // one makes one RPC and books it. The caller has counted it in flight.

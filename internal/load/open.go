@@ -27,6 +27,7 @@ type Outcome struct {
 	*Account
 	Flow     *Flow
 	Released *hist.Histogram // release − intended of each arrival of the window: the pacer's own lateness, ns; nil for a closed loop
+	InFlight [2]int64        // at the window's two ends; what grew between them was not done in the window
 	Stopped  bool            // ctx ended before the last arrival
 	End      time.Duration   // when nothing was left in flight
 	Clean    bool            // nothing had to be abandoned
@@ -51,6 +52,7 @@ func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 	released := hist.New()
 	arrivals := make(chan arrival)
 	stopped := l.pace(ctx, r, arrivals, released)
+	inFlight := r.inFlight
 
 	limit := l.Drain
 	if stopped {
@@ -66,12 +68,12 @@ func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 		return Outcome{}, err
 	}
 	clean := account.Warmup.Abandoned+account.Window.Abandoned == 0
-	return Outcome{Account: account, Flow: r.flow, Released: released, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
+	return Outcome{Account: account, Flow: r.flow, Released: released, InFlight: inFlight, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
 }
 
 // pace releases the arrivals one by one; it reports whether ctx ended first.
 func (l OpenLoop) pace(ctx context.Context, r *run, arrivals chan arrival, released *hist.Histogram) (stopped bool) {
-	edges := l.Edges
+	edges := r.watched(l.Edges)
 	seq := int64(0)
 	for intended := range l.Schedule.Arrivals() {
 		if intended >= l.Phases.Warmup && edges.Open != nil {
@@ -99,9 +101,7 @@ func (l OpenLoop) pace(ctx context.Context, r *run, arrivals chan arrival, relea
 	if !l.wait(ctx, l.Phases.End()) {
 		return true
 	}
-	if edges.Close != nil {
-		edges.Close()
-	}
+	edges.Close()
 	return false
 }
 

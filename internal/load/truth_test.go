@@ -400,3 +400,20 @@ func TestACallThatNeverReturnsIsAbandoned(t *testing.T) {
 		close(release)
 	})
 }
+
+// Offered twice what it can serve, a server is left with half of the window's
+// RPCs at its end, and the outcome says so.
+func TestAnOverloadedServerShowsInWhatIsInFlightAtTheEnd(t *testing.T) {
+	phases := Phases{Window: 10 * time.Second}
+	busy := time.Duration(0) // until when the server is
+	o := open(t, OpenLoop{Schedule: Uniform{Rate: 200, Duration: phases.End()}, Phases: phases}, func(c Clock) Call {
+		return against(c, func(now time.Duration, _ int64) time.Duration {
+			busy = max(busy, now) + 10*time.Millisecond // 100/s
+			return busy
+		})
+	})
+	// 2000 arrivals, 999 or 1000 served by the end; the last may have just ended.
+	if got := o.InFlight; got[0] != 0 || got[1] < 999 || got[1] > 1001 {
+		t.Errorf("in flight %v at the window's ends, want none and 1000", got)
+	}
+}

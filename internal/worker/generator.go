@@ -206,33 +206,46 @@ const drainStopped = time.Second
 
 // edges collects readings at the window's two ends.
 type edges struct {
-	g             *generator
-	at            [2]time.Time
-	reading       [2]Reading
-	pacer         [2]*int64
-	sent, got     [2]int64
-	calls         [2]int64
-	work          codec.Counts
-	quiet, opened bool
+	g       *generator
+	at      [2]time.Time
+	reading [2]Reading
+	pacer   [2]*int64
+	traffic [2]traffic
+	quiet   *traffic // at the quiet moment; nil if there was none
+	work    codec.Counts
 }
 
+// traffic is the bytes of all connections at one moment.
+type traffic struct {
+	sent, received int64
+	started        int64 // RPCs started before it
+}
+
+func (g *generator) traffic(started int64) traffic {
+	t := traffic{started: started}
+	for _, c := range g.channels {
+		sent, received := c.Bytes()
+		t.sent += sent
+		t.received += received
+	}
+	return t
+}
+
+// read is called at edge i; pacer says that the calling thread is the pacer's.
 func (e *edges) read(i int, pacer bool) {
 	e.at[i] = time.Now()
 	e.reading[i] = read(&e.g.runtime)
+	e.traffic[i] = e.g.traffic(0)
+	if i == 0 {
+		e.work = e.g.counters.Snapshot()
+	}
 	if ns, ok := probe.ThreadCPU(); ok && pacer {
 		e.pacer[i] = &ns
 	}
 }
 
-func (e *edges) bytes(i int, calls int64) {
-	e.calls[i] = calls
-	e.sent[i], e.got[i] = 0, 0
-	for _, c := range e.g.channels {
-		s, r := c.Bytes()
-		e.sent[i] += s
-		e.got[i] += r
-	}
-}
+// whole says whether both ends were reached.
+func (e *edges) whole() bool { return !e.at[0].IsZero() && !e.at[1].IsZero() }
 
 // run makes the warm-up, the window and the drain.
 func (g *generator) run(ctx context.Context, r Run) (any, error) {
@@ -260,18 +273,13 @@ func (g *generator) loop(ctx context.Context, start time.Time, e *edges) (load.O
 	t := g.trial
 	phases := load.Phases{Warmup: t.Warmup, Window: t.Window}
 	open := t.Load.Loop == plan.Open
-	at := load.Edges{
-		Open:  func() { e.read(0, open); e.work = g.counters.Snapshot(); e.opened = true },
-		Close: func() { e.read(1, open) },
-	}
+	at := load.Edges{Open: func() { e.read(0, open) }, Close: func() { e.read(1, open) }}
 	if !open {
 		l := load.ClosedLoop{Concurrency: t.Load.Concurrency, Connections: t.Connections, Clock: load.SleepClock{Start: start},
 			Phases: phases, Drain: t.Drain, DrainStopped: drainStopped, Edges: at, AfterFailure: g.afterFailure}
-		l.Edges.Open = func() { at.Open(); e.bytes(0, 0) }
-		l.Edges.Close = func() { at.Close(); e.bytes(1, 0) }
 		return l.Run(ctx, g.caller.Call)
 	}
-	at.Quiet = func(started int64) { e.bytes(0, started); e.quiet = true }
+	at.Quiet = func(started int64) { e.quiet = new(g.traffic(started)) }
 	l := load.OpenLoop{Schedule: t.schedule(), Clock: load.NewPacer(start), Phases: phases, Connections: t.Connections,
 		MaxInFlight: t.maxInFlight(), Drain: t.Drain, DrainStopped: drainStopped, Edges: at}
 	var outcome load.Outcome
@@ -328,9 +336,10 @@ func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
 	if ns, ok := probe.RSS(); ok {
 		m.RSS = &ns
 	}
-	if !e.opened || e.at[1].IsZero() {
+	if !e.whole() {
 		return m, nil // interrupted before the window's end: its CPU and bytes are unknown
 	}
+	m.InFlight = o.InFlight
 	m.Elapsed = e.at[1].Sub(e.at[0])
 	m.CPU = sub(e.reading[1].CPU, e.reading[0].CPU)
 	m.PacerCPU = sub(e.pacer[1], e.pacer[0])
@@ -341,21 +350,17 @@ func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
 	return m, nil
 }
 
-// countBytes divides bytes by calls between two moments with nothing in flight,
+// countBytes takes bytes and calls between two moments with nothing in flight,
 // one early in the window and one after the drain: no call is counted whose
 // bytes are not, so that the figure is exact. A loop that is never quiet is read
 // at the window's ends.
 func (g *generator) countBytes(m *Measured, o load.Outcome, e *edges) {
-	switch {
-	case e.quiet && o.Clean:
-		e.bytes(1, o.Flow.Started())
-	case e.calls[1] == 0 && e.sent[1] > 0:
-		e.calls[0], e.calls[1] = 0, o.Window.Started
-	default:
-		return
+	from, to := e.traffic[0], e.traffic[1]
+	to.started = from.started + o.Window.Started
+	if e.quiet != nil && o.Clean {
+		from, to = *e.quiet, g.traffic(o.Flow.Started())
 	}
-	m.Calls = e.calls[1] - e.calls[0]
-	m.Sent, m.Received = e.sent[1]-e.sent[0], e.got[1]-e.got[0]
+	m.Calls, m.Sent, m.Received = to.started-from.started, to.sent-from.sent, to.received-from.received
 }
 
 func sub(a, b *int64) *int64 {

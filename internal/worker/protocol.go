@@ -161,6 +161,7 @@ type Measured struct {
 	Sent         int64           `json:"sent_bytes"`
 	Received     int64           `json:"received_bytes"`
 	Busy         time.Duration   `json:"busy_ns"`
+	InFlight     [2]int64        `json:"in_flight"` // at the window's two ends
 	Stopped      bool            `json:"stopped"`
 	MessageCodec Work            `json:"message_codec"` // requests compressed in the window, drain included
 }
@@ -219,7 +220,7 @@ func linkOf(c channel.Connection) Link {
 	}
 	l.Cipher = tls.CipherSuiteName(s.CipherSuite)
 	if s.CurveID != 0 {
-		l.Group = strings.ToLower(s.CurveID.String())
+		l.Group = groupName(s.CurveID)
 	}
 	l.ALPN = s.NegotiatedProtocol
 	l.Resumed = s.DidResume
@@ -227,6 +228,15 @@ func linkOf(c channel.Connection) Link {
 		l.ServerKey = keyName(s.PeerCertificates[0].PublicKey)
 	}
 	return l
+}
+
+// groupName is a key exchange group's name in --group, or else its own in lower
+// case.
+func groupName(id tls.CurveID) string {
+	if id == tls.CurveP256 {
+		return plan.P256
+	}
+	return strings.ToLower(id.String())
 }
 
 // keyName is a public key's type as --key names it.
