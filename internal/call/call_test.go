@@ -172,3 +172,22 @@ func TestLevelNoneAnnouncesTheCompressorAndSendsTheMessageAsItIs(t *testing.T) {
 		t.Errorf("%d messages were decompressed, want 0", n)
 	}
 }
+
+func TestARequestIsCompressedAtALevelUnlessItIsEmpty(t *testing.T) {
+	low := codec.Spec{Name: codec.Gzip, Level: 3}
+	counters := codec.Install(low)
+	body := []byte(strings.Repeat("compressible ", 100))
+	for _, o := range []Options{
+		{Compression: low}, // empty: grpc-go leaves it as it is
+		{Compression: low, Echo: &benchv1.EchoRequest{Body: body, ResponseContent: benchv1.Content_CONTENT_ZEROS}},
+		{Compression: low, Method: Echo, Request: append([]byte{0x0a, 0x04}, "body"...)},
+	} {
+		if got := caller(t, o, &witness{}).Call(t.Context(), 0, 0); got != load.OK {
+			t.Errorf("%s: outcome %q", o.Name(), got)
+		}
+	}
+	// The responses are empty, so what the server decompressed is all there is.
+	if n := counters.Snapshot().Decompress.Messages; n != 2 {
+		t.Errorf("%d messages were decompressed, want 2", n)
+	}
+}

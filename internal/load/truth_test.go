@@ -284,6 +284,19 @@ func TestArrivalsBeyondTheCapAreBookedAndRankAboveAllOthers(t *testing.T) {
 	}
 }
 
+// 100/s against calls of 995 ms with room for 10: of each second the first 10
+// arrivals start, in time, and 90 do not. A loop that waited for room would start
+// the same number, each of them late.
+func TestArrivalsBeyondTheCapAreNeverQueued(t *testing.T) {
+	phases := Phases{Window: 10 * time.Second}
+	o := open(t, OpenLoop{Schedule: Uniform{Rate: 100, Duration: phases.End()}, Phases: phases, MaxInFlight: 10}, func(c Clock) Call {
+		return against(c, func(now time.Duration, _ int64) time.Duration { return now + 995*time.Millisecond })
+	})
+	if w := o.Window; w.Started != 100 || w.NotStarted[MaxInFlight] != 900 || o.Lag.Max() != 0 {
+		t.Errorf("window %+v, largest lag %d ns, want 100 started in time and 900 not started", w, o.Lag.Max())
+	}
+}
+
 // 2 % failures: 980 of 1000 have a latency, so p90 is a number and p99 is not.
 func TestFailedCallsRankAboveAllOthers(t *testing.T) {
 	phases := Phases{Window: 10 * time.Second}

@@ -1,0 +1,185 @@
+package mutants
+
+// schedule breaks when RPCs start.
+func schedule() []Mutant {
+	const loads = "internal/load"
+	return []Mutant{{
+		Name: "the seed of a Poisson schedule is ignored",
+		File: loads + "/schedule.go", Package: loads, Test: "TestPoissonRepeatsForASeedOnly",
+		Old: "rand.NewPCG(p.Seed, ",
+		New: "rand.NewPCG(1, ",
+	}, {
+		Name: "the gap of a uniform schedule is rounded before it is summed",
+		File: loads + "/schedule.go", Package: loads, Test: "TestUniformDoesNotDrift",
+		Old: "time.Duration(math.Round(float64(i)/u.Rate*1e9))",
+		New: "time.Duration(i)*time.Duration(math.Round(1e9/u.Rate))",
+	}, {
+		Name: "the lateness of the pacer is not charged to the call",
+		File: loads + "/open.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
+		Old: "arrival{seq: seq, intended: intended})",
+		New: "arrival{seq: seq, intended: l.Clock.Now()})",
+	}, {
+		Name: TimesFromActualTime,
+		File: loads + "/loop.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
+		Old: "Sample{Intended: intended, ",
+		New: "Sample{Intended: sent, ",
+	}, {
+		Name: "an arrival waits until there is room in flight",
+		File: loads + "/open.go", Package: loads, Test: "TestArrivalsBeyondTheCapAreNeverQueued",
+		Old: "\tr.book.Scheduled(a.seq, a.intended)\n\tif ",
+		New: "\tr.book.Scheduled(a.seq, a.intended)\n\tfor r.flow.InFlight() >= int64(l.MaxInFlight) {\n\t\ttime.Sleep(time.Millisecond)\n\t}\n\tif ",
+	}, {
+		Name: "the warm-up counts in the window",
+		File: loads + "/book.go", Package: loads, Test: "TestEdgesAreReadAtTheWindowsEnds",
+		Old: "if t < b.phases.Warmup {",
+		New: "if t < 0 {",
+	}, {
+		Name: "the A/A arm is dropped",
+		File: "internal/plan/complete.go", Package: "internal/plan", Test: "TestOverheadsHasTenArmsAndAA",
+		Old: "p.Arms = append(p.Arms, twin)",
+		New: "p.Arms = p.Arms[:len(p.Arms):len(p.Arms)]",
+	}, {
+		Name: "adding an arm moves the arrivals of the others",
+		File: "internal/plan/plan.go", Package: "internal/plan", Test: "TestArmSeedDependsOnSeedEpochAndName",
+		Old: "sha256.Sum256(append(data, arm...))",
+		New: "sha256.Sum256(data)",
+	}}
+}
+
+// account breaks what becomes of an RPC in the books.
+func account() []Mutant {
+	const loads, results = "internal/load", "internal/result"
+	return []Mutant{{
+		Name: "one ended RPC in 10 000 is not booked",
+		File: loads + "/book.go", Package: loads, Test: "TestOpenLoopSeesAStallAsItsArrivalsDo",
+		Old: "func (b *Book) Ended(seq int64, x Sample) {\n",
+		New: "func (b *Book) Ended(seq int64, x Sample) {\n\tif seq%10_000 == 9_999 {\n\t\treturn\n\t}\n",
+	}, {
+		Name: DropsSamples,
+		File: loads + "/book.go", Package: loads, Test: "TestOpenLoopOfDD1IsTheServiceTime",
+		Old: "\t\tif iv != nil {\n\t\t\tiv.latency.Record(",
+		New: "\t\tif iv != nil && seq%50 != 49 {\n\t\t\tiv.latency.Record(",
+	}, {
+		Name: "what was not started is not booked",
+		File: loads + "/open.go", Package: loads, Test: "TestArrivalsBeyondTheCapAreBookedAndRankAboveAllOthers",
+		Old: "\t\tr.book.NotStarted(a.seq, a.intended, MaxInFlight)\n",
+		New: "",
+	}, {
+		Name: "the conservation of RPCs is not checked",
+		File: loads + "/ledger.go", Package: loads, Test: "TestLedgerNamesTheSumThatDoesNotHold",
+		Old: "got != l.Started {",
+		New: "got < 0 {",
+	}, {
+		Name: "a quantile ignores the calls without a latency",
+		File: results + "/distribution.go", Package: results, Test: "TestSummarizeRanksWhatHasNoValueAboveAll",
+		Old: "h.Quantile(q.q, n)",
+		New: "h.Quantile(q.q, h.Count())",
+	}, {
+		Name: "the ledgers of a result are not checked",
+		File: results + "/account.go", Package: results, Test: "TestEachCheckSaysWhatIsWrongAndNothingElse",
+		Old: "if err := l.Check(); err != nil {",
+		New: "if err := l.Check(); err != nil && l.Scheduled < 0 {",
+	}, {
+		Name: "the ledger of the server is ignored",
+		File: results + "/account.go", Package: results, Test: "TestEachCheckSaysWhatIsWrongAndNothingElse",
+		Old: "case s.Started < l.OK || s.Started > l.Started || s.OK < l.OK:",
+		New: "case s.Started < 0:",
+	}, {
+		Name: "a stored result is not held against its own content",
+		File: results + "/examine.go", Package: results, Test: "TestRecheckRefusesAnswersThatTheContentDoesNotGive",
+		Old: "if fresh.Verdict != r.Verdict {",
+		New: "if fresh.Verdict == \"\" {",
+	}}
+}
+
+// wire breaks that a setting is obeyed, and that this is observed.
+func wire() []Mutant {
+	return []Mutant{{
+		Name: UnplugsCompression,
+		File: "internal/call/call.go", Package: "internal/call", Test: "TestARequestIsCompressedAtALevelUnlessItIsEmpty",
+		Old: "return o.unary(conns, options, nil), nil, nil",
+		New: "return o.unary(conns, nil, nil), nil, nil",
+	}, {
+		Name: "unique metadata repeats",
+		File: "internal/call/metadata.go", Package: "internal/call", Test: "TestUniqueMetadataNeverRepeatsAndKeepsItsLength",
+		Old: "b[i] = hexDigits[n&15]",
+		New: "b[i] = hexDigits[i&15]",
+	}, {
+		Name: "the TLS version is only a lower bound",
+		File: "internal/channel/tls.go", Package: "internal/channel", Test: "TestTLSParametersAreThoseAskedFor",
+		Old: "c.MinVersion, c.MaxVersion = tls.VersionTLS12, tls.VersionTLS12",
+		New: "c.MinVersion, c.MaxVersion = tls.VersionTLS12, tls.VersionTLS13",
+	}, {
+		Name: "bytes are counted a read short",
+		File: "internal/channel/conn.go", Package: "internal/channel", Test: "TestBytesAreThoseOfTheWire",
+		Old: "c.channel.received.Add(int64(n))",
+		New: "c.channel.received.Store(int64(n))",
+	}, {
+		Name: "settings are not held against what was observed",
+		File: "internal/result/observed.go", Package: "internal/result", Test: "TestEachCheckSaysWhatIsWrongAndNothingElse",
+		Old: "range append(o.wrong, a.Observed.Mismatches...) {",
+		New: "range a.Observed.Mismatches {",
+	}}
+}
+
+// verdicts breaks what is concluded.
+func verdicts() []Mutant {
+	const stats, results = "internal/stats", "internal/result"
+	return []Mutant{{
+		Name: "the ends of an interval are swapped",
+		File: stats + "/signedrank.go", Package: stats, Test: "TestIntervalEqualsPublishedValues",
+		Old: "return averages[k-1], averages[len(averages)-k], true",
+		New: "return averages[len(averages)-k], averages[k-1], true",
+	}, {
+		Name: "a difference of any size is slower",
+		File: stats + "/verdict.go", Package: stats, Test: "TestJudgeGivesTheVerdictOfTheRule",
+		Old: "e.P <= alpha && math.Abs(e.LogRatio) >= math.Log1p(delta/2)",
+		New: "e.P <= alpha",
+	}, {
+		Name: "epochs are paired by position",
+		File: "internal/compare/compare.go", Package: "internal/compare", Test: "TestArmsPairsEpochsByIndex",
+		Old: "other := others[index];",
+		New: "other := others[i];",
+	}, {
+		Name: "the last finding decides instead of the worst",
+		File: results + "/examine.go", Package: results, Test: "TestTheWorstFindingDecides",
+		Old: "r.Verdict = worse(r.Verdict, q.verdict)",
+		New: "r.Verdict = q.verdict",
+	}, {
+		Name: "time from the actual start is not looked for",
+		File: results + "/timing.go", Package: results, Test: "TestEachCheckSaysWhatIsWrongAndNothingElse",
+		Old: "if lat.Sum < low-slack || lat.Sum > high+slack {",
+		New: "if lat.Sum < -slack {",
+	}}
+}
+
+// shown breaks what leaves the program.
+func shown() []Mutant {
+	const reports = "internal/report"
+	return []Mutant{{
+		Name: "a secret is not masked",
+		File: "internal/mask/mask.go", Package: "internal/mask", Test: "TestSecretsAreHiddenInEveryFormAServerMayEcho",
+		Old: "text = strings.ReplaceAll(text, f, blank)",
+		New: "text = strings.ReplaceAll(text, f, f)",
+	}, {
+		Name: "metadata values are stored",
+		File: "internal/plan/plan.go", Package: "internal/plan", Test: "TestPlanSurvivesJSONWithoutItsSecrets",
+		Old: "Secrets []string `json:\"-\"`",
+		New: "Secrets []string `json:\"secrets\"`",
+	}, {
+		Name: "text is written to the terminal as it is",
+		File: reports + "/escape.go", Package: reports, Test: "TestTextHoldsNothingThatActsOnATerminal",
+		Old: "\t\t\tb.WriteRune(unicode.ReplacementChar)\n",
+		New: "\t\t\tb.WriteRune(c)\n",
+	}, {
+		Name: "text is written into Markdown as it is",
+		File: reports + "/escape.go", Package: reports, Test: "TestMarkdownHoldsHostileTextInCodeAlone",
+		Old: "f := fence(s, 1)",
+		New: "f := fence(\"\", 1)",
+	}, {
+		Name: "results can be read by everybody",
+		File: "internal/result/store.go", Package: "internal/result", Test: "TestWriteStoresAWholePrivateDirectory",
+		Old: "os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)",
+		New: "os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)",
+	}}
+}
