@@ -108,3 +108,21 @@ func TestJSONIsTheStoredResult(t *testing.T) {
 		t.Errorf("decoded (-want +got):\n%s", diff)
 	}
 }
+
+func TestFormatsAreTheWritersByName(t *testing.T) {
+	r := overheads()
+	want := map[string]string{
+		"text":     text(t, r, report.TextOptions{Width: 100}),
+		"markdown": markdown(t, r),
+		"json":     render(t, func(w io.Writer) error { return report.JSON(w, r) }),
+	}
+	for _, f := range report.Formats(report.TextOptions{Width: 100}) {
+		if got := render(t, func(w io.Writer) error { return f.Render(w, r) }); got != want[f.Name] {
+			t.Errorf("%s is not what its writer writes", f.Name)
+		}
+		delete(want, f.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("no format for %d writers", len(want))
+	}
+}
