@@ -106,7 +106,8 @@ func Once(ctx context.Context, o Options, conn *grpc.ClientConn) error {
 	if plain != nil {
 		defer plain.close()
 	}
-	return once(o.outgoing()(ctx, 0), 0)
+	// The RPCs of a run are numbered from 0: no unique value is used twice.
+	return once(o.outgoing()(ctx, -1), 0)
 }
 
 // prepare returns the function that makes one RPC, and the stream that messages

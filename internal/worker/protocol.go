@@ -12,6 +12,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ type Reading struct {
 // Trial is one arm of one epoch, as its generator needs it.
 type Trial struct {
 	Settings    plan.Settings `json:"settings"`
-	Secrets     []string      `json:"secrets,omitempty"` // metadata values, in the order of Settings.Metadata
+	Secrets     values        `json:"secrets,omitempty"` // metadata values, in the order of Settings.Metadata
 	Request     []byte        `json:"request,omitempty"` // of Settings.Request
 	Body        []byte        `json:"body,omitempty"`    // of Settings.Payload.File
 	Address     string        `json:"address"`
@@ -103,6 +104,32 @@ type Trial struct {
 	Window      time.Duration `json:"window_ns"`
 	Drain       time.Duration `json:"drain_ns"`
 	Connections int           `json:"connections"`
+}
+
+// values are texts of any bytes. Those of a -bin key need not be UTF-8, which a
+// JSON string must be, so they travel in base64.
+type values []string
+
+// MarshalJSON implements json.Marshaler.
+func (v values) MarshalJSON() ([]byte, error) {
+	raw := make([][]byte, len(v))
+	for i, text := range v {
+		raw[i] = []byte(text)
+	}
+	return json.Marshal(raw)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (v *values) UnmarshalJSON(data []byte) error {
+	var raw [][]byte
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	*v = nil
+	for _, b := range raw {
+		*v = append(*v, string(b))
+	}
+	return nil
 }
 
 // Connect asks for connection Index to be opened. With Ticket it is opened for
