@@ -71,7 +71,9 @@ func accountMutations() map[string][]mutation {
 			{"one of ten thousand lost in the arm", func(r *Result) { first(r).Ledger.OK-- }, Invalid, true},
 			{"one scheduled and forgotten in the whole life", func(r *Result) { first(r).LedgerTotal.Scheduled++ }, Invalid, true},
 			{"a negative count that balances", func(r *Result) {
-				first(r).Ledger.Abandoned, first(r).Ledger.Failed = 1, map[string]int64{"UNAVAILABLE": -1}
+				for _, l := range []*Ledger{&first(r).Ledger, &first(r).LedgerTotal} {
+					l.Abandoned, l.Failed = 1, map[string]int64{"UNAVAILABLE": -1}
+				}
 			}, Invalid, true},
 			{"a failure that only the window knows", func(r *Result) {
 				first(r).Ledger.OK, first(r).Ledger.Failed = first(r).Ledger.OK-1, map[string]int64{"INTERNAL": 1}
@@ -122,6 +124,7 @@ func accountMutations() map[string][]mutation {
 		"server_disagrees": {
 			{"the server started more than the client", func(r *Result) { first(r).Epochs[0].ServerLedger.Started++ }, Invalid, true},
 			{"the server answered fewer than were ok", func(r *Result) { first(r).Epochs[0].ServerLedger.OK-- }, Invalid, true},
+			{"the server answered what it did not start", func(r *Result) { first(r).Epochs[0].ServerLedger.Started-- }, Invalid, true},
 			{"the server did not tell", func(r *Result) { first(r).Epochs[0].ServerLedger = nil }, Degraded, true},
 			{"a failed RPC that did not reach it", func(r *Result) {
 				e := &first(r).Epochs[0]
@@ -161,6 +164,7 @@ func timingMutations() map[string][]mutation {
 	return map[string][]mutation{
 		"timed_from_actual_start": {
 			{"latency is service time", func(r *Result) { first(r).Latency.Sum = first(r).ServiceTime.Sum }, Invalid, true},
+			{"latency is more than its parts", func(r *Result) { first(r).Latency.Sum *= 1.001 }, Invalid, true},
 			{"the actual start is called intended", func(r *Result) {
 				first(r).Lag.Min, *first(r).Lag.P50, first(r).Lag.Sum = 0, 0, 0
 				first(r).Latency.Sum = first(r).ServiceTime.Sum
@@ -259,6 +263,7 @@ func machineMutations() map[string][]mutation {
 			{"one arm, 6 %", alone(competing(0.06)), Degraded, true},
 			{"one arm, 4 %", alone(competing(0.04)), Valid, false},
 			{"a target on this machine", targetAt("localhost:1337", 0), "", false},
+			{"a target at a loopback address", targetAt("[::1]:1337", 0), "", false},
 			{"a target on this machine, its process known", targetAt("127.0.0.1:1337", 4711), Degraded, true},
 			{"a target elsewhere", targetAt("example.org:1337", 0), Degraded, true},
 			{"unknown", shares(func(e *MachineEpoch) { e.CompetingShare = nil }), "", false},
@@ -382,6 +387,11 @@ func observedMutations() map[string][]mutation {
 		off("a client certificate", tls, func(a *Arm) { a.Settings.MTLS, a.Observed.ClientCertificate = true, true }),
 		on("compression unplugged", gz, func(a *Arm) { a.Figures.Compressed = 0 }),
 		on("one message of them all not compressed", gz, func(a *Arm) { a.Figures.Compressed-- }),
+		on("one message more than RPCs compressed", gz, func(a *Arm) { a.Figures.Compressed++ }),
+		on("uncompressed requests for a response of some size", plain, func(a *Arm) {
+			a.Settings.ResponsePayload.Bytes, a.Settings.Compression = 1024, codec.Spec{Name: codec.Gzip, Level: codec.LevelLow}
+			a.Observed.RequestEncodings = map[string]int64{"gzip": a.LedgerTotal.OK}
+		}),
 		on("one message not decompressed by the server", gz, func(a *Arm) { a.Observed.RequestsDecompressed-- }),
 		on("compressed unasked", plain, func(a *Arm) { a.Figures.Compressed = 1 }),
 		on("compressed at level none", gz, func(a *Arm) { a.Settings.Compression.Level = codec.LevelNone }),
@@ -412,6 +422,9 @@ func observedMutations() map[string][]mutation {
 			*a.Observed.MetadataKeys, *a.Observed.MetadataBytes = 1, 7
 		}),
 		on("a mismatch that the run saw", plain, func(a *Arm) { a.Observed.Mismatches = []string{"peer address: asked for a, observed b"} }),
+		off("a foreign server asks for a certificate unasked", tls, func(a *Arm) {
+			a.Settings.Target, a.Observed.ClientCertificate = "example.org:1337", true
+		}),
 		off("a foreign server tells nothing", gz, func(a *Arm) {
 			a.Settings.Target = "example.org:1337"
 			a.Observed.RequestEncodings, a.Observed.RequestsDecompressed = nil, 0

@@ -159,11 +159,9 @@ func fill(dir string, r Result, files []File) error {
 	return syncDir(dir)
 }
 
-// publish gives a synced directory its name, which must be free.
+// publish gives a synced directory its name. The system refuses a name that a
+// result has already, because that directory is not empty.
 func publish(temp, path string) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s: exists", path)
-	}
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
