@@ -10,10 +10,23 @@ import (
 	"grpcbench/internal/plan"
 )
 
-// Each row is one command line and all that is said about it.
-func TestRefusalsNameFlagValueAndBound(t *testing.T) {
-	const codecs = "must be none, or gzip, deflate or zstd with :none, :low, :medium, :high or :1 to :9"
-	for _, row := range []struct{ args, want string }{
+// refusal is a command line and all that is said about it.
+type refusal struct{ args, want string }
+
+func checkRefusals(t *testing.T, rows []refusal) {
+	t.Helper()
+	for _, row := range rows {
+		_, err := planOf(t, strings.Fields(row.args)...)
+		if err == nil {
+			t.Errorf("run %s: accepted, want %s", row.args, row.want)
+		} else if diff := cmp.Diff(row.want, err.Error()); diff != "" {
+			t.Errorf("run %s (-want +got):\n%s", row.args, diff)
+		}
+	}
+}
+
+func TestOptionsOutOfBoundsAreRefused(t *testing.T) {
+	checkRefusals(t, []refusal{
 		{"--rate -1", `--rate "-1": must be RPC/s, above 0 and at most 10000000`},
 		{"--rate NaN", `--rate "NaN": must be RPC/s, above 0 and at most 10000000`},
 		{"--window 99ms", `--window "99ms": must be a duration in [100ms, 1h0m0s] as in 2.5s`},
@@ -26,7 +39,13 @@ func TestRefusalsNameFlagValueAndBound(t *testing.T) {
 		{"--tag a=1 --tag a=2", `--tag "a=2": key must be given once, and was "1" before`},
 		{"--max-time 3s", `--max-time 3s: must be at least an epoch, 4s`},
 		{"--arrival bursty", `--arrival "bursty": must be poisson or uniform`},
+		{"--name a\x1b[31m", `--name "a\x1b[31m": must be printable text of 1 to 200 bytes`},
+	})
+}
 
+func TestSettingsThatCannotBeReadAreRefused(t *testing.T) {
+	const codecs = "must be none, or gzip, deflate or zstd with :none, :low, :medium, :high or :1 to :9"
+	checkRefusals(t, []refusal{
 		{"--tls 1.1", `--tls "1.1": must be off, 1.2 or 1.3`},
 		{"--mtls yes", `--mtls "yes": must be on or off`},
 		{"--compression gzip:11", `--compression "gzip:11": ` + codecs},
@@ -39,7 +58,11 @@ func TestRefusalsNameFlagValueAndBound(t *testing.T) {
 		{"--response-payload @/etc/hostname", `--response-payload "@/etc/hostname": size must be whole bytes below 2 GiB as in 4096, 1KiB, 1kB or 4MiB`},
 		{"--engine wire", `--engine "wire": must be grpc: this version does not have the wire engine`},
 		{"--method Foo", `--method "Foo": must be /PKG.SERVICE/METHOD`},
+	})
+}
 
+func TestContradictionsAreRefused(t *testing.T) {
+	checkRefusals(t, []refusal{
 		{"--tls off --mtls on", `--mtls on: must be off with --tls off`},
 		{"--tls off --resumption on", `--resumption on: must be off with --tls off`},
 		{"--tls off --group p256", `--group "p256": must be left out with --tls off`},
@@ -56,7 +79,11 @@ func TestRefusalsNameFlagValueAndBound(t *testing.T) {
 		{"--metadata-size 61400", `--metadata, --metadata-size 61400: must be at most 61440 bytes of header list, not 61441`},
 		{"--tls 1.2 --tls 1.3", `--tls: must be given once, not as "1.2" and "1.3"`},
 		{"--tls 1.3 --aa on", `--aa on: must be off with one arm, which has nothing to be compared with`},
+	})
+}
 
+func TestTargetsThatCannotBeMeasuredAreRefused(t *testing.T) {
+	checkRefusals(t, []refusal{
 		{"localhost", `TARGET "localhost": must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
 		{"dns:///h:1", `TARGET "dns:///h:1": must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
 		{"h:0", `TARGET "h:0": port must be in [1, 65535]`},
@@ -69,12 +96,15 @@ func TestRefusalsNameFlagValueAndBound(t *testing.T) {
 		{"h:1 --server-pid 0", `--server-pid "0": must be a whole number in [1, 2147483647]`},
 		{"--cacert x", `--cacert "x": must be left out without a TARGET`},
 		{"--vary target=a:1,b:1 --server-pid 7", `--server-pid 7: must be left out with several targets, which are several processes`},
-
 		{"h:1 --insecure-skip-verify --cacert /nonexistent", `--cacert "/nonexistent": open /nonexistent: no such file or directory
 --insecure-skip-verify: must be left out with --cacert, which is for verifying`},
 		{"h:1 --cert /nonexistent --mtls off", `--cert "/nonexistent": open /nonexistent: no such file or directory
 --cert "/nonexistent" and --key-file "": must be given together`},
+	})
+}
 
+func TestVaryAndSuiteRefuseWhatTheyCannotSetApart(t *testing.T) {
+	checkRefusals(t, []refusal{
 		{"--vary tls", `--vary: must be SETTING=VALUE,VALUE…`},
 		{"--vary tls=off", `--vary tls: must have two values or more, separated by commas`},
 		{"--vary tls=off,off", `--vary tls: must have two different arms`},
@@ -87,14 +117,7 @@ func TestRefusalsNameFlagValueAndBound(t *testing.T) {
 		{"--vary tls=1.3,off --mtls on", `arm tls=off: --mtls on: must be off with --tls off`},
 		{"--suite overheads --tls 1.3", `--tls: must be left out, since group "TLS" of overheads sets it too`},
 		{"--suite /nonexistent.yaml", `--suite "/nonexistent.yaml": open /nonexistent.yaml: no such file or directory`},
-	} {
-		_, err := planOf(t, strings.Fields(row.args)...)
-		if err == nil {
-			t.Errorf("run %s: accepted, want %s", row.args, row.want)
-		} else if diff := cmp.Diff(row.want, err.Error()); diff != "" {
-			t.Errorf("run %s (-want +got):\n%s", row.args, diff)
-		}
-	}
+	})
 }
 
 func TestAllMistakesAreToldAtOnce(t *testing.T) {
