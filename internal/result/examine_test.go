@@ -117,6 +117,12 @@ func accountMutations() map[string][]mutation {
 			{"a negative latency", func(r *Result) { first(r).Latency.Min = -1 }, Invalid, true},
 			{"quantiles beyond", func(r *Result) { first(r).Latency.P999, first(r).Latency.Max, first(r).Latency.Mean = nil, nil, nil }, Valid, false},
 		},
+	}
+}
+
+// lossMutations are about RPCs that did not end well.
+func lossMutations() map[string][]mutation {
+	return map[string][]mutation{
 		"values_clamped": {
 			{"one value", func(r *Result) { first(r).Latency.Clamped = 1 }, Degraded, true},
 			{"none", nothing, Valid, false},
@@ -435,7 +441,7 @@ func observedMutations() map[string][]mutation {
 }
 
 func mutations() []map[string][]mutation {
-	return []map[string][]mutation{accountMutations(), observedMutations(), timingMutations(), machineMutations(), runMutations()}
+	return []map[string][]mutation{accountMutations(), lossMutations(), observedMutations(), timingMutations(), machineMutations(), runMutations()}
 }
 
 func TestEachCheckSaysWhatIsWrongAndNothingElse(t *testing.T) {
