@@ -235,18 +235,16 @@ func (r *run) measure(ctx context.Context, e *epoch) error {
 	go func() {
 		select {
 		case <-ctx.Done():
-			for _, a := range e.arms {
-				a.gen.interrupt()
+			for _, p := range e.processes() {
+				p.interrupt()
 			}
 		case <-finished:
 		}
 	}()
-	reading, stopReading := context.WithCancel(ctx)
-	defer stopReading()
 	var observers sync.WaitGroup
-	observers.Go(func() { e.machine = r.watch(reading, e, window) })
+	observers.Go(func() { e.machine = r.watch(ctx, e, window) })
 	for _, a := range e.arms {
-		observers.Go(func() { a.server = r.mark(reading, a, window, limit) })
+		observers.Go(func() { a.server = r.mark(ctx, a, window, limit) })
 	}
 	group := errgroup.Group{}
 	for _, a := range e.arms {
@@ -269,7 +267,8 @@ func (r *run) mark(ctx context.Context, a *armEpoch, at []int64, limit time.Dura
 		return r.markTarget(ctx, at)
 	}
 	var readings []worker.Reading
-	err := a.host.ask(ctx, worker.Order{Do: worker.DoMark, Mark: &worker.Mark{At: at}}, limit, &readings)
+	// Not ctx: an interrupted host still answers, at once.
+	err := a.host.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoMark, Mark: &worker.Mark{At: at}}, limit, &readings)
 	if err != nil || len(readings) != len(read) {
 		if ctx.Err() == nil {
 			a.hostFailed = err

@@ -24,6 +24,7 @@ type process struct {
 	answers chan reply
 	stderr  tail
 	busy    sync.Mutex // one order at a time
+	silent  error      // an order was not waited for: later answers would be taken for others'
 	write   sync.Mutex // orders are whole lines
 }
 
@@ -73,10 +74,13 @@ func (p *process) listen(out io.Reader) {
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // ask sends an order and decodes the answer's value into to. It gives up after
-// limit, or when ctx ends.
+// limit, or when ctx ends; from then on the child can only be stopped.
 func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, to any) error {
 	p.busy.Lock()
 	defer p.busy.Unlock()
+	if p.silent != nil {
+		return p.silent
+	}
 	if err := p.send(o); err != nil {
 		return fmt.Errorf("%s: %w%s", p.name, err, p.stderr.note())
 	}
@@ -97,10 +101,11 @@ func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, 
 		}
 		return nil
 	case <-timer.C:
-		return fmt.Errorf("%s: no answer to %s within %v", p.name, o.Do, limit)
+		p.silent = fmt.Errorf("%s: no answer to %s within %v", p.name, o.Do, limit)
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		p.silent = context.Cause(ctx)
 	}
+	return p.silent
 }
 
 func (p *process) send(o worker.Order) error {
@@ -109,8 +114,8 @@ func (p *process) send(o worker.Order) error {
 	return p.orders.Encode(o)
 }
 
-// interrupt asks the child to start no more RPCs. A child that is gone needs no
-// asking.
+// interrupt asks the child to end what it does early. A child that is gone needs
+// no asking.
 func (p *process) interrupt() { _ = p.send(worker.Order{Do: worker.DoStop}) }
 
 // stopWait is how long a child has to end by itself.

@@ -43,9 +43,7 @@ type generator struct {
 	// presented: a server asked for the client certificate.
 	presented atomic.Bool
 
-	mu      sync.Mutex
-	stopped bool
-	cancel  context.CancelFunc // of what is being done
+	interruptible
 }
 
 func (g *generator) close() {
@@ -77,28 +75,6 @@ func (g *generator) handle(ctx context.Context, o Order) (any, error) {
 		return g.finish(), nil
 	}
 	return nil, fmt.Errorf("order %q: not known to a generator", o.Do)
-}
-
-// interrupt ends the starting of RPCs, now and from now on.
-func (g *generator) interrupt() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.stopped = true
-	if g.cancel != nil {
-		g.cancel()
-	}
-}
-
-// starting is a context that interrupt ends.
-func (g *generator) starting(ctx context.Context) (context.Context, context.CancelFunc) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
-	g.cancel = cancel
-	if g.stopped {
-		cancel()
-	}
-	return ctx, cancel
 }
 
 // gcPercent lets the generator's heap grow to five times what lives before it
@@ -252,7 +228,7 @@ func (g *generator) run(ctx context.Context, r Run) (any, error) {
 	if err := g.prepare(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := g.starting(ctx)
+	ctx, cancel := g.until(ctx)
 	defer cancel()
 	e := &edges{g: g}
 	outcome, err := g.loop(ctx, commonStart(r.Start), e)
@@ -379,7 +355,7 @@ func (g *generator) saturate(ctx context.Context, s Saturate) (any, error) {
 	if s.Concurrency < 1 {
 		return nil, errors.New("saturate: concurrency must be at least 1")
 	}
-	ctx, cancel := g.starting(ctx)
+	ctx, cancel := g.until(ctx)
 	defer cancel()
 	var cpu [2]*int64
 	reading := func(i int) func() {
@@ -392,7 +368,9 @@ func (g *generator) saturate(ctx context.Context, s Saturate) (any, error) {
 	l := load.ClosedLoop{Concurrency: s.Concurrency, Connections: len(g.channels), Clock: load.SleepClock{Start: commonStart(s.Start)},
 		Phases: load.Phases{Warmup: s.Length / 5, Window: s.Length - s.Length/5}, Drain: g.trial.Drain, DrainStopped: drainStopped,
 		Edges: load.Edges{Open: reading(0), Close: reading(1)}, AfterFailure: g.afterFailure}
-	o, err := l.Run(ctx, g.caller.Call)
+	// The block's RPCs are numbered on, so that no unique metadata comes again.
+	before := g.total.Scheduled
+	o, err := l.Run(ctx, func(ctx context.Context, conn int, seq int64) string { return g.caller.Call(ctx, conn, before+seq) })
 	if err != nil {
 		return nil, err
 	}

@@ -24,12 +24,13 @@ import (
 func Host(ctx context.Context, in io.Reader, out io.Writer) error {
 	h := &host{}
 	defer h.stop()
-	return obey(ctx, in, out, h.handle, func() {})
+	return obey(ctx, in, out, h.handle, h.interrupt)
 }
 
 type host struct {
 	server  *benchserver.Server
 	runtime probe.Runtime
+	interruptible
 }
 
 func (h *host) stop() {
@@ -116,6 +117,8 @@ func serverTLS(s Serve) (*tls.Config, error) {
 
 // mark reads the process's clocks at each of the given instants.
 func (h *host) mark(ctx context.Context, at []int64) (any, error) {
+	ctx, cancel := h.until(ctx)
+	defer cancel()
 	readings := make([]Reading, 0, len(at))
 	for _, t := range at {
 		timer := time.NewTimer(time.Duration(t - probe.Monotonic()))

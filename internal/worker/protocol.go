@@ -50,7 +50,7 @@ const (
 	DoRun      = "run"      // generator: warm-up, window, drain; answer Measured
 	DoSaturate = "saturate" // generator: a closed loop at full speed; answer Saturated
 	DoFinish   = "finish"   // generator: close the connections; answer Finished
-	DoStop     = "stop"     // generator: start no more RPCs
+	DoStop     = "stop"     // generator: start no more RPCs; host: give up marks
 )
 
 // Answer is one line from a worker: a value, or why there is none.

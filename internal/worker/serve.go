@@ -6,7 +6,37 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"sync"
 )
+
+// interruptible is what an interrupt ends: the order being carried out, and every
+// later one that asks.
+type interruptible struct {
+	mu      sync.Mutex
+	stopped bool
+	cancel  context.CancelFunc
+}
+
+// until returns a context that interrupt ends.
+func (i *interruptible) until(ctx context.Context) (context.Context, context.CancelFunc) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	i.cancel = cancel
+	if i.stopped {
+		cancel()
+	}
+	return ctx, cancel
+}
+
+func (i *interruptible) interrupt() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.stopped = true
+	if i.cancel != nil {
+		i.cancel()
+	}
+}
 
 // handler carries out one order.
 type handler func(ctx context.Context, o Order) (any, error)
