@@ -107,6 +107,7 @@ func checks() []check {
 		{"samples_missing", "the loop's own Σ(done − sent) is the histogram's", askLittle},
 		{"generator_behind", "lag is small beside latency", askLag},
 		{"rate_not_reached", "achieved rate is at least 99.5 % of the offered", askRate},
+		{"overloaded", "what was started in a window ended in it, but for 2 %", askOverload},
 		{"generator_busy", "generators use at most half of their cores", askGeneratorCPU},
 		{"client_limited", "in a closed loop generators use at most 90 % of their cores", askClientLimited},
 		{"generator_gc", "garbage collection takes at most 5 % of a generator's CPU", askGC},

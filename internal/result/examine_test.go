@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -207,6 +208,13 @@ func timingMutations() map[string][]mutation {
 			}, Valid, false},
 			{"99.6 %", func(r *Result) { first(r).Achieved = 0.996 * first(r).Offered }, Valid, false},
 			{"closed loop", closedLoopOf(func(r *Result) { first(r).Achieved = 1 }), "", false},
+		},
+		"overloaded": {
+			{"21 % left", left(0.21), Invalid, true},
+			{"3 % left", left(0.03), Degraded, true},
+			{"1 % left", left(0.01), Valid, false},
+			{"as much at both ends", func(r *Result) { first(r).Epochs[0].Generator.InFlight = [2]int64{1e6, 1e6} }, Valid, false},
+			{"closed loop", closedLoopOf(left(0.9)), "", false},
 		},
 		"generator_busy": {
 			{"81 %", generators(func(g *Generator) { g.CPUShare = 0.81 }), Invalid, true},
@@ -559,5 +567,16 @@ func TestRecheckRefusesAnswersThatTheContentDoesNotGive(t *testing.T) {
 				t.Error("no error")
 			}
 		})
+	}
+}
+
+// left leaves a share of every window's RPCs of the first arm in flight at its
+// end, besides the five that may be chance.
+func left(share float64) func(*Result) {
+	return func(r *Result) {
+		for i := range first(r).Epochs {
+			e := &first(r).Epochs[i]
+			e.Generator.InFlight[1] = 5 + int64(math.Ceil(share*float64(e.Ledger.Scheduled)))
+		}
 	}
 }

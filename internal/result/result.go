@@ -225,6 +225,8 @@ type Generator struct {
 	ReleaseP50   int64    `json:"release_p50_ns"`         // pacer's own lateness: release − intended
 	ReleaseP99   int64    `json:"release_p99_ns"`
 	MeanInFlight float64  `json:"mean_in_flight"` // ∫ in flight dt / window, from the loop's own book
+	// InFlight is the number of calls in flight at the window's two ends.
+	InFlight [2]int64 `json:"in_flight"`
 	// BusySum is Σ(done − sent) in ns over the window's ok RPCs as the loop booked
 	// it, apart from the histograms: Little's law must join the two.
 	BusySum float64 `json:"busy_sum_ns"`

@@ -103,6 +103,34 @@ func askLag(q *question) {
 	}
 }
 
+// askOverload looks at what was in flight at a window's end and not at its
+// beginning: those calls' CPU and bytes fell outside the window that they are
+// divided into. Five calls may be chance in any window.
+func askOverload(q *question) {
+	if !q.r.openLoop() {
+		q.skip(closedLoop)
+		return
+	}
+	for _, a := range q.r.Arms {
+		var left, scheduled int64
+		for _, e := range a.whole() {
+			left += max(0, e.Generator.InFlight[1]-e.Generator.InFlight[0]-5)
+			scheduled += e.Ledger.Scheduled
+		}
+		share := float64(left) / float64(max(1, scheduled))
+		if share <= 0.02 {
+			continue
+		}
+		v := Degraded
+		if share > 0.2 {
+			v = Invalid
+		}
+		q.find(finding{verdict: v, arm: a.Name,
+			text:   fmt.Sprintf("%s of the RPCs were still in flight when their window ended: more was offered than was served; lower --rate", percent(share)),
+			values: map[string]float64{"share": share}})
+	}
+}
+
 func askRate(q *question) {
 	if !q.r.openLoop() {
 		q.skip(closedLoop)

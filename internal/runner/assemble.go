@@ -80,7 +80,7 @@ func windows(epoch int, m *worker.Measured) []result.Window {
 
 func generatorHealth(m *worker.Measured, window time.Duration) result.Generator {
 	g := result.Generator{Gomaxprocs: m.GOMAXPROCS, RSSBytes: m.RSS, ReleaseP50: m.ReleaseP50, ReleaseP99: m.ReleaseP99,
-		MeanInFlight: float64(m.Busy) / float64(window), BusySum: float64(m.Busy)}
+		MeanInFlight: float64(m.Busy) / float64(window), InFlight: m.InFlight, BusySum: float64(m.Busy)}
 	if m.CPU != nil && m.Elapsed > 0 {
 		g.CPUShare = float64(*m.CPU) / float64(m.Elapsed) / float64(m.GOMAXPROCS)
 		if *m.CPU > 0 {
