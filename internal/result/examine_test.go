@@ -426,6 +426,10 @@ func observedMutations() map[string][]mutation {
 		on("responses announced otherwise", gz, func(a *Arm) { a.Observed.ResponseEncodings = map[string]int64{"deflate": a.LedgerTotal.OK} }),
 		off("responses compressed", gz, func(a *Arm) {
 			a.Settings.ResponseCompression.Mirror, a.Settings.ResponsePayload.Bytes = true, 1024
+			a.ResponseCompressed, a.Observed.ResponsesDecompressed = a.LedgerTotal.OK, a.LedgerTotal.OK
+		}),
+		on("responses compressed that the client did not see so", gz, func(a *Arm) {
+			a.Settings.ResponseCompression.Mirror, a.Settings.ResponsePayload.Bytes = true, 1024
 			a.ResponseCompressed = a.LedgerTotal.OK
 		}),
 		on("metadata short of a byte", meta, func(a *Arm) { *a.Observed.MetadataBytes = 1023 }),

@@ -120,7 +120,9 @@ func (o *observation) responses() {
 	if o.Observed.ResponseEncodings != nil {
 		o.encodings("response encoding", o.Observed.ResponseEncodings, asked)
 	}
-	o.ofAll("responses compressed", o.ResponseCompressed, asked.Compresses() && o.Settings.ResponsePayload.Bytes > 0)
+	compresses := asked.Compresses() && o.Settings.ResponsePayload.Bytes > 0
+	o.ofAll("responses compressed", o.ResponseCompressed, compresses)
+	o.ofAll("responses decompressed by the client", o.Observed.ResponsesDecompressed, compresses)
 }
 
 // encodings holds RPCs by announced grpc-encoding against the one asked for.

@@ -194,24 +194,25 @@ type Handshake struct {
 // Observed is what the wire and the server showed of the settings. A field is
 // absent when there was nothing to observe it by.
 type Observed struct {
-	Connections          int              `json:"connections"`           // an epoch; distinct local ports
-	Reconnects           int64            `json:"reconnects"`            // after the clock started, all epochs
-	TLSVersion           string           `json:"tls_version,omitempty"` // "1.2", "1.3"; "off" for plaintext
-	Cipher               string           `json:"cipher,omitempty"`
-	Group                string           `json:"group,omitempty"` // of the key exchange, named as in the settings or else by IANA
-	ALPN                 string           `json:"alpn,omitempty"`
-	Resumed              int64            `json:"resumed"`            // measured connections, all epochs
-	ClientCertificate    bool             `json:"client_certificate"` // presented by the client; seen by a bundled server
-	ServerKey            string           `json:"server_key,omitempty"`
-	RequestEncodings     map[string]int64 `json:"request_encodings,omitempty"`  // RPCs by grpc-encoding as the bundled server saw it, whole life; "identity" for none
-	ResponseEncodings    map[string]int64 `json:"response_encodings,omitempty"` // likewise as the server announced it
-	RequestCodec         string           `json:"request_codec,omitempty"`      // the implementation that ran
-	ResponseCodec        string           `json:"response_codec,omitempty"`
-	RequestsDecompressed int64            `json:"requests_decompressed"` // by the bundled server
-	MetadataKeys         *float64         `json:"metadata_keys_per_rpc,omitempty"`
-	MetadataBytes        *float64         `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
-	ServerInstances      int              `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
-	Method               string           `json:"method"`                           // full method name called
+	Connections           int              `json:"connections"`           // an epoch; distinct local ports
+	Reconnects            int64            `json:"reconnects"`            // after the clock started, all epochs
+	TLSVersion            string           `json:"tls_version,omitempty"` // "1.2", "1.3"; "off" for plaintext
+	Cipher                string           `json:"cipher,omitempty"`
+	Group                 string           `json:"group,omitempty"` // of the key exchange, named as in the settings or else by IANA
+	ALPN                  string           `json:"alpn,omitempty"`
+	Resumed               int64            `json:"resumed"`            // measured connections, all epochs
+	ClientCertificate     bool             `json:"client_certificate"` // presented by the client; seen by a bundled server
+	ServerKey             string           `json:"server_key,omitempty"`
+	RequestEncodings      map[string]int64 `json:"request_encodings,omitempty"`  // RPCs by grpc-encoding as the bundled server saw it, whole life; "identity" for none
+	ResponseEncodings     map[string]int64 `json:"response_encodings,omitempty"` // likewise as the server announced it
+	RequestCodec          string           `json:"request_codec,omitempty"`      // the implementation that ran
+	ResponseCodec         string           `json:"response_codec,omitempty"`
+	RequestsDecompressed  int64            `json:"requests_decompressed"`  // by the bundled server
+	ResponsesDecompressed int64            `json:"responses_decompressed"` // by the client
+	MetadataKeys          *float64         `json:"metadata_keys_per_rpc,omitempty"`
+	MetadataBytes         *float64         `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
+	ServerInstances       int              `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
+	Method                string           `json:"method"`                           // full method name called
 	// Mismatches are settings that were not what was asked, one sentence each.
 	Mismatches []string `json:"mismatches,omitempty"`
 }

@@ -63,8 +63,10 @@ func (r *run) trial(a plan.Arm, index, epoch int, address string) *worker.Trial 
 		t.Body = b.Data
 	}
 	if target := r.plan.Target; target != nil {
-		t.CAPEM, t.CertPEM, t.KeyPEM = target.CACertPEM, target.CertPEM, target.KeyPEM
-		t.ServerName, t.SkipVerify = target.ServerName, target.InsecureSkipVerify
+		t.CAPEM, t.ServerName, t.SkipVerify = target.CACertPEM, target.ServerName, target.InsecureSkipVerify
+		if a.Settings.MTLS {
+			t.CertPEM, t.KeyPEM = target.CertPEM, target.KeyPEM
+		}
 		return t
 	}
 	set := r.sets[a.Settings.Key]

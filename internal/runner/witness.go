@@ -26,6 +26,7 @@ func (w *witness) add(a *armEpoch) {
 	f := a.finished
 	w.seen.Method, w.seen.RequestCodec, w.seen.ResponseCodec = f.Method, f.Codec, a.hostCodec
 	w.seen.Reconnects += f.Reconnects
+	w.seen.ResponsesDecompressed += f.Decompressed.Messages
 	ports := map[string]bool{}
 	for _, l := range f.Links {
 		ports[l.Local] = true
