@@ -59,7 +59,7 @@ func (l ClosedLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 		return Outcome{}, err
 	}
 	clean := account.Warmup.Abandoned+account.Window.Abandoned == 0
-	return Outcome{Account: account, Flow: r.flow, InFlight: r.inFlight, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
+	return Outcome{Account: account, Flow: r.flow, Ends: r.ends, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
 }
 
 // caller makes RPC after RPC. Its sequence numbers interleave with the other

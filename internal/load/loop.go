@@ -46,6 +46,12 @@ func (f *Flow) InFlight() int64 { return f.inFlight.Load() }
 // Started is the number of calls started so far.
 func (f *Flow) Started() int64 { return f.started.Load() }
 
+func (f *Flow) standing() Standing {
+	// In this order a call that ends in between counts as in flight.
+	inFlight := f.InFlight()
+	return Standing{Started: f.Started(), InFlight: inFlight}
+}
+
 // Busy is Σ (done − sent) over the ok calls whose intended start lies in the
 // window.
 func (f *Flow) Busy() time.Duration { return time.Duration(f.busy.Load()) }
@@ -59,15 +65,24 @@ type run struct {
 	flow   *Flow
 	calls  context.Context // ends calls in flight
 
-	inFlight [2]int64 // at the window's two ends
+	ends [2]Standing // at the window's two ends
 }
 
-// watched is e with the number in flight noted at both ends; Open and Close are
+// Standing is where a loop stood at one moment.
+type Standing struct {
+	Started  int64 // RPCs started before it
+	InFlight int64 // of them, those that had not ended
+}
+
+// Ended is how many RPCs had ended.
+func (s Standing) Ended() int64 { return s.Started - s.InFlight }
+
+// watched is e with where the loop stands noted at both ends; Open and Close are
 // never nil.
 func (r *run) watched(e Edges) Edges {
 	note := func(i int, then func()) func() {
 		return func() {
-			r.inFlight[i] = r.flow.InFlight()
+			r.ends[i] = r.flow.standing()
 			if then != nil {
 				then()
 			}

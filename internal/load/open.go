@@ -27,7 +27,7 @@ type Outcome struct {
 	*Account
 	Flow     *Flow
 	Released *hist.Histogram // release − intended of each arrival of the window: the pacer's own lateness, ns; nil for a closed loop
-	InFlight [2]int64        // at the window's two ends; what grew between them was not done in the window
+	Ends     [2]Standing     // at the window's two ends; what is in flight at the second was not done in the window
 	Stopped  bool            // ctx ended before the last arrival
 	End      time.Duration   // when nothing was left in flight
 	Clean    bool            // nothing had to be abandoned
@@ -52,7 +52,7 @@ func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 	released := hist.New()
 	arrivals := make(chan arrival)
 	stopped := l.pace(ctx, r, arrivals, released)
-	inFlight := r.inFlight
+	ends := r.ends
 
 	limit := l.Drain
 	if stopped {
@@ -68,7 +68,7 @@ func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 		return Outcome{}, err
 	}
 	clean := account.Warmup.Abandoned+account.Window.Abandoned == 0
-	return Outcome{Account: account, Flow: r.flow, Released: released, InFlight: inFlight, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
+	return Outcome{Account: account, Flow: r.flow, Released: released, Ends: ends, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
 }
 
 // pace releases the arrivals one by one; it reports whether ctx ended first.

@@ -426,7 +426,7 @@ func TestAnOverloadedServerShowsInWhatIsInFlightAtTheEnd(t *testing.T) {
 		})
 	})
 	// 2000 arrivals, 999 or 1000 served by the end; the last may have just ended.
-	if got := o.InFlight; got[0] != 0 || got[1] < 999 || got[1] > 1001 {
-		t.Errorf("in flight %v at the window's ends, want none and 1000", got)
+	if got := o.Ends; got[0] != (Standing{}) || got[1].Started != 2000 || got[1].InFlight < 999 || got[1].InFlight > 1001 {
+		t.Errorf("standing %+v at the window's ends, want nothing, then 2000 started and 1000 in flight", got)
 	}
 }

@@ -117,13 +117,8 @@ func (t *tally) addCosts(a *armEpoch) {
 	if a.host != nil {
 		t.serverAllocs.add(allocated(a.server), n)
 	}
-	if m.Calls > 0 {
-		t.sent.add(&m.Sent, m.Calls)
-		t.received.add(&m.Received, m.Calls)
-	} else {
-		t.sent.add(nil, 0)
-		t.received.add(nil, 0)
-	}
+	t.sent.add(&m.Sent.Bytes, m.Sent.Calls)
+	t.received.add(&m.Received.Bytes, m.Received.Calls)
 }
 
 // used is the CPU between two readings.

@@ -194,11 +194,10 @@ type edges struct {
 // traffic is the bytes of all connections at one moment.
 type traffic struct {
 	sent, received int64
-	started        int64 // RPCs started before it
+	load.Standing
 }
 
-func (g *generator) traffic(started int64) traffic {
-	t := traffic{started: started}
+func (g *generator) traffic() (t traffic) {
 	for _, c := range g.channels {
 		sent, received := c.Bytes()
 		t.sent += sent
@@ -211,7 +210,7 @@ func (g *generator) traffic(started int64) traffic {
 func (e *edges) read(i int, pacer bool) {
 	e.at[i] = time.Now()
 	e.reading[i] = read(&e.g.runtime)
-	e.traffic[i] = e.g.traffic(0)
+	e.traffic[i] = e.g.traffic()
 	if i == 0 {
 		e.work = e.g.counters.Snapshot()
 	}
@@ -255,7 +254,10 @@ func (g *generator) loop(ctx context.Context, start time.Time, e *edges) (load.O
 			Phases: phases, Drain: t.Drain, DrainStopped: drainStopped, Edges: at, AfterFailure: g.afterFailure}
 		return l.Run(ctx, g.caller.Call)
 	}
-	at.Quiet = func(started int64) { e.quiet = new(g.traffic(started)) }
+	at.Quiet = func(started int64) {
+		e.quiet = new(g.traffic())
+		e.quiet.Started = started
+	}
 	l := load.OpenLoop{Schedule: t.schedule(), Clock: load.NewPacer(start), Phases: phases, Connections: t.Connections,
 		MaxInFlight: t.maxInFlight(), Drain: t.Drain, DrainStopped: drainStopped, Edges: at}
 	var outcome load.Outcome
@@ -315,7 +317,7 @@ func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
 	if !e.whole() {
 		return m, nil // interrupted before the window's end: its CPU and bytes are unknown
 	}
-	m.InFlight = o.InFlight
+	m.InFlight = [2]int64{o.Ends[0].InFlight, o.Ends[1].InFlight}
 	m.Elapsed = e.at[1].Sub(e.at[0])
 	m.CPU = sub(e.reading[1].CPU, e.reading[0].CPU)
 	m.PacerCPU = sub(e.pacer[1], e.pacer[0])
@@ -328,15 +330,21 @@ func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
 
 // countBytes takes bytes and calls between two moments with nothing in flight,
 // one early in the window and one after the drain: no call is counted whose
-// bytes are not, so that the figure is exact. A loop that is never quiet is read
-// at the window's ends.
+// bytes are not, so that the figure is exact. Where there was no such moment the
+// window's ends are taken: what was sent belongs to calls that had started, what
+// was received to calls that had ended, but for a few bytes under way.
 func (g *generator) countBytes(m *Measured, o load.Outcome, e *edges) {
 	from, to := e.traffic[0], e.traffic[1]
-	to.started = from.started + o.Window.Started
-	if e.quiet != nil && o.Clean {
-		from, to = *e.quiet, g.traffic(o.Flow.Started())
+	from.Standing, to.Standing = o.Ends[0], o.Ends[1]
+	if e.quiet != nil {
+		from = *e.quiet
 	}
-	m.Calls, m.Sent, m.Received = to.started-from.started, to.sent-from.sent, to.received-from.received
+	if o.Clean {
+		to = g.traffic()
+		to.Started = o.Flow.Started()
+	}
+	m.Sent = Traffic{Bytes: to.sent - from.sent, Calls: to.Started - from.Started}
+	m.Received = Traffic{Bytes: to.received - from.received, Calls: to.Ended() - from.Ended()}
 }
 
 func sub(a, b *int64) *int64 {

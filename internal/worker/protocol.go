@@ -184,13 +184,18 @@ type Measured struct {
 	GOMAXPROCS   int             `json:"gomaxprocs"`
 	RSS          *int64          `json:"rss_bytes,omitempty"`
 	Elapsed      time.Duration   `json:"elapsed_ns"` // between the readings at the window's two ends
-	Calls        int64           `json:"calls"`      // that Sent and Received bytes are divided by
-	Sent         int64           `json:"sent_bytes"`
-	Received     int64           `json:"received_bytes"`
+	Sent         Traffic         `json:"sent"`
+	Received     Traffic         `json:"received"`
 	Busy         time.Duration   `json:"busy_ns"`
 	InFlight     [2]int64        `json:"in_flight"` // at the window's two ends
 	Stopped      bool            `json:"stopped"`
 	MessageCodec Work            `json:"message_codec"` // requests compressed in the window, drain included
+}
+
+// Traffic is bytes of one direction and the calls they belong to.
+type Traffic struct {
+	Bytes int64 `json:"bytes"`
+	Calls int64 `json:"calls"`
 }
 
 // Work is what a codec did.
