@@ -22,9 +22,14 @@ func (c *counted) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Write counts before it writes: the answer to these bytes may be here before the
+// write has returned.
 func (c *counted) Write(b []byte) (int, error) {
+	c.channel.sent.Add(int64(len(b)))
 	n, err := c.Conn.Write(b)
-	c.channel.sent.Add(int64(n))
+	if unsent := len(b) - n; unsent > 0 {
+		c.channel.sent.Add(int64(-unsent))
+	}
 	return n, err
 }
 

@@ -418,9 +418,12 @@ func TestACallThatNeverReturnsIsAbandoned(t *testing.T) {
 // RPCs at its end, and the outcome says so.
 func TestAnOverloadedServerShowsInWhatIsInFlightAtTheEnd(t *testing.T) {
 	phases := Phases{Window: 10 * time.Second}
+	var mu sync.Mutex
 	busy := time.Duration(0) // until when the server is
 	o := open(t, OpenLoop{Schedule: Uniform{Rate: 200, Duration: phases.End()}, Phases: phases}, func(c Clock) Call {
 		return against(c, func(now time.Duration, _ int64) time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
 			busy = max(busy, now) + 10*time.Millisecond // 100/s
 			return busy
 		})

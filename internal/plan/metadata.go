@@ -68,7 +68,7 @@ func checkMetadataName(name string) error {
 	}
 	switch {
 	case name == "" || name == "-bin" || strings.ContainsFunc(name, func(r rune) bool { return !legal(r) }):
-		return errors.New("metadata name must be of 0-9 a-z _ - and .")
+		return errors.New("metadata name must be of 0-9, a-z, _, - and . only")
 	case strings.HasPrefix(name, "grpc-"), slices.Contains(reservedNames(), name):
 		return fmt.Errorf("metadata name %q: must not be one that gRPC or HTTP/2 uses itself", name)
 	case strings.HasPrefix(name, syntheticPrefix):
