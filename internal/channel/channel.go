@@ -10,10 +10,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -75,10 +78,29 @@ type Connection struct {
 // Total is the time from the start of dialling until the server's SETTINGS.
 func (c Connection) Total() time.Duration { return c.TCP + c.TLS + c.HTTP2 }
 
+// attempts is how often a connection that ends before its SETTINGS is tried. A
+// server that refuses a client certificate under TLS 1.3 says why and hangs up,
+// and what we write meanwhile may fail before its words are read.
+const attempts = 3
+
 // Open makes a channel and returns when its connection is ready: the handshake
-// is over and the server has sent its SETTINGS. It fails at the first failed
-// attempt, with the cause, after at most the timeout.
+// is over and the server has sent its SETTINGS. Otherwise it says why there is no
+// connection and which flag to change, after at most the timeout.
 func Open(ctx context.Context, o Options) (*Channel, error) {
+	for failed := 1; ; failed++ {
+		c, err := o.open(ctx)
+		if err == nil {
+			return c, nil
+		}
+		if failed == attempts || !unexplained(err) || ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+			return nil, c.explain(err)
+		}
+	}
+}
+
+// open is one attempt. The channel is returned with an error too, closed, to
+// explain it.
+func (o Options) open(ctx context.Context) (*Channel, error) {
 	c := &Channel{address: o.Address, timeout: cmp.Or(o.Timeout, defaultTimeout)}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
@@ -99,12 +121,12 @@ func Open(ctx context.Context, o Options) (*Channel, error) {
 	}
 	conn, err := grpc.NewClient("passthrough:///"+o.Address, options...)
 	if err != nil {
-		return nil, fmt.Errorf("open channel to %s: %w", o.Address, err)
+		return c, err
 	}
 	c.ClientConn = conn
 	if err := c.ready(ctx); err != nil {
 		_ = conn.Close() // the cause is returned; closing an unready channel adds nothing
-		return nil, err
+		return c, err
 	}
 	return c, nil
 }
@@ -116,7 +138,8 @@ func transport(config *tls.Config) credentials.TransportCredentials {
 	return credentials.NewTLS(config)
 }
 
-// ready waits for READY. grpc-go reports it only after the server's SETTINGS.
+// ready waits for READY and returns the cause if it does not come. grpc-go reports
+// it only after the server's SETTINGS.
 func (c *Channel) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -127,12 +150,18 @@ func (c *Channel) ready(ctx context.Context) error {
 			return nil
 		}
 		if state == connectivity.TransientFailure {
-			return c.explain(c.cause())
+			return c.cause()
 		}
 		if !c.WaitForStateChange(ctx, state) {
-			return c.explain(c.silence(ctx))
+			return c.silence(ctx)
 		}
 	}
+}
+
+// unexplained is a connection that ended without a word.
+func unexplained(cause error) bool {
+	return errors.Is(cause, errNoSettings) || errors.Is(cause, io.EOF) ||
+		errors.Is(cause, syscall.ECONNRESET) || errors.Is(cause, syscall.EPIPE)
 }
 
 // cause is the error of the latest failed attempt.

@@ -54,11 +54,10 @@ func (c countingConn) Read(b []byte) (int, error) {
 }
 
 func (c countingConn) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
 	c.l.mu.Lock()
-	c.l.sent += int64(n)
+	c.l.sent += int64(len(b)) // before the client can have read it
 	c.l.mu.Unlock()
-	return n, err
+	return c.Conn.Write(b)
 }
 
 func authority(t *testing.T, o certs.Options) certs.Set {
@@ -322,10 +321,13 @@ func TestASilentPeerIsGivenUp(t *testing.T) {
 	}
 	defer l.Close()
 	go func() {
+		var held []net.Conn // a connection that nobody holds is closed by its finalizer
 		for {
-			if _, err := l.Accept(); err != nil {
+			c, err := l.Accept()
+			if err != nil {
 				return
 			}
+			held = append(held, c)
 		}
 	}()
 	short := 200 * time.Millisecond
