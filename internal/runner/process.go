@@ -21,26 +21,23 @@ type process struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
 	orders  *json.Encoder
-	answers chan reply
+	answers chan answer // closed when the child has ended
 	stderr  tail
 	busy    sync.Mutex // one order at a time
-	silent  error      // an order was not waited for: later answers would be taken for others'
+	silent  error      // why no order is answered any more: the child has ended, or later answers would be taken for others'
 	write   sync.Mutex // orders are whole lines
 }
 
-// reply is one answer, or why there are no more.
-type reply struct {
-	answer struct {
-		Error string          `json:"error"`
-		Value json.RawMessage `json:"value"`
-	}
-	err error
+// answer is a worker.Answer whose value is not decoded yet.
+type answer struct {
+	Error string          `json:"error"`
+	Value json.RawMessage `json:"value"`
 }
 
 // start runs command with the role as its last argument. The child ends when
 // its standard input does.
 func start(command []string, role, name string) (*process, error) {
-	p := &process{name: name, answers: make(chan reply, 1)}
+	p := &process{name: name, answers: make(chan answer, 1)}
 	p.cmd = exec.Command(command[0], append(command[1:len(command):len(command)], role)...)
 	p.cmd.Stderr = &p.stderr
 	var err error
@@ -59,15 +56,17 @@ func start(command []string, role, name string) (*process, error) {
 	return p, nil
 }
 
+// listen hands on the child's answers until it says no more, or nothing that can
+// be read.
 func (p *process) listen(out io.Reader) {
+	defer close(p.answers)
 	d := json.NewDecoder(out)
 	for {
-		var r reply
-		r.err = d.Decode(&r.answer)
-		p.answers <- r
-		if r.err != nil {
+		var a answer
+		if d.Decode(&a) != nil {
 			return
 		}
+		p.answers <- a
 	}
 }
 
@@ -82,21 +81,23 @@ func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, 
 		return p.silent
 	}
 	if err := p.send(o); err != nil {
-		return fmt.Errorf("%s: %w%s", p.name, err, p.stderr.note())
+		p.silent = fmt.Errorf("%s ended before it was asked to %s%s", p.name, o.Do, p.stderr.note())
+		return p.silent
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case r := <-p.answers:
+	case a, ok := <-p.answers:
 		switch {
-		case r.err != nil:
-			return fmt.Errorf("%s ended while asked to %s%s", p.name, o.Do, p.stderr.note())
-		case r.answer.Error != "":
-			return errors.New(r.answer.Error)
+		case !ok:
+			p.silent = fmt.Errorf("%s ended while asked to %s%s", p.name, o.Do, p.stderr.note())
+			return p.silent
+		case a.Error != "":
+			return errors.New(a.Error)
 		case to == nil:
 			return nil
 		}
-		if err := json.Unmarshal(r.answer.Value, to); err != nil {
+		if err := json.Unmarshal(a.Value, to); err != nil {
 			return fmt.Errorf("%s: answer to %s: %w", p.name, o.Do, err)
 		}
 		return nil
@@ -126,10 +127,7 @@ func (p *process) stop() {
 	_ = p.in.Close() // asks it to end; a child that is gone has closed it already
 	ended := make(chan struct{})
 	go func() {
-		for r := range p.answers {
-			if r.err != nil {
-				break
-			}
+		for range p.answers { // Wait must not come before the last is read
 		}
 		_ = p.cmd.Wait() // how it ended matters no more
 		close(ended)
