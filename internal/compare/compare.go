@@ -6,6 +6,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,12 +27,14 @@ const (
 //
 // The epochs of an arm and its control are paired by index; what is judged is
 // the logarithm of arm/control of each pair. An epoch in which either has no
-// value is left out and named in the Reason. A metric that neither arm has in
-// any epoch gives no Comparison. r is not changed.
+// value is left out and named in the Reason; one that was cut short is no epoch
+// here. A metric that neither arm has in any epoch gives no Comparison. r is not
+// changed.
 func Arms(r *result.Result) []result.Comparison {
 	arms := make(map[string]*result.Arm, len(r.Arms))
-	for i := range r.Arms {
-		arms[r.Arms[i].Name] = &r.Arms[i]
+	for _, a := range r.Arms {
+		a.Epochs = slices.DeleteFunc(slices.Clone(a.Epochs), func(e result.Epoch) bool { return e.Interrupted })
+		arms[a.Name] = &a
 	}
 	var comparisons []result.Comparison
 	metrics := metrics()

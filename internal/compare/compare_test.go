@@ -233,3 +233,20 @@ func TestArmsComparesNothingThatWasNotMeasured(t *testing.T) {
 		t.Errorf("comparisons %+v, want none", got)
 	}
 }
+
+// The ninth window was cut short: its one RPC says nothing of a quantile, and its
+// figures are of another length than the others'.
+func TestArmsLeavesOutEpochsThatWereCutShort(t *testing.T) {
+	control, arm := of("a", latencyP50, times(9, 1000)...), of("b", latencyP50, append(times(8, 1100), 5000)...)
+	for _, a := range []*result.Arm{&control, &arm} {
+		a.Epochs[8].Interrupted, a.Epochs[8].Latency.Count = true, 1
+	}
+	got := one(t, control, arm)
+	// Eight log-ratios of 1.1: all signs agree, so p = 2/2⁸ is below 1 %.
+	if got.Epochs != 8 || got.Verdict != "slower" || got.Reason != "" {
+		t.Errorf("epochs %d, verdict %s (%s); want 8, slower and no reason", got.Epochs, got.Verdict, got.Reason)
+	}
+	if len(arm.Epochs) != 9 {
+		t.Errorf("the result has %d epochs left, want 9", len(arm.Epochs))
+	}
+}
