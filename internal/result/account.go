@@ -15,7 +15,11 @@ func askMeasured(q *question) {
 		q.invalid("", "no arm was measured")
 	}
 	for _, a := range q.r.Arms {
-		if len(a.Epochs) == 0 || a.Ledger.Scheduled == 0 {
+		switch {
+		case len(a.Epochs) > 0 && a.Ledger.Scheduled > 0:
+		case q.r.Interrupted != "":
+			q.find(finding{verdict: Partial, arm: a.Name, text: "the run was interrupted before an RPC was due in a window"})
+		default:
 			q.invalid(a.Name, "no RPC was scheduled in a window")
 		}
 	}

@@ -61,6 +61,7 @@ func accountMutations() map[string][]mutation {
 			{"no arm", func(r *Result) { r.Arms = nil }, Invalid, true},
 			{"an arm without epochs", func(r *Result) { first(r).Epochs = nil }, Invalid, true},
 			{"an arm without arrivals", func(r *Result) { first(r).Ledger = Ledger{} }, Invalid, true},
+			{"interrupted in the first warm-up", func(r *Result) { first(r).Ledger, r.Interrupted = Ledger{}, "SIGINT" }, Partial, true},
 			{"as it is", nothing, Valid, false},
 		},
 		"run_failed": {
