@@ -38,7 +38,10 @@ type Flow struct {
 	inFlight atomic.Int64
 	started  atomic.Int64
 	busy     atomic.Int64 // Σ (done − sent) over ok calls of the window, ns
+	pacedTo  atomic.Int64 // every arrival of an open loop due before it is booked, ns
 }
+
+func (f *Flow) paced() time.Duration { return time.Duration(f.pacedTo.Load()) }
 
 // InFlight is the number of calls that were started and have not ended.
 func (f *Flow) InFlight() int64 { return f.inFlight.Load() }
@@ -123,10 +126,9 @@ func drain(flow *Flow, limit time.Duration, cancel context.CancelFunc) (stuck in
 }
 
 // waitIdle polls: it runs after the window, once, and a millisecond is nothing
-// there.
+// there. It looks at the clock, as a short sleep may last twice as long as asked.
 func waitIdle(flow *Flow, limit time.Duration) {
-	const step = time.Millisecond
-	for waited := time.Duration(0); flow.InFlight() > 0 && waited < limit; waited += step {
-		time.Sleep(step)
+	for start := time.Now(); flow.InFlight() > 0 && time.Since(start) < limit; {
+		time.Sleep(time.Millisecond)
 	}
 }

@@ -47,7 +47,7 @@ func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	r := &run{clock: l.Clock, phases: l.Phases, book: NewBook(l.Phases), call: call, flow: &Flow{}, calls: calls}
-	stopFolding := foldEverySecond(r.book, l.Clock, l.Phases)
+	stopFolding := foldEverySecond(r.book, l.Phases, r.flow.paced)
 
 	released := hist.New()
 	arrivals := make(chan arrival)
@@ -77,11 +77,11 @@ func (l OpenLoop) pace(ctx context.Context, r *run, arrivals chan arrival, relea
 	seq := int64(0)
 	for intended := range l.Schedule.Arrivals() {
 		if intended >= l.Phases.Warmup && edges.Open != nil {
-			l.wait(ctx, l.Phases.Warmup)
+			l.wait(ctx, r.flow, l.Phases.Warmup)
 			edges.Open()
 			edges.Open = nil
 		}
-		if !l.wait(ctx, intended) {
+		if !l.wait(ctx, r.flow, intended) {
 			return true
 		}
 		if intended >= l.Phases.Warmup {
@@ -95,10 +95,10 @@ func (l OpenLoop) pace(ctx context.Context, r *run, arrivals chan arrival, relea
 		seq++
 	}
 	if edges.Open != nil {
-		l.wait(ctx, l.Phases.Warmup)
+		l.wait(ctx, r.flow, l.Phases.Warmup)
 		edges.Open()
 	}
-	if !l.wait(ctx, l.Phases.End()) {
+	if !l.wait(ctx, r.flow, l.Phases.End()) {
 		return true
 	}
 	edges.Close()
@@ -108,16 +108,19 @@ func (l OpenLoop) pace(ctx context.Context, r *run, arrivals chan arrival, relea
 // patience bounds one wait, so that an interrupt is noticed soon at any rate.
 const patience = 50 * time.Millisecond
 
-// wait returns true at t, or false as soon as ctx has ended.
-func (l OpenLoop) wait(ctx context.Context, t time.Duration) bool {
+// wait returns true at t, or false as soon as ctx has ended. No arrival due before
+// t is left to release.
+func (l OpenLoop) wait(ctx context.Context, flow *Flow, t time.Duration) bool {
 	for {
 		if ctx.Err() != nil {
 			return false
 		}
 		now := l.Clock.Now()
 		if now >= t {
+			flow.pacedTo.Store(int64(t))
 			return true
 		}
+		flow.pacedTo.Store(int64(now))
 		l.Clock.Until(min(t, now+patience))
 	}
 }
@@ -146,7 +149,10 @@ func (l OpenLoop) release(r *run, arrivals chan arrival, a arrival) {
 
 // foldEverySecond keeps the book small while a long window runs. The returned
 // function ends it and gives its error.
-func foldEverySecond(b *Book, clock Clock, p Phases) (stop func() error) {
+//
+// reached is how far the loop has come: whatever it books later is not due before.
+// It is not the time, since a loop that was held up has yet to book what it missed.
+func foldEverySecond(b *Book, p Phases, reached func() time.Duration) (stop func() error) {
 	if p.Window <= openIntervals*intervalLength {
 		return func() error { return nil }
 	}
@@ -160,7 +166,7 @@ func foldEverySecond(b *Book, clock Clock, p Phases) (stop func() error) {
 				failed <- nil
 				return
 			case <-tick.C:
-				if err := b.Fold(clock.Now()); err != nil {
+				if err := b.Fold(reached()); err != nil {
 					failed <- err
 					return
 				}

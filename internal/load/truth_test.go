@@ -359,6 +359,31 @@ func TestALongWindowFoldsWithoutLosingALateCall(t *testing.T) {
 	}
 }
 
+// A generator that is blocked for 20 s of a minute books what it missed in the
+// seconds in which it was due, though these are long past.
+func TestALongWindowFoldsNothingThatABlockedGeneratorHasYetToBook(t *testing.T) {
+	var o Outcome
+	synctest.Test(t, func(t *testing.T) {
+		clock := &blocked{SleepClock: SleepClock{Start: time.Now()}, at: 10 * time.Second, until: 30 * time.Second}
+		l := OpenLoop{Schedule: Uniform{Rate: 100, Duration: minute.End()}, Clock: clock, Phases: minute,
+			Connections: 4, MaxInFlight: 10_000, Drain: time.Minute}
+		var err error
+		o, err = l.Run(t.Context(), against(clock, func(now time.Duration, _ int64) time.Duration { return now + time.Millisecond }))
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	balanced(t, o)
+	for i, iv := range o.Intervals {
+		if iv.Ledger.Scheduled != 100 || iv.Ledger.OK != 100 {
+			t.Errorf("second %d: scheduled %d, ok %d, want 100 of 100", i, iv.Ledger.Scheduled, iv.Ledger.OK)
+		}
+	}
+	if len(o.Intervals) != 60 {
+		t.Errorf("%d seconds, want 60", len(o.Intervals))
+	}
+}
+
 // Interrupted after 3.25 s: nothing starts any more, what is in flight gets the
 // short drain, and the books balance.
 func TestAnInterruptStopsStartingAndDrainsBriefly(t *testing.T) {
