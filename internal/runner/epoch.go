@@ -99,9 +99,11 @@ func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 		}
 	}
 	e.interrupted = ctx.Err() != nil
-	err = r.finish(e)
+	if err := r.finish(e); err != nil {
+		return nil, err
+	}
 	r.longest = max(r.longest, time.Since(began))
-	return e, err
+	return e, r.hostFailure(e)
 }
 
 // unlessStopped keeps an error that is not just the echo of an interrupt.
@@ -353,9 +355,10 @@ func (r *run) saturate(ctx context.Context, e *epoch, order *rand.Rand) error {
 	return nil
 }
 
-// finish closes every arm's connections and collects what both sides counted.
+// finish closes every arm's connections and collects what both sides counted. A
+// generator that does not tell leaves nothing to hold its window against, which
+// is an error; a server that does not is noted.
 func (r *run) finish(e *epoch) error {
-	var failure error
 	for _, a := range e.arms {
 		var f worker.Finished
 		if err := a.gen.ask(context.Background(), worker.Order{Do: worker.DoFinish}, orderLimit, &f); err != nil {
@@ -371,9 +374,16 @@ func (r *run) finish(e *epoch) error {
 		} else {
 			a.snapshot = s.SnapshotResponse
 		}
-		if a.hostFailed != nil && failure == nil {
-			failure = r.armErr(a.arm.Name, a.hostFailed)
+	}
+	return nil
+}
+
+// hostFailure is why the first of the servers failed that did; nil if none did.
+func (r *run) hostFailure(e *epoch) error {
+	for _, a := range e.arms {
+		if a.hostFailed != nil {
+			return r.armErr(a.arm.Name, a.hostFailed)
 		}
 	}
-	return failure
+	return nil
 }
