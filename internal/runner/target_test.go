@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,10 +13,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"grpcbench/internal/certs"
@@ -30,6 +33,9 @@ type target struct {
 
 	addr string
 	hold func(context.Context) // what a method does before it answers; nil: nothing
+	// refuse is said to every caller, who is not let in; "": all are.
+	refuse string
+	stop   func()
 
 	mu       sync.Mutex
 	methods  map[string]int             // RPCs by full method name
@@ -64,6 +70,22 @@ func newTarget(t *testing.T, config *tls.Config, options ...grpc.ServerOption) *
 	server := grpc.NewServer(options...)
 	serverpb.RegisterServerServer(server, s)
 	benchv1.RegisterBenchServer(server, s)
+	s.serve(t, server)
+	return s
+}
+
+// lacking is a plaintext target that has no method but Foo.
+func lacking(t *testing.T) *target {
+	t.Helper()
+	s := &target{methods: map[string]int{}, metadata: map[string]map[string]bool{}, peers: map[string]*tls.ConnectionState{}}
+	server := grpc.NewServer(grpc.StatsHandler(s))
+	serverpb.RegisterServerServer(server, s)
+	s.serve(t, server)
+	return s
+}
+
+func (s *target) serve(t *testing.T, server *grpc.Server) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -71,13 +93,13 @@ func newTarget(t *testing.T, config *tls.Config, options ...grpc.ServerOption) *
 	s.addr = l.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
+	s.stop = server.Stop
 	t.Cleanup(func() {
 		server.Stop()
-		if err := <-served; err != nil {
+		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) { // it may be stopped before it serves
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return s
 }
 
 // Foo implements serverpb.ServerServer.
@@ -120,6 +142,9 @@ func (s *target) held(ctx context.Context, request any, _ *grpc.UnaryServerInfo,
 		s.inFlight--
 		s.mu.Unlock()
 	}()
+	if s.refuse != "" {
+		return nil, status.Error(codes.Unauthenticated, s.refuse)
+	}
 	if s.hold != nil {
 		s.hold(ctx)
 	}
