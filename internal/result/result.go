@@ -219,7 +219,7 @@ type Observed struct {
 
 // Generator is the health of an arm's generator process in one window.
 type Generator struct {
-	CPUShare     float64  `json:"cpu_share,omitempty"` // of its GOMAXPROCS, pacer included; 0: not known
+	CPUShare     float64  `json:"cpu_share,omitempty"` // of the CPUs it may use, pacer included; 0: not known
 	Gomaxprocs   int      `json:"gomaxprocs"`
 	GCCPUShare   *float64 `json:"gc_cpu_share,omitempty"` // of its own CPU
 	RSSBytes     *int64   `json:"rss_bytes,omitempty"`    // at the window's end

@@ -82,7 +82,7 @@ func generatorHealth(m *worker.Measured, window time.Duration) result.Generator 
 	g := result.Generator{Gomaxprocs: m.GOMAXPROCS, RSSBytes: m.RSS, ReleaseP50: m.ReleaseP50, ReleaseP99: m.ReleaseP99,
 		MeanInFlight: float64(m.Busy) / float64(window), InFlight: m.InFlight, BusySum: float64(m.Busy)}
 	if m.CPU != nil && m.Elapsed > 0 {
-		g.CPUShare = float64(*m.CPU) / float64(m.Elapsed) / float64(m.GOMAXPROCS)
+		g.CPUShare = float64(*m.CPU) / float64(m.Elapsed) / float64(m.CPUs)
 		if *m.CPU > 0 {
 			g.GCCPUShare = new(float64(m.GCCPU) / float64(*m.CPU))
 		}

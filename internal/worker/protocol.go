@@ -181,6 +181,7 @@ type Measured struct {
 	PacerCPU     *int64          `json:"pacer_cpu_ns,omitempty"`
 	Allocs       uint64          `json:"allocs"`
 	GCCPU        int64           `json:"gc_cpu_ns"`
+	CPUs         int             `json:"cpus"` // usable by the process
 	GOMAXPROCS   int             `json:"gomaxprocs"`
 	RSS          *int64          `json:"rss_bytes,omitempty"`
 	Elapsed      time.Duration   `json:"elapsed_ns"` // between the readings at the window's two ends
