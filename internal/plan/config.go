@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -117,7 +118,8 @@ func (c Config) request(m *mistakes) request {
 	r := request{options: choices{}, settings: choices{}}
 	switch {
 	case c.Suite != "" && len(c.Vary) > 0:
-		m.add("--vary %s: must be given without --suite, which says itself what is varied", c.Vary[0])
+		name, _, _ := strings.Cut(c.Vary[0], "=") // the values may be secret
+		m.add("--vary %s: must be given without --suite, which says itself what is varied", name)
 	case c.Suite != "":
 		r = readSuite(c.Suite, m)
 	case len(c.Vary) > 0:
