@@ -152,6 +152,26 @@ func TestRepeatAsksForTheSamePlan(t *testing.T) {
 	}
 }
 
+// What the stored form of settings leaves out, repeats or adds is asked for as a
+// flag all the same.
+func TestRepeatSaysWhatTheStoredFormDoesNot(t *testing.T) {
+	base := plan.Settings{TLS: "1.3", Payload: plan.Payload{Bytes: 3, File: &plan.Blob{File: "b.bin", Bytes: 3, SHA256: "ab"}},
+		Metadata: []plan.MetadataKey{{Name: "a", Bytes: 1}, {Name: "b", Bytes: 2}}}
+	late := base
+	late.Deadline, late.Group = time.Second, "x25519"
+	got := strings.Join(settingFlags([]plan.Arm{{Settings: base}, {Settings: late}}), " ")
+	for _, want := range []string{"--metadata 'a=(1 bytes)' --metadata 'b=(2 bytes)'", "--vary deadline=none,1s", "--vary group=default,x25519", "--payload @b.bin --"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q, want it to hold %q", got, want)
+		}
+	}
+	plain := late
+	plain.TLS, plain.Group = "off", "" // plaintext has no group to ask for
+	if got := strings.Join(settingFlags([]plan.Arm{{Settings: plain}, {Settings: late}}), " "); !strings.Contains(got, "--group x25519") {
+		t.Errorf("%q, want it to hold --group x25519", got)
+	}
+}
+
 func TestServerFigureOfATargetSaysWhyItIsAbsent(t *testing.T) {
 	var b book
 	if got := b.ofServer(&result.Arm{}, nil, duration); got != "n/a" {

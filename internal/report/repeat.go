@@ -13,8 +13,7 @@ import (
 )
 
 // repeat is the command line that asks for p again, word by word; not safe to
-// print. Files are
-// named as the plan does, by base name; metadata values are not in the plan, so
+// print. Files are named as the plan does, by base name; metadata values are not in the plan, so
 // their lengths stand in their place.
 func repeat(p plan.Plan) []string {
 	args := []string{"grpc-bench", "run"}
@@ -70,14 +69,21 @@ func targetFlags(t plan.Target) []string {
 // settingFlags are the flags that ask for the arms: one value where all arms
 // agree, all values, the base's first, where they were varied.
 func settingFlags(arms []plan.Arm) []string {
-	values := make(map[string][]string) // by flag
+	values := make(map[string][][]string) // by flag
+	names := make(map[string]bool)
 	for _, a := range arms {
-		if a.AA {
-			continue
+		for flag := range flagsOf(a.Settings) {
+			names[flag] = true
 		}
-		for flag, value := range flagsOf(a.Settings) {
-			if !slices.Contains(values[flag], value) {
-				values[flag] = append(values[flag], value)
+	}
+	for flag := range names {
+		for _, a := range arms {
+			v := flagsOf(a.Settings)[flag]
+			if v == nil {
+				v = unsaid(flag, a.Settings)
+			}
+			if v != nil && !a.AA && !slices.ContainsFunc(values[flag], func(w []string) bool { return slices.Equal(v, w) }) {
+				values[flag] = append(values[flag], v)
 			}
 		}
 	}
@@ -86,18 +92,33 @@ func settingFlags(arms []plan.Arm) []string {
 	}
 	var args []string
 	for _, flag := range slices.Sorted(maps.Keys(values)) {
-		if vs := values[flag]; len(vs) == 1 {
-			args = append(args, "--"+flag, quote(vs[0]))
-		} else {
-			args = append(args, "--vary", quote(flag+"="+strings.Join(vs, ",")))
+		vs := values[flag]
+		if len(vs) > 1 {
+			args = append(args, "--vary", quote(flag+"="+strings.Join(slices.Concat(vs...), ",")))
+			continue
+		}
+		for _, v := range vs[0] {
+			args = append(args, "--"+flag, quote(v))
 		}
 	}
 	return args
 }
 
-// flagsOf reads the flags and their values off the stored form of s, whose names
-// are the flags' with underscores.
-func flagsOf(s plan.Settings) map[string]string {
+// unsaid is the value of a flag that the stored form of s leaves out; nil if no
+// text asks for it.
+func unsaid(flag string, s plan.Settings) []string {
+	switch {
+	case flag == "deadline", flag == "metadata":
+		return []string{"none"}
+	case flag == "group" && s.TLS != plan.Off:
+		return []string{"default"}
+	}
+	return nil
+}
+
+// flagsOf reads the flags and their values, several where they add up, off the
+// stored form of s, whose names are the flags' with underscores.
+func flagsOf(s plan.Settings) map[string][]string {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return nil // settings hold text and numbers: they can be written
@@ -106,27 +127,28 @@ func flagsOf(s plan.Settings) map[string]string {
 	if json.Unmarshal(data, &stored) != nil {
 		return nil
 	}
-	flags := make(map[string]string)
+	flags := make(map[string][]string)
 	for name, value := range stored {
 		name, isTime := strings.CutSuffix(name, "_ns")
 		name = strings.ReplaceAll(name, "_", "-")
 		switch v := value.(type) {
 		case string:
-			flags[name] = v
+			flags[name] = []string{v}
 		case bool:
-			flags[name] = map[bool]string{true: "on", false: "off"}[v]
+			flags[name] = []string{map[bool]string{true: "on", false: "off"}[v]}
 		case float64:
-			flags[name] = number(v)
+			flags[name] = []string{number(v)}
 			if isTime {
-				flags[name] = time.Duration(v).String()
+				flags[name] = []string{time.Duration(v).String()}
 			}
 		}
 	}
 	for _, m := range s.Metadata {
-		flags["metadata"] = fmt.Sprintf("%s=(%d bytes)", m.Name, m.Bytes)
+		flags["metadata"] = append(flags["metadata"], fmt.Sprintf("%s=(%d bytes)", m.Name, m.Bytes))
 	}
+	flags["payload"] = []string{s.Payload.String()} // stored with a file's digest
 	if s.Request != nil {
-		flags["request"] = "@" + s.Request.File
+		flags["request"] = []string{"@" + s.Request.File}
 	}
 	return flags
 }

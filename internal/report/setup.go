@@ -54,12 +54,8 @@ func machine(r result.Result) []string {
 		cpu += ", virtual"
 	}
 	items = append(items, cpu, r.Tool.Go, "grpc-go "+r.Tool.GRPCGo, strings.TrimSpace("grpc-bench "+r.Tool.Version+" "+r.Tool.Revision))
-	if n := float64(len(m.Epochs)); n > 0 {
-		var ours float64
-		for _, e := range m.Epochs {
-			ours += e.OursShare / n
-		}
-		items = append(items, "CPU used by the run "+share(ours))
+	if v, ok := mean(m.Epochs, oursShare); ok {
+		items = append(items, "CPU used by the run "+share(v))
 	}
 	if v, ok := mean(m.Epochs, func(e result.MachineEpoch) *float64 { return e.CompetingShare }); ok {
 		items = append(items, "by others "+share(v))
@@ -68,6 +64,14 @@ func machine(r result.Result) []string {
 		items = append(items, "stolen "+share(v))
 	}
 	return items
+}
+
+// oursShare is nil where the stored 0 says that it is not known.
+func oursShare(e result.MachineEpoch) *float64 {
+	if e.OursShare == 0 {
+		return nil
+	}
+	return &e.OursShare
 }
 
 // mean averages a share over the epochs that have it; ok is false if none has.
