@@ -90,7 +90,7 @@ func New(o Options, conns []*grpc.ClientConn) (*Caller, error) {
 			defer cancel()
 		}
 		if err := once(ctx, conn); err != nil {
-			return codeOf(err)
+			return Code(err)
 		}
 		return load.OK
 	}
@@ -214,18 +214,18 @@ func checkSize(r *benchv1.EchoResponse, want int) error {
 	return nil
 }
 
-// codeOf names how an RPC failed: the gRPC code in capitals, as the
-// specification writes it, or BadPayload.
-func codeOf(err error) string {
+// Code names how an RPC failed: the gRPC code in capitals, as the specification
+// writes it, or BadPayload. err is not nil.
+func Code(err error) string {
 	if errors.Is(err, errBadPayload) {
 		return BadPayload
 	}
-	return CodeName(status.Code(err))
+	return codeName(status.Code(err))
 }
 
-// CodeName is the specification's name of a gRPC code, such as
+// codeName is the specification's name of a gRPC code, such as
 // DEADLINE_EXCEEDED (gRPC status codes, doc/statuscodes.md).
-func CodeName(c codes.Code) string {
+func codeName(c codes.Code) string {
 	if name, ok := codeNames[c]; ok {
 		return name
 	}

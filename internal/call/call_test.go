@@ -117,12 +117,12 @@ func TestStaticAndBinaryMetadataArriveAsAsked(t *testing.T) {
 
 func TestFailuresAreNamedByTheSpecification(t *testing.T) {
 	for code := codes.Code(1); code <= 16; code++ {
-		name := CodeName(code)
+		name := codeName(code)
 		if name != strings.ToUpper(name) || strings.HasPrefix(name, "CODE_") {
 			t.Errorf("code %d is named %q", code, name)
 		}
 	}
-	if got := CodeName(99); got != "CODE_99" {
+	if got := codeName(99); got != "CODE_99" {
 		t.Errorf("code 99 is named %q", got)
 	}
 	w := &witness{foo: status.Error(codes.ResourceExhausted, "busy")}

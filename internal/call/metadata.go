@@ -15,8 +15,8 @@ type SizedMetadata struct {
 	Binary bool // raw bytes under -bin keys; else hexadecimal digits
 }
 
-// MinUnique is the fewest bytes a unique value needs to stay unique over a run.
-const MinUnique = 10
+// minUnique is the fewest bytes a unique value needs to stay unique over a run.
+const minUnique = 10
 
 // entries returns the keys with a value each; the sizes differ by one byte at
 // most.
@@ -53,11 +53,11 @@ func (m SizedMetadata) key(i int) string {
 
 const hexDigits = "0123456789abcdef"
 
-// unique returns value with its first MinUnique bytes replaced by n in
+// unique returns value with its first minUnique bytes replaced by n in
 // hexadecimal, so that no two values are equal and all are equally long.
 func (m SizedMetadata) unique(value string, n int64) string {
 	b := []byte(value)
-	for i := MinUnique - 1; i >= 0; i-- {
+	for i := minUnique - 1; i >= 0; i-- {
 		b[i] = hexDigits[n&15]
 		n >>= 4
 	}

@@ -29,7 +29,7 @@ func (g *generator) probe(ctx context.Context) error {
 	if err == nil {
 		l.OK = 1
 	} else {
-		l.Failed = map[string]int64{call.CodeName(status.Code(err)): 1}
+		l.Failed = map[string]int64{call.Code(err): 1}
 	}
 	g.total.Add(l)
 	if err == nil {
@@ -41,11 +41,10 @@ func (g *generator) probe(ctx context.Context) error {
 // explain says what a first failed RPC means and which flag to change. What the
 // server wrote is shown without any of the run's metadata values.
 func (g *generator) explain(err error) error {
-	values := append([]string{}, g.trial.Secrets...)
 	s := status.Convert(err)
-	text := mask.New(values...).Clean(s.Message())
+	text := mask.New(g.trial.Secrets...).Clean(s.Message())
 	method := g.options.Name()
-	what := fmt.Sprintf("call %s: %s", method, call.CodeName(s.Code()))
+	what := fmt.Sprintf("call %s: %s", method, call.Code(err))
 	lower := strings.ToLower(s.Message())
 	advice := ""
 	switch {
@@ -61,8 +60,6 @@ func (g *generator) explain(err error) error {
 		advice = "the message is larger than the server takes (reduce --payload or --request)"
 	case s.Code() == codes.Internal && strings.Contains(lower, "unmarshal"):
 		advice = "the server cannot read the request message (change --request)"
-	case s.Code() == codes.DeadlineExceeded && g.options.Deadline > 0:
-		advice = "the first RPC did not end within --deadline"
 	case s.Code() == codes.DeadlineExceeded:
 		advice = fmt.Sprintf("the first RPC did not end within %v (is the server frozen?)", probeLimit)
 	case s.Code() == codes.Unauthenticated, s.Code() == codes.PermissionDenied:
