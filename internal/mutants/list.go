@@ -19,10 +19,15 @@ func schedule() []Mutant {
 		Old: "arrival{seq: seq, intended: intended})",
 		New: "arrival{seq: seq, intended: l.Clock.Now()})",
 	}, {
-		Name: TimesFromActualTime,
+		Name: TimesFromActualStart,
+		File: loads + "/book.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
+		Old: "iv.latency.Record(int64(x.Latency()))",
+		New: "iv.latency.Record(int64(x.ServiceTime()))",
+	}, {
+		Name: ForgetsIntendedStart,
 		File: loads + "/loop.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
-		Old: "Sample{Intended: intended, ",
-		New: "Sample{Intended: sent, ",
+		Old: "\tsent := r.clock.Now()\n",
+		New: "\tsent := r.clock.Now()\n\tintended = sent\n",
 	}, {
 		Name: "an arrival waits until there is room in flight",
 		File: loads + "/open.go", Package: loads, Test: "TestArrivalsBeyondTheCapAreNeverQueued",

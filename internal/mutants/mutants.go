@@ -34,9 +34,10 @@ func (m Mutant) Apply(source string) (string, error) {
 // Names of the mutants whose programs are measured too: what they break must
 // also be seen in the result of a run.
 const (
-	DropsSamples        = "one sample in 50 is dropped"
-	UnplugsCompression  = "compression is unplugged"
-	TimesFromActualTime = "latency is timed from the actual start"
+	DropsSamples         = "one sample in 50 is dropped"
+	UnplugsCompression   = "compression is unplugged"
+	TimesFromActualStart = "latency is timed from the actual start"
+	ForgetsIntendedStart = "the actual start is booked as the intended one"
 )
 
 // Named returns the mutant of that name; ok is false if there is none.

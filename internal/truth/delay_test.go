@@ -1,0 +1,163 @@
+//go:build truth && linux
+
+package truth
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+
+	"grpcbench/internal/channel"
+	"grpcbench/internal/result"
+	serverpb "grpcbench/proto"
+)
+
+const (
+	stallLength = 500 * time.Millisecond
+	meanDelay   = 5 * time.Millisecond
+)
+
+// waits are the servers whose latencies are known: how each call is held up.
+func waits() map[string]func() {
+	var calls atomic.Int64
+	delays := exponential(400)
+	return map[string]func(){
+		"prompt": func() {},
+		// The whole server stands still in the first half of every second.
+		"stall": func() {
+			if into := time.Duration(time.Now().UnixNano() % int64(time.Second)); into < stallLength {
+				<-time.After(stallLength - into)
+			}
+		},
+		// One call in 50 takes half a second, and nobody waits for it.
+		"bimodal": func() {
+			if calls.Add(1)%50 == 7 {
+				<-time.After(stallLength)
+			}
+		},
+		// A sleep of the kernel's: Go's timers are late by up to a millisecond.
+		"exponential": func() {
+			ts := unix.NsecToTimespec(int64(delays[calls.Add(1)%int64(len(delays))]))
+			_ = unix.Nanosleep(&ts, nil) // a signal shortens one of them
+		},
+	}
+}
+
+// exponential returns the n mid-quantiles of the exponential distribution,
+// −mean·ln(1 − (i+½)/n), in random order: any n calls in a row have exactly its
+// quantiles, so that no sampling error is left.
+func exponential(n int) []time.Duration {
+	delays := make([]time.Duration, n)
+	for i := range delays {
+		delays[i] = time.Duration(-float64(meanDelay) * math.Log1p(-(float64(i)+0.5)/float64(n)))
+	}
+	r := rand.New(rand.NewPCG(17, 5))
+	r.Shuffle(n, func(i, j int) { delays[i], delays[j] = delays[j], delays[i] })
+	return delays
+}
+
+// slow is the measured service behind one of the waits.
+type slow struct {
+	serverpb.UnimplementedServerServer
+	wait func()
+}
+
+func (s slow) Foo(context.Context, *serverpb.Empty) (*serverpb.Empty, error) {
+	s.wait()
+	return &serverpb.Empty{}, nil
+}
+
+// serve is the role of a server; its argument names its wait.
+func serve(args []string) error {
+	wait := waits()[args[0]]
+	if wait == nil {
+		return fmt.Errorf("server %q: not known", args[0])
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s := grpc.NewServer(grpc.StaticStreamWindowSize(channel.StaticWindow), grpc.StaticConnWindowSize(channel.StaticWindow))
+	serverpb.RegisterServerServer(s, slow{wait: wait})
+	fmt.Println(l.Addr())
+	go func() { untilParentEnds(); s.Stop() }()
+	return s.Serve(l)
+}
+
+// against measures the named server in plaintext, one epoch.
+func against(f *findings, b bench, server string, args ...string) result.Arm {
+	f.Helper()
+	p, address := start(f.T, "serve", server)
+	defer p.end()
+	r := b.run(append([]string{address, "--tls", "off", "--epochs", "1", "--server-pid", strconv.Itoa(p.Process.Pid)}, args...)...)
+	a := r.Arms[0]
+	f.want(a.Ledger.OK == a.Ledger.Scheduled, "%s: %d of %d RPCs ok", server, a.Ledger.OK, a.Ledger.Scheduled)
+	little(f, a)
+	return a
+}
+
+// little holds the loop's own Σ(done − sent) against that of the samples: by
+// Little's law (1961) both are the mean number in flight.
+func little(f *findings, a result.Arm) {
+	for _, e := range a.Epochs {
+		residual := math.Abs(e.Generator.BusySum-e.ServiceTime.Sum) / e.Generator.BusySum
+		f.between("residual of Little's law", residual, 0, 0.01)
+	}
+}
+
+// 1000/s against a server that stands still for 500 ms of every second: the
+// arrival at offset o < 500 ms waits 500 − o, so 100 of 1000 wait more than 400 ms
+// and 10 more than 490. What is above that is the server working off 500 calls.
+func TestTruthOfAStall(t *testing.T) {
+	b := build(t)
+	measured(t, func(f *findings) {
+		open := against(f, b, "stall", "--rate", "1000", "--arrival", "uniform", "--window", "8s")
+		f.between("open loop: latency p90, ms", ms(open.Latency.P90), 385, 440)
+		f.between("open loop: latency p99, ms", ms(open.Latency.P99), 480, 540)
+		f.between("open loop: service time p99, ms", ms(open.ServiceTime.P99), 400, 540) // the calls were in flight
+		closed := against(f, b, "stall", "--loop", "closed", "--concurrency", "10", "--window", "4s")
+		f.between("closed loop: latency p90 as a share of the open loop's", ms(closed.Latency.P90)/ms(open.Latency.P90), 0, 0.1)
+	})
+}
+
+// 2 % of the calls take 500 ms and hold up nobody. A recorder that corrects for
+// what it thinks was omitted, or a client that sends one call at a time on a
+// connection, has p90 far above 20 ms.
+func TestTruthOfTwoModes(t *testing.T) {
+	b := build(t)
+	measured(t, func(f *findings) {
+		a := against(f, b, "bimodal", "--rate", "1000", "--arrival", "uniform", "--window", "6s")
+		f.between("latency p90, ms", ms(a.Latency.P90), 0, 20)
+		f.between("latency p99, ms", ms(a.Latency.P99), 490, 530)
+	})
+}
+
+// The q-quantile of an exponential delay is −mean·ln(1−q); what a server without
+// delay shows is taken off.
+func TestTruthOfKnownDelays(t *testing.T) {
+	b := build(t)
+	measured(t, func(f *findings) {
+		load := []string{"--rate", "400", "--arrival", "uniform", "--window", "6s"}
+		base := against(f, b, "prompt", load...)
+		a := against(f, b, "exponential", load...)
+		for _, k := range []struct {
+			name          string
+			q, base, both float64
+		}{
+			{"p50", 0.5, ms(base.Latency.P50), ms(a.Latency.P50)},
+			{"p90", 0.9, ms(base.Latency.P90), ms(a.Latency.P90)},
+		} {
+			want := -meanDelay.Seconds() * 1e3 * math.Log1p(-k.q)
+			f.between(k.name+" of the delay, as a share of what it is", (k.both-k.base)/want, 0.90, 1.10)
+		}
+	})
+}
