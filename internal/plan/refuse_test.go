@@ -95,6 +95,7 @@ func TestTargetsThatCannotBeMeasuredAreRefused(t *testing.T) {
 		{"h:1 --tls off --server-name x", `--server-name "x": must be left out with --tls off`},
 		{"h:1 --server-pid 0", `--server-pid "0": must be a whole number in [1, 2147483647]`},
 		{"--cacert x", `--cacert "x": must be left out without a TARGET`},
+		{"h:1 --vary tls=1.2,1.3 --server-pid 7", `--server-pid 7: must be left out with several arms, whose shares of one process cannot be told apart`},
 		{"--vary target=a:1,b:1 --server-pid 7", `--server-pid 7: must be left out with several targets, which are several processes`},
 		{"h:1 --insecure-skip-verify --cacert /nonexistent", `--cacert "/nonexistent": open /nonexistent: no such file or directory
 --insecure-skip-verify: must be left out with --cacert, which is for verifying`},

@@ -80,6 +80,8 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 	}
 	if t.ServerPID > 0 && slices.ContainsFunc(d.plan.Arms, func(a Arm) bool { return a.Settings.Target != t.Address }) {
 		m.add("--server-pid %d: must be left out with several targets, which are several processes", t.ServerPID)
+	} else if t.ServerPID > 0 && len(d.plan.Arms) > 1 {
+		m.add("--server-pid %d: must be left out with several arms, whose shares of one process cannot be told apart", t.ServerPID)
 	}
 }
 

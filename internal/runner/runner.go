@@ -56,6 +56,9 @@ var ErrPreflight = errors.New("preflight")
 // there is a Result, and what ended the run early is one of its warnings.
 func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
 	r := &run{plan: p, options: o, began: time.Now(), machine: probe.Machine{}}
+	if err := r.checkLimits(); err != nil {
+		return nil, err
+	}
 	if err := r.certificates(); err != nil {
 		return nil, err
 	}
