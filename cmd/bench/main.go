@@ -8,8 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"grpcbench/internal/probe"
 )
 
 // Exit codes.
@@ -49,12 +54,33 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitDone
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage):
-		fmt.Fprintln(stderr, "grpc-bench:", err)
+	}
+	// Errors that were joined are a line each.
+	fmt.Fprintln(stderr, "grpc-bench:", strings.ReplaceAll(err.Error(), "\n", "\ngrpc-bench: "))
+	if errors.As(err, &usage) {
 		return exitUsage
 	}
-	fmt.Fprintln(stderr, "grpc-bench:", err)
 	return exitFailed
+}
+
+// What is announced and not in this version is refused by name.
+var (
+	laterCommands = []string{"call", "ceiling", "compare", "handshake", "merge", "render", "track", "ui", "verify"}
+	laterFlags    = []string{"churn", "fail-on-regression", "gate", "server-binary", "slo", "threshold"}
+)
+
+// flagError is what the flag parser says, as a mistake in the command line.
+func flagError(_ *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && slices.Contains(laterFlags, e.GetSpecifiedName()) {
+		return usageError{fmt.Errorf("--%s: must be left out: this version does not have it", e.GetSpecifiedName())}
+	}
+	return usageError{err}
+}
+
+// version is what --version prints: what makes a difference to a measurement.
+func version() string {
+	b := probe.Tool()
+	return fmt.Sprintf("%s %s (%s, grpc-go %s)", b.Version, b.Revision, b.Go, b.GRPCGo)
 }
 
 func newRootCommand() *cobra.Command {
@@ -70,17 +96,21 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
   grpc-bench run --vary tls=off,1.3         one question
   grpc-bench run localhost:1337 --cacert server.crt
   grpc-bench report ID --format markdown`,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && slices.Contains(laterCommands, args[0]) {
+				return usageError{fmt.Errorf("command %q: must be left out: this version does not have it", args[0])}
+			}
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q: see grpc-bench --help", args[0])}
 			}
 			return c.Help()
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newRunCommand(), newReportCommand(), newServerCommand(), newCertsCommand(), newHostCommand(), newGeneratorCommand())
 	return root
 }

@@ -62,7 +62,7 @@ func formatNamed(name string, w io.Writer) (report.Format, error) {
 	}
 	for _, later := range laterFormats {
 		if name == later {
-			return report.Format{}, fmt.Errorf("--format %s: must be %s; this version does not write %s", name, strings.Join(names, ", "), name)
+			return report.Format{}, fmt.Errorf("--format %s: must be one of %s: this version does not have it", name, strings.Join(names, ", "))
 		}
 	}
 	return report.Format{}, fmt.Errorf("--format %q: must be one of %s", name, strings.Join(names, ", "))
