@@ -58,8 +58,11 @@ func (g *generator) explain(err error) error {
 		advice = "the metadata is larger than the server takes (reduce --metadata-size or --metadata)"
 	case s.Code() == codes.ResourceExhausted && strings.Contains(lower, "message"):
 		advice = "the message is larger than the server takes (reduce --payload or --request)"
-	case s.Code() == codes.Internal && strings.Contains(lower, "unmarshal"):
+	case s.Code() == codes.Internal && (strings.Contains(lower, "unmarshal") || strings.Contains(lower, "deserializ")):
 		advice = "the server cannot read the request message (change --request)"
+		if g.options.Compression.Announced() { // gRPC's C core hands on what it cannot decompress
+			advice = "the server cannot read the request message (change --request, or --compression if it does not know the compressor)"
+		}
 	case s.Code() == codes.DeadlineExceeded:
 		advice = fmt.Sprintf("the first RPC did not end within %v (is the server frozen?)", probeLimit)
 	case s.Code() == codes.Unauthenticated, s.Code() == codes.PermissionDenied:

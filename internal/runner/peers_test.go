@@ -1,0 +1,151 @@
+//go:build peers
+
+package runner_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"grpcbench/internal/certs"
+	"grpcbench/internal/result"
+	"grpcbench/internal/runner"
+)
+
+// python is Debian's, which sees Debian's packages.
+const python = "/usr/bin/python3"
+
+// cCore is the published example's server on gRPC's C core, which Python, C++,
+// Ruby and PHP stand on.
+type cCore struct {
+	addr, certificate string
+
+	cmd   *exec.Cmd
+	stdin io.Closer
+	out   *bufio.Reader
+}
+
+// saw is what the server says when it ends.
+type saw struct {
+	RPCs  int64    `json:"rpcs"`
+	Foo   []string `json:"foo"`
+	Sizes []int    `json:"sizes"`
+}
+
+func newCCore(t *testing.T, compression string) *cCore {
+	t.Helper()
+	if out, err := exec.Command(python, "-c", "import grpc").CombinedOutput(); err != nil {
+		t.Fatalf("%s -c 'import grpc': %v: install python3-grpcio\n%s", python, err, out)
+	}
+	pair, err := certs.SelfSigned(certs.Options{Key: certs.RSA2048, Days: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s := &cCore{certificate: filepath.Join(dir, "server.crt")}
+	key := filepath.Join(dir, "server.key")
+	if err := errors.Join(os.WriteFile(s.certificate, pair.CertPEM, 0o600), os.WriteFile(key, pair.KeyPEM, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s.cmd = exec.CommandContext(t.Context(), python, "testdata/server.py", s.certificate, key, compression)
+	s.cmd.Stderr = t.Output()
+	in, err := s.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.stdin, s.out = in, bufio.NewReader(out)
+	port, err := s.out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("server.py: %v", err)
+	}
+	s.addr = "localhost:" + strings.TrimSpace(port)
+	return s
+}
+
+// end stops the server and returns what it saw.
+func (s *cCore) end(t *testing.T) saw {
+	t.Helper()
+	if err := s.stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var all saw
+	if err := json.NewDecoder(s.out).Decode(&all); err != nil {
+		t.Fatalf("server.py: %v", err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("server.py: %v", err)
+	}
+	return all
+}
+
+// peerMessage is a message that compresses: field 1, 500 bytes long.
+var peerMessage = "\x0a\xf4\x03" + strings.Repeat("compressible ", 38) + "enough"
+
+// messageFile is --request for peerMessage.
+func messageFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "message")
+	if err := os.WriteFile(path, []byte(peerMessage), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "@" + path
+}
+
+func TestPeerServerOnTheCCoreIsMeasured(t *testing.T) {
+	for _, compression := range []string{"gzip", "deflate"} {
+		for name, message := range map[string]string{"empty": "", "message": peerMessage} {
+			t.Run(compression+" "+name, func(t *testing.T) {
+				s := newCCore(t, compression)
+				args := []string{"--cacert", s.certificate, "--metadata", "foo=bar", "--compression", compression, "--rate", "100", "--window", "500ms", s.addr}
+				if message != "" {
+					args = append(args, "--method", "/Server/Foo", "--request", messageFile(t))
+				}
+				r := measure(t, t.Context(), planOf(t, args...), runner.Options{})
+				for _, c := range r.Checks {
+					if c.Verdict == result.Invalid && !slices.Contains(busyMachine, c.Code) {
+						t.Errorf("check %s: %s", c.Code, c.Text)
+					}
+				}
+				a := r.Arms[0]
+				if l := a.LedgerTotal; l.OK == 0 || l.OK != l.Scheduled {
+					t.Errorf("ledger %+v, want every RPC ok", l)
+				}
+				if compressed := a.Compressed == a.LedgerTotal.Started; compressed != (message != "") {
+					t.Errorf("%d of %d requests compressed", a.Compressed, a.LedgerTotal.Started)
+				}
+				want := saw{RPCs: a.LedgerTotal.OK, Foo: []string{"bar"}, Sizes: []int{len(message)}}
+				if diff := cmp.Diff(want, s.end(t)); diff != "" {
+					t.Errorf("what the server saw (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// The C core takes an empty message under any codec, since it is sent as it is.
+func TestPeerServerWithoutTheCodecIsNamedBeforeTheLoad(t *testing.T) {
+	s := newCCore(t, "gzip")
+	args := []string{"--cacert", s.certificate, "--compression", "zstd", "--method", "/Server/Foo", "--request", messageFile(t), s.addr}
+	if err := refusal(t, args); !strings.Contains(err.Error(), "--compression") {
+		t.Errorf("error %q: must name --compression", err)
+	}
+	if got := s.end(t); got.RPCs != 0 {
+		t.Errorf("the server saw %d RPCs, want none", got.RPCs)
+	}
+}
