@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strconv"
 
 	"grpcbench/internal/result"
 )
@@ -40,7 +39,7 @@ func seen(o result.Observed) []string {
 		items = append(items, fmt.Sprintf("metadata %s keys, %s B", amount(*o.MetadataKeys), maybe(o.MetadataBytes, amount)))
 	}
 	if o.ServerInstances > 0 {
-		items = append(items, strconv.Itoa(o.ServerInstances)+" servers")
+		items = append(items, plural(o.ServerInstances, "server"))
 	}
 	return items
 }

@@ -20,7 +20,7 @@ func shape(r result.Result) []string {
 		}
 	}
 	p := r.Plan
-	items := []string{plural(arms, "arm") + aa, p.Epochs.String() + " epochs × " + span(p.Window)}
+	items := []string{plural(arms, "arm") + aa, epochs(p.Epochs) + " × " + span(p.Window)}
 	if p.Load.Loop == plan.Closed {
 		items = append(items, fmt.Sprintf("closed loop, %d callers", p.Load.Concurrency))
 	} else {

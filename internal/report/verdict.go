@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
 
@@ -33,9 +34,10 @@ func headline(r result.Result, safe func(string) string) string {
 	case result.Partial:
 		done := 0
 		for _, a := range r.Arms {
-			done = max(done, len(a.Epochs))
+			whole := slices.DeleteFunc(slices.Clone(a.Epochs), func(e result.Epoch) bool { return e.Interrupted })
+			done = max(done, len(whole))
 		}
-		return fmt.Sprintf("PARTIAL: interrupted by %s after %d of %s epochs", safe(r.Interrupted), done, r.Plan.Epochs)
+		return fmt.Sprintf("PARTIAL: interrupted by %s after %d of %s", safe(r.Interrupted), done, epochs(r.Plan.Epochs))
 	}
 	if r.Interrupted != "" {
 		return flag(r.Verdict) + ", and interrupted by " + safe(r.Interrupted)
@@ -105,6 +107,13 @@ func findings(r result.Result) []finding {
 		return slices.Index(order, a.verdict) - slices.Index(order, b.verdict)
 	})
 	return fs
+}
+
+func epochs(e plan.Epochs) string {
+	if e.Max == 1 {
+		return "1 epoch"
+	}
+	return e.String() + " epochs"
 }
 
 func plural(n int, noun string) string {
