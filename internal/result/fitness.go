@@ -251,9 +251,9 @@ func askEpochs(q *question) {
 	text := ""
 	switch {
 	case n < intervalEpochs:
-		text = fmt.Sprintf("%d epochs: fewer than %d give no interval and fewer than %d no verdict", n, intervalEpochs, verdictEpochs)
+		text = fmt.Sprintf("epochs %d: fewer than %d give no interval and fewer than %d no verdict", n, intervalEpochs, verdictEpochs)
 	case n < verdictEpochs:
-		text = fmt.Sprintf("%d epochs: fewer than %d give no verdict", n, verdictEpochs)
+		text = fmt.Sprintf("epochs %d: fewer than %d give no verdict", n, verdictEpochs)
 	default:
 		return
 	}
