@@ -9,7 +9,7 @@ import (
 
 const (
 	firstMargin = 60 * time.Microsecond
-	leastMargin = 20 * time.Microsecond
+	leastMargin = 5 * time.Microsecond
 	mostMargin  = 200 * time.Microsecond
 	marginStep  = 500 * time.Nanosecond
 	// spinShare is the most of one processor that waiting may burn. Above some
@@ -21,8 +21,8 @@ const (
 // Pacer is the Clock of a measured open loop. It sleeps in the kernel until a
 // margin before the instant and spins the rest, because a Go timer is late by
 // half a millisecond on an idle machine (the network poller rounds delays up to
-// 1 ms) and a kernel timer by tens of microseconds. The margin follows the 95th
-// percentile of the kernel's own lateness.
+// 1 ms) and a kernel timer by tens of microseconds. The margin follows the upper
+// quartile of the kernel's own lateness.
 //
 // Until must be called from one goroutine. It locks that goroutine to its thread
 // for good, so that the Go scheduler does not move it about between sleeps and
@@ -74,9 +74,9 @@ func (p *Pacer) sleep(now, wake time.Duration, learn bool) time.Duration {
 	if !learn {
 		return now
 	}
-	// Steps of 19 up and 1 down balance where 5 % of the sleeps overshoot.
+	// Steps of 3 up and 1 down balance where a quarter of the sleeps overshoot.
 	if now-wake > p.margin {
-		p.margin = min(mostMargin, p.margin+19*marginStep)
+		p.margin = min(mostMargin, p.margin+3*marginStep)
 	} else {
 		p.margin = max(leastMargin, p.margin-marginStep)
 	}

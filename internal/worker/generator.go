@@ -82,9 +82,6 @@ func (g *generator) handle(ctx context.Context, o Order) (any, error) {
 const gcPercent = 400
 
 func (g *generator) setup(t Trial) error {
-	// One processor more than there are, for the pacer: it is asleep in the
-	// kernel nearly always, and must find one free when it wakes.
-	runtime.GOMAXPROCS(runtime.NumCPU() + 1)
 	debug.SetGCPercent(gcPercent)
 	var err error
 	if g.options, err = Options(t.Settings, t.Secrets, t.Request, t.Body); err != nil {
