@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -44,12 +45,18 @@ func waits() map[string]func() {
 				<-time.After(stallLength)
 			}
 		},
-		// A sleep of the kernel's: Go's timers are late by up to a millisecond.
-		"exponential": func() {
-			ts := unix.NsecToTimespec(int64(delays[calls.Add(1)%int64(len(delays))]))
-			_ = unix.Nanosleep(&ts, nil) // a signal shortens one of them
-		},
+		"exponential": func() { sleep(delays[calls.Add(1)%int64(len(delays))]) },
 	}
+}
+
+// sleep is the kernel's, without the slack of 50 µs that it gives a thread: Go's
+// timers are late by up to a millisecond.
+func sleep(d time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // refused: somewhat late
+	ts := unix.NsecToTimespec(int64(d))
+	_ = unix.Nanosleep(&ts, nil) // a signal shortens one of many
 }
 
 // exponential returns the n mid-quantiles of the exponential distribution,

@@ -3,6 +3,8 @@
 package truth
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"grpcbench/internal/result"
@@ -19,12 +21,12 @@ func TestNoiseLeavesTheSuiteUsable(t *testing.T) {
 	usable, finds := 0, 0
 	for i := range runs {
 		r := b.run()
-		slower := slowerWithTLS(r)
-		t.Logf("run %d: %s, TLS 1.3 is slower in %q, warnings %v", i, r.Verdict, slower, r.Warnings)
+		slower, said := slowerWithTLS(r)
+		t.Logf("run %d: %s, TLS 1.3: %s; warnings %v", i, r.Verdict, said, r.Warnings)
 		if r.Verdict == result.Valid || r.Verdict == result.Degraded {
 			usable++
 		}
-		if len(slower) > 0 {
+		if slower {
 			finds++
 		}
 	}
@@ -33,14 +35,20 @@ func TestNoiseLeavesTheSuiteUsable(t *testing.T) {
 	}
 }
 
-// slowerWithTLS lists what TLS 1.3 costs for certain, of p50 and both sides' CPU.
-func slowerWithTLS(r result.Result) []string {
-	primary := map[string]bool{"latency_p50": true, "client_cpu_ns_per_rpc": true, "server_cpu_ns_per_rpc": true}
-	var metrics []string
+// slowerWithTLS says whether TLS 1.3 is found to cost anything, by p50 or by either
+// side's CPU, and what is said of each.
+func slowerWithTLS(r result.Result) (slower bool, said string) {
 	for _, c := range r.Comparisons {
-		if c.Arm == "tls=1.3" && primary[c.Metric] && c.Verdict == "slower" {
-			metrics = append(metrics, c.Metric)
+		switch c.Metric {
+		case "latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc":
+		default:
+			continue
 		}
+		if c.Arm != "tls=1.3" || c.Ratio == nil || c.P == nil {
+			continue
+		}
+		slower = slower || c.Verdict == "slower"
+		said += fmt.Sprintf("%s × %.3f, p %.3f, %s; ", c.Metric, *c.Ratio, *c.P, c.Verdict)
 	}
-	return metrics
+	return slower, strings.TrimSuffix(said, "; ")
 }
