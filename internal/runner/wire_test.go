@@ -44,6 +44,9 @@ func TestEachOptionReachesTheWire(t *testing.T) {
 				args = slices.Concat(args, more, []string{s.target.addr})
 			}
 			p := planOf(t, args...)
+			if len(p.Arms) != 1 {
+				t.Fatalf("%d arms, want the one of the row", len(p.Arms))
+			}
 			if !r.saturated {
 				p.Saturated = 0
 			}
