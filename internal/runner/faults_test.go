@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
 
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
@@ -254,6 +255,8 @@ func TestPreflightNamesTheFlagBeforeAnyLoad(t *testing.T) {
 			[]string{"--tls", "off", "--metadata-size", "16KiB"}, []string{"metadata is larger", "--metadata-size"}, 0},
 		{"oversize message", func(t *testing.T) *target { return newTarget(t, nil, grpc.MaxRecvMsgSize(1<<10)) },
 			[]string{"--tls", "off", "--payload", "2KiB"}, []string{"message is larger", "--payload"}, 1},
+		{"response of another type", func(t *testing.T) *target { return newTarget(t, nil, garbled()) },
+			[]string{"--tls", "off"}, []string{"the server's response", "--method"}, 1},
 	} {
 		t.Run(of.name, func(t *testing.T) {
 			t.Parallel()
@@ -270,6 +273,17 @@ func TestPreflightNamesTheFlagBeforeAnyLoad(t *testing.T) {
 		})
 	}
 }
+
+// garbled makes every response bytes that are no message of protobuf.
+func garbled() grpc.ServerOption { return grpc.ForceServerCodecV2(noMessage{}) }
+
+type noMessage struct{}
+
+func (noMessage) Name() string { return "proto" }
+func (noMessage) Marshal(any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer("\xff")}, nil
+}
+func (noMessage) Unmarshal(mem.BufferSlice, any) error { return nil }
 
 // refusal is why a run did not begin.
 func refusal(t *testing.T, args []string) error {

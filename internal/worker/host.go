@@ -71,7 +71,11 @@ func (h *host) serve(s Serve) (any, error) {
 		return nil, err
 	}
 	spec := ResponseSpec(s.Settings)
-	o := benchserver.Options{TLS: config, Counters: codec.Install(spec)}
+	o := benchserver.Options{
+		TLS: config, Counters: codec.Install(spec),
+		// Connections that are being replaced are open beside the new ones.
+		MaxConnections: max(benchserver.DefaultMaxConnections, 2*s.Settings.Connections),
+	}
 	if s.Settings.Windows == "static" {
 		o.StaticWindow = channel.StaticWindow
 	}

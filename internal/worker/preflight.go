@@ -57,7 +57,9 @@ func (g *generator) explain(err error) error {
 	case strings.Contains(lower, "header list size"), s.Code() == codes.ResourceExhausted && strings.Contains(lower, "header"):
 		advice = "the metadata is larger than the server takes (reduce --metadata-size or --metadata)"
 	case s.Code() == codes.ResourceExhausted && strings.Contains(lower, "message"):
-		advice = "the message is larger than the server takes (reduce --payload or --request)"
+		advice = "a message is larger than its receiver takes (reduce --payload, --response-payload or --request)"
+	case s.Code() == codes.Internal && strings.Contains(lower, "unmarshal the received message"): // grpc-go's client
+		advice = "the server's response is not the message that the method has here (name it by --method, which takes any)"
 	case s.Code() == codes.Internal && (strings.Contains(lower, "unmarshal") || strings.Contains(lower, "deserializ")):
 		advice = "the server cannot read the request message (change --request)"
 		if g.options.Compression.Announced() { // gRPC's C core hands on what it cannot decompress
