@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
@@ -135,6 +136,29 @@ func TestReportPrintsWhatTheRunPrinted(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestReportAsksTheContentAndNotTheStoredVerdict(t *testing.T) {
+	results := t.TempDir()
+	if code, _, stderr := command(t, short(results, "1")...); code != exitDone {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	id := onlyResult(t, results)
+	r, err := result.Read(results, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Arms[0].Ledger.OK++ // more than were started
+	changed, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(results, id, "result.json"), changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, again, _ := command(t, "report", id, "--results", results); !strings.Contains(again, "INVALID") {
+		t.Errorf("a ledger that does not add up is shown as\n%s", again)
 	}
 }
 

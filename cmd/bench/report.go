@@ -39,6 +39,7 @@ func newReportCommand() *cobra.Command {
 			for _, id := range args {
 				r, err := result.Read(dir, id)
 				if err == nil {
+					result.Examine(&r) // what is shown is what the content says, whoever wrote the file
 					err = format.Render(c.OutOrStdout(), r)
 				}
 				failed = append(failed, err)

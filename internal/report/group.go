@@ -263,11 +263,31 @@ func (b book) list(a *result.Arm) listing {
 		{"allocations/RPC", []string{"client " + maybe(a.ClientAllocs, amount), "server " + b.ofServer(a, a.ServerAllocs, amount)}},
 		{"bytes/RPC", []string{"out " + maybe(a.SentBytes, amount), "in " + maybe(a.ReceivedBytes, amount)}},
 	}}
+	if c := codecs(a); len(c) > 0 {
+		l.lines = append(l.lines, line{"compressed", c})
+	}
 	if s := a.Saturated; s != nil {
 		l.lines = append(l.lines, line{"saturated", []string{rate(s.Achieved) + " RPC/s",
 			"CPU/RPC client " + maybe(s.ClientCPU, duration), "server " + b.ofServer(a, s.ServerCPU, duration)}})
 	}
 	return l
+}
+
+// codecs says what became of the messages of an arm that compresses; none if
+// it does not.
+func codecs(a *result.Arm) []string {
+	var items []string
+	switch {
+	case a.Compressed > 0:
+		items = []string{count(a.Compressed) + " requests to " + maybe(a.CompressionRatio, share), maybe(a.CodecCPU, duration) + " each"}
+	case a.Settings.Compression.Compresses():
+		items = []string{"no request: an empty message never is"}
+	}
+	if a.ResponseCompressed > 0 {
+		items = append(items, count(a.ResponseCompressed)+" responses to "+maybe(a.ResponseCompressionRatio, share),
+			maybe(a.ServerCodecCPU, duration)+" each")
+	}
+	return items
 }
 
 func (b book) distribution(d result.Distribution) []string {

@@ -71,7 +71,7 @@ func askCompeting(q *question) {
 		return
 	}
 	q.machine(func(e MachineEpoch) *float64 { return e.CompetingShare }, competingLimits(q.r.paired(), q.r.Machine.CPUs),
-		"other processes used %s of the machine: stop them, or read the intervals with care")
+		"other processes used %s of the machine: stop them, or read "+q.r.disturbed()+" with care")
 }
 
 // localTarget says whether a server that is not ours, and whose process is not
@@ -100,7 +100,16 @@ func askSteal(q *question) {
 		l = l.milder()
 	}
 	q.machine(func(e MachineEpoch) *float64 { return e.StealShare }, l,
-		"the hypervisor took %s of the machine: intervals are wider than they need to be")
+		"the hypervisor took %s of the machine: read "+q.r.disturbed()+" with care")
+}
+
+// disturbed is what the machine's noise harms: of arms that are compared the
+// width of the intervals, of one arm whatever is a time.
+func (r *Result) disturbed() string {
+	if r.paired() {
+		return "the intervals"
+	}
+	return "latencies and CPU"
 }
 
 // machine judges a share of the machine.

@@ -158,7 +158,7 @@ func askRate(q *question) {
 			v = Invalid
 		}
 		q.find(finding{verdict: v, arm: a.Name,
-			text:   fmt.Sprintf("%.4g of %.4g RPC/s were achieved (%s): lower --rate", achieved, offered, percent(kept)),
+			text:   fmt.Sprintf("%.4g of %.4g RPC/s were achieved (%s): see what became of the others, or lower --rate", achieved, offered, percent(kept)),
 			values: map[string]float64{"share": kept}})
 	}
 }
