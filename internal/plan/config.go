@@ -48,7 +48,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 		}
 	}
 	fs.StringArrayVar(&c.Vary, "vary", nil,
-		"an arm for each value of `SETTING=A,B,…`, compared with the first; target=HOST:PORT,HOST:PORT compares servers (repeatable)")
+		"an arm for each value of `SETTING=A,B,...`, compared with the first; target=HOST:PORT,HOST:PORT compares servers (repeatable)")
 	c.Results, c.Format = "results", "text"
 	fs.Var(&onceValue{text: &c.Suite, kind: "FILE"}, "suite", "suite file (YAML: the flags' names, settings, groups), or the built-in suite "+overheadsName)
 	fs.Var(&onceValue{text: &c.Results, kind: "DIR"}, "results", "where a directory for each run is made")
