@@ -321,13 +321,12 @@ func TestASilentPeerIsGivenUp(t *testing.T) {
 	}
 	defer l.Close()
 	go func() {
-		var held []net.Conn // a connection that nobody holds is closed by its finalizer
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			held = append(held, c)
+			defer c.Close() // and so held: one that nobody holds is closed by its finalizer
 		}
 	}()
 	short := 200 * time.Millisecond
