@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"grpcbench/internal/plan"
@@ -68,10 +69,10 @@ func memory(ctx context.Context) error {
 	return nil
 }
 
-// agreement runs equal arms in the shape of the default suite and prints the
-// sd of the log-ratio between neighbours, which is the noise of a comparison.
+// agreement runs equal arms in the shape of the default suite, which has ten and
+// A/A, and prints the sd of the log-ratio of every pair: a comparison's noise.
 func agreement(ctx context.Context) error {
-	const n = 12
+	const n = 11
 	r, err := execute(ctx, arms(n, plan.Load{Rate: 1500, Arrival: plan.Poisson, Loop: plan.Open, Concurrency: concurrency}, 10, 3*time.Second))
 	if err != nil {
 		return err
@@ -86,14 +87,17 @@ func agreement(ctx context.Context) error {
 		{"server CPU/RPC", func(f result.Figures) float64 { return *f.ServerCPU }},
 	} {
 		var sds []float64
-		for i := 0; i+1 < n; i += 2 {
-			var d []float64
-			for e := range r.Arms[i].Epochs {
-				d = append(d, math.Log(m.of(r.Arms[i+1].Epochs[e].Figures)/m.of(r.Arms[i].Epochs[e].Figures)))
+		for i := range n {
+			for j := range i {
+				var d []float64
+				for e := range r.Arms[i].Epochs {
+					d = append(d, math.Log(m.of(r.Arms[i].Epochs[e].Figures)/m.of(r.Arms[j].Epochs[e].Figures)))
+				}
+				sds = append(sds, 100*stats.SD(d))
 			}
-			sds = append(sds, 100*stats.SD(d))
 		}
-		fmt.Printf("  %-15s median sd %.2f %% over %d pairs: %.2f\n", m.name, median(sds), len(sds), sds)
+		slices.Sort(sds)
+		fmt.Printf("  %-15s sd, median %.2f %% of %d pairs, least %.2f, greatest %.2f\n", m.name, median(sds), len(sds), sds[0], sds[len(sds)-1])
 	}
 	for _, e := range r.Machine.Epochs {
 		if e.CompetingShare != nil && e.StealShare != nil {
