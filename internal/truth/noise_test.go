@@ -11,7 +11,7 @@ import (
 )
 
 // With a neighbour that takes a core for 0.2 s of every 0.5 s the built-in suite is
-// still usable, and still finds what TLS costs: in nine of ten runs at least. It
+// still usable, and still finds that TLS costs: in nine of ten runs at least. It
 // takes a quarter of an hour and is asked for by its name.
 func TestNoiseLeavesTheSuiteUsable(t *testing.T) {
 	const runs, enough = 10, 9
@@ -22,7 +22,7 @@ func TestNoiseLeavesTheSuiteUsable(t *testing.T) {
 	for i := range runs {
 		r := b.run()
 		slower, said := slowerWithTLS(r)
-		t.Logf("run %d: %s, TLS 1.3: %s; warnings %v", i, r.Verdict, said, r.Warnings)
+		t.Logf("run %d: %s, TLS: %s; warnings %v", i, r.Verdict, said, r.Warnings)
 		if r.Verdict == result.Valid || r.Verdict == result.Degraded {
 			usable++
 		}
@@ -35,20 +35,24 @@ func TestNoiseLeavesTheSuiteUsable(t *testing.T) {
 	}
 }
 
-// slowerWithTLS says whether TLS 1.3 is found to cost anything, by p50 or by either
-// side's CPU, and what is said of each.
+// slowerWithTLS says whether TLS is found to cost anything: an arm with TLS is
+// slower than the one without, by p50 or by either side's CPU, and none is faster.
+// One version alone is not asked for: what it costs an empty RPC at this rate, about
+// 4 %, is what ten epochs just can see.
 func slowerWithTLS(r result.Result) (slower bool, said string) {
+	faster := false
 	for _, c := range r.Comparisons {
 		switch c.Metric {
 		case "latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc":
 		default:
 			continue
 		}
-		if c.Arm != "tls=1.3" || c.Ratio == nil || c.P == nil {
+		if c.Control != "tls=off" || !strings.HasPrefix(c.Arm, "tls=") || c.Ratio == nil || c.P == nil {
 			continue
 		}
 		slower = slower || c.Verdict == "slower"
-		said += fmt.Sprintf("%s × %.3f, p %.3f, %s; ", c.Metric, *c.Ratio, *c.P, c.Verdict)
+		faster = faster || c.Verdict == "faster"
+		said += fmt.Sprintf("%s %s × %.3f, p %.3f, %s; ", c.Arm, c.Metric, *c.Ratio, *c.P, c.Verdict)
 	}
-	return slower, strings.TrimSuffix(said, "; ")
+	return slower && !faster, strings.TrimSuffix(said, "; ")
 }
