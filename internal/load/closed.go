@@ -41,13 +41,9 @@ func (l ClosedLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 	}
 	sleepUntil(starting, l.Clock, l.Phases.End())
 	stopped := ctx.Err() != nil
-	limit := l.Drain
-	if stopped {
-		limit = l.DrainStopped
-	}
 	edges.Wait()
 	stop()
-	stuck := drain(r.flow, limit, cancel)
+	stuck := drain(ctx, r.flow, l.Drain, l.DrainStopped, cancel)
 	if stuck == 0 {
 		callers.Wait()
 	}

@@ -116,19 +116,31 @@ func (r *run) one(conn int, seq int64, intended time.Duration) (code string) {
 // cancelled. An honest transport needs microseconds.
 const graceAfterCancel = time.Second
 
-// drain waits until nothing is in flight, at most limit; then it cancels and
-// waits a moment more. It returns the number of calls that never came back.
-func drain(flow *Flow, limit time.Duration, cancel context.CancelFunc) (stuck int64) {
-	waitIdle(flow, limit)
+// drain waits until nothing is in flight, at most limit, and from when ctx has
+// ended at most stopped; then it cancels and waits a moment more. It returns the
+// number of calls that never came back.
+func drain(ctx context.Context, flow *Flow, limit, stopped time.Duration, cancel context.CancelFunc) (stuck int64) {
+	patient := within(limit)
+	waitIdle(flow, func() bool { return patient() && ctx.Err() == nil })
+	if ctx.Err() != nil {
+		waitIdle(flow, within(min(limit, stopped)))
+	}
 	cancel()
-	waitIdle(flow, graceAfterCancel)
+	waitIdle(flow, within(graceAfterCancel))
 	return flow.InFlight()
 }
 
-// waitIdle polls: it runs after the window, once, and a millisecond is nothing
-// there. It looks at the clock, as a short sleep may last twice as long as asked.
-func waitIdle(flow *Flow, limit time.Duration) {
-	for start := time.Now(); flow.InFlight() > 0 && time.Since(start) < limit; {
+// within says whether limit has not passed since it was called.
+func within(limit time.Duration) func() bool {
+	start := time.Now()
+	return func() bool { return time.Since(start) < limit }
+}
+
+// waitIdle polls while patient: it runs after the window, and a millisecond is
+// nothing there. Patience is asked of the clock, as a short sleep may last twice
+// as long as asked.
+func waitIdle(flow *Flow, patient func() bool) {
+	for flow.InFlight() > 0 && patient() {
 		time.Sleep(time.Millisecond)
 	}
 }

@@ -16,8 +16,8 @@ type OpenLoop struct {
 	Phases      Phases
 	Connections int // conn of arrival i is i mod Connections
 	MaxInFlight int // arrivals beyond it are booked as not started; never queued, never dropped unseen
-	// Drain is how long calls in flight are waited for after the last arrival;
-	// DrainStopped is the same after ctx ended early.
+	// Drain is how long calls in flight are waited for after the last arrival, and
+	// DrainStopped how long at most once ctx has ended, before that or meanwhile.
 	Drain, DrainStopped time.Duration
 	Edges               Edges
 }
@@ -54,11 +54,7 @@ func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 	stopped := l.pace(ctx, r, arrivals, released)
 	ends := r.ends
 
-	limit := l.Drain
-	if stopped {
-		limit = l.DrainStopped
-	}
-	stuck := drain(r.flow, limit, cancel)
+	stuck := drain(ctx, r.flow, l.Drain, l.DrainStopped, cancel)
 	close(arrivals)
 	if err := stopFolding(); err != nil {
 		return Outcome{}, err

@@ -414,6 +414,46 @@ func TestAnInterruptStopsStartingAndDrainsBriefly(t *testing.T) {
 	}
 }
 
+// Interrupted a second into a drain of a minute: the call that hangs gets one
+// second more, and the window that was over before is whole.
+func TestAnInterruptCutsADrainShort(t *testing.T) {
+	phases := Phases{Window: time.Second}
+	for name, loop := range map[string]func(c Clock) func(context.Context, Call) (Outcome, error){
+		"open": func(c Clock) func(context.Context, Call) (Outcome, error) {
+			return OpenLoop{Schedule: Uniform{Rate: 10, Duration: phases.End()}, Clock: c, Phases: phases,
+				Connections: 1, MaxInFlight: 1000, Drain: time.Minute, DrainStopped: time.Second}.Run
+		},
+		"closed": func(c Clock) func(context.Context, Call) (Outcome, error) {
+			return ClosedLoop{Concurrency: 10, Clock: c, Phases: phases,
+				Connections: 1, Drain: time.Minute, DrainStopped: time.Second}.Run
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var o Outcome
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(2*time.Second, cancel)
+				var err error
+				o, err = loop(SleepClock{Start: time.Now()})(ctx, func(ctx context.Context, _ int, seq int64) string {
+					if seq == 3 {
+						<-ctx.Done()
+						return "CANCELLED"
+					}
+					time.Sleep(100 * time.Millisecond)
+					return OK
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			})
+			balanced(t, o)
+			if o.Stopped || o.Window.Abandoned != 1 || o.Window.OK == 0 || o.End < 3*time.Second || o.End > 3100*time.Millisecond {
+				t.Errorf("stopped %v, window %+v, ended at %v, want an end at 3 s with 1 abandoned", o.Stopped, o.Window, o.End)
+			}
+		})
+	}
+}
+
 // A caller that ignores cancellation cannot hold the run: it is booked as
 // abandoned after the grace.
 func TestACallThatNeverReturnsIsAbandoned(t *testing.T) {
