@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,6 +32,11 @@ const (
 // BadPayload is the code of a response that is not what was asked for. It is no
 // gRPC code: the server thought that all was well.
 const BadPayload = "BAD_PAYLOAD"
+
+// ClientLimit is the code of an RPC that had no connection because this machine
+// had no file descriptor or local port left to make one. It is no gRPC code:
+// grpc-go says UNAVAILABLE, as of a server that is not there.
+const ClientLimit = "CLIENT_LIMIT"
 
 // Options says what each RPC is. The zero value is Foo(Empty).
 type Options struct {
@@ -215,12 +222,30 @@ func checkSize(r *benchv1.EchoResponse, want int) error {
 }
 
 // Code names how an RPC failed: the gRPC code in capitals, as the specification
-// writes it, or BadPayload. err is not nil.
+// writes it, BadPayload or ClientLimit. err is not nil.
 func Code(err error) string {
 	if errors.Is(err, errBadPayload) {
 		return BadPayload
 	}
-	return codeName(status.Code(err))
+	s := status.Convert(err)
+	if s.Code() == codes.Unavailable && atLimit(s.Message()) {
+		return ClientLimit
+	}
+	return codeName(s.Code())
+}
+
+// atLimit says whether grpc-go's message tells that dialling met a limit of this
+// machine. The error that dialling gave is in it as text alone.
+func atLimit(message string) bool {
+	if !strings.HasPrefix(message, `connection error: desc = "transport: Error while dialing`) {
+		return false
+	}
+	for _, limit := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS} {
+		if strings.Contains(message, limit.Error()) {
+			return true
+		}
+	}
+	return false
 }
 
 // codeName is the specification's name of a gRPC code, such as

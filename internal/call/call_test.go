@@ -3,7 +3,9 @@ package call
 import (
 	"context"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -189,5 +191,36 @@ func TestARequestIsCompressedAtALevelUnlessItIsEmpty(t *testing.T) {
 	// The responses are empty, so what the server decompressed is all there is.
 	if n := counters.Snapshot().Decompress.Messages; n != 2 {
 		t.Errorf("%d messages were decompressed, want 2", n)
+	}
+}
+
+// A server that is not there and a machine that has no descriptor left are not
+// the same failure, though grpc-go has one code for them; what a server says of
+// its own descriptors is not ours.
+func TestALimitOfThisMachineIsNotAFailureOfTheServer(t *testing.T) {
+	for _, of := range []struct {
+		cause error
+		want  string
+	}{
+		{syscall.EMFILE, ClientLimit}, {syscall.ENFILE, ClientLimit}, {syscall.EADDRNOTAVAIL, ClientLimit},
+		{syscall.ECONNREFUSED, "UNAVAILABLE"},
+	} {
+		dial := func(context.Context, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", of.cause)}
+		}
+		conn, err := grpc.NewClient("passthrough:///test", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Code(Once(t.Context(), Options{}, conn)); got != of.want {
+			t.Errorf("%v: %s, want %s", of.cause, got, of.want)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	said := &witness{foo: status.Error(codes.Unavailable, "accept: too many open files")}
+	if got := Code(Once(t.Context(), Options{}, dial(t, said))); got != "UNAVAILABLE" {
+		t.Errorf("a server's own words: %s, want UNAVAILABLE", got)
 	}
 }
