@@ -2,6 +2,8 @@ package servercmd
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +12,7 @@ import (
 
 	"grpcbench/internal/benchserver"
 	"grpcbench/internal/codec"
+	benchv1 "grpcbench/proto/bench/v1"
 )
 
 // New returns the command that runs the bundled server until its context ends,
@@ -28,7 +31,11 @@ bench.v1.Bench.Echo with messages of any size, the unary call of gRPC's own
 benchmark service, and health. bench.v1.Control tells what the server saw.
 
 It listens on this machine alone, unless --listen names another address. SIGTERM
-and SIGINT let RPCs in flight end for as long as --grace.`,
+and SIGINT let RPCs in flight end for as long as --grace.
+
+The first line on stdout says where it listens. The last one, written when it has
+stopped, is a line of JSON with what it counted of the measured methods: instance,
+started, ok, failed (by status code), panics, and connections that were accepted.`,
 		Example: fmt.Sprintf(`  %[1]s
   %[1]s --tls off --listen '[::1]:0'
   %[1]s --tls 1.3 --cert server.crt --key-file server.key --client-ca ca.crt
@@ -93,13 +100,34 @@ func run(ctx context.Context, c config, stdout, stderr io.Writer) error {
 		return err
 	}
 	select {
-	case err := <-served:
+	case err = <-served:
 		server.Stop(0)
-		return err
 	case <-ctx.Done():
 		server.Stop(c.grace)
-		return <-served
+		err = <-served
 	}
+	return errors.Join(err, tell(server.Snapshot(), stdout))
+}
+
+// account is what a server tells of itself in the end.
+type account struct {
+	Instance    string            `json:"instance"`
+	Started     uint64            `json:"started"`
+	OK          uint64            `json:"ok"`
+	Failed      map[string]uint64 `json:"failed"`
+	Panics      uint64            `json:"panics"`
+	Connections uint64            `json:"connections"`
+}
+
+func tell(s *benchv1.SnapshotResponse, stdout io.Writer) error {
+	a := account{
+		Instance: s.GetInstanceId(), Started: s.GetRpcs().GetStarted(), OK: s.GetRpcs().GetOk(), Failed: s.GetRpcs().GetFailed(),
+		Panics: s.GetRpcs().GetPanics(), Connections: s.GetConnections().GetAccepted(),
+	}
+	if err := json.NewEncoder(stdout).Encode(a); err != nil {
+		return fmt.Errorf("write counters: %w", err)
+	}
+	return nil
 }
 
 // announce says where the server listens, and warns if others can reach it.

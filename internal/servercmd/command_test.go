@@ -28,7 +28,8 @@ type usageError struct{ error }
 type running struct {
 	line   string // first line on stdout
 	addr   string
-	stderr *bytes.Buffer // to be read after stop
+	rest   *bytes.Buffer // later lines on stdout, to be read after stop
+	stderr *bytes.Buffer // likewise
 	stop   func() error
 }
 
@@ -37,7 +38,7 @@ func launch(t *testing.T, dir string, args ...string) running {
 	t.Helper()
 	t.Chdir(dir)
 	out, in := io.Pipe()
-	r := running{stderr: &bytes.Buffer{}}
+	r := running{rest: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	cmd := servercmd.New("server", func(err error) error { return usageError{err} })
 	cmd.SetArgs(args)
 	cmd.SetOut(in)
@@ -51,11 +52,17 @@ func launch(t *testing.T, dir string, args ...string) running {
 		ended <- err
 	}()
 	var err error
-	if r.line, err = bufio.NewReader(out).ReadString('\n'); err != nil {
+	lines := bufio.NewReader(out)
+	if r.line, err = lines.ReadString('\n'); err != nil {
 		t.Fatalf("%v: %v", args, err)
 	}
 	r.addr = strings.Fields(r.line)[2]
-	r.stop = func() error { cancel(); return <-ended }
+	read := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(r.rest, lines) // until the command ends, whose error it is then
+		close(read)
+	}()
+	r.stop = func() error { cancel(); <-read; return <-ended }
 	t.Cleanup(cancel)
 	return r
 }
@@ -210,6 +217,34 @@ func TestTheResponseLevelReachesTheCompressor(t *testing.T) {
 	}
 	if low, high := size("gzip:1"), size("gzip:high"); low <= high || high == 0 {
 		t.Errorf("level 1 leaves %d bytes, high %d", low, high)
+	}
+}
+
+func TestTheLastLineIsWhatTheServerCounted(t *testing.T) {
+	r := launch(t, t.TempDir(), "--tls", "off", "--listen", "127.0.0.1:0")
+	conn, err := grpc.NewClient("passthrough:///"+r.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := benchv1.NewBenchClient(conn).Echo(t.Context(), &benchv1.EchoRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := benchv1.NewBenchClient(conn).Echo(t.Context(), &benchv1.EchoRequest{ResponseSize: 1}); err == nil {
+		t.Fatal("a size that is not the body's was obeyed")
+	}
+	// What is asked of Control is not counted, but its connection is.
+	seen, err := snapshot(t, r.addr, insecure.NewCredentials())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(conn.Close(), r.stop()); err != nil {
+		t.Error(err)
+	}
+	want := `{"instance":"` + seen.GetInstanceId() + `","started":4,"ok":3,"failed":{"InvalidArgument":1},"panics":0,"connections":2}` + "\n"
+	if r.rest.String() != want {
+		t.Errorf("last line %q, want %q", r.rest, want)
 	}
 }
 
