@@ -1,7 +1,10 @@
 package benchserver_test
 
 import (
+	"context"
+	"maps"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,6 +13,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"grpcbench/internal/benchserver"
@@ -51,8 +55,9 @@ func TestEveryMeasuredRPCIsOKOrFailed(t *testing.T) {
 
 	want := &benchv1.Rpcs{
 		Started: 8, Ok: 5, // 3 Foo, Echo, UnaryCall
-		Failed:           map[string]uint64{"InvalidArgument": 2, "Internal": 1},
-		RequestEncodings: map[string]uint64{"identity": 8},
+		Failed:            map[string]uint64{"InvalidArgument": 2, "Internal": 1},
+		RequestEncodings:  map[string]uint64{"identity": 8},
+		ResponseEncodings: map[string]uint64{"identity": 5},
 	}
 	if diff := cmp.Diff(want, s.Snapshot().GetRpcs(), protocmp.Transform()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -99,6 +104,75 @@ func TestRPCsAreCountedByTheEncodingTheyAnnounce(t *testing.T) {
 	if diff := cmp.Diff(want, s.Snapshot().GetRpcs().GetRequestEncodings()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	// grpc-go answers in the request's encoding unless it is told otherwise.
+	if diff := cmp.Diff(want, s.Snapshot().GetRpcs().GetResponseEncodings()); diff != "" {
+		t.Errorf("responses (-want +got):\n%s", diff)
+	}
+}
+
+// What the server says that it announced is what arrives: a handler of grpc-go's
+// stats sees the header as the client does.
+func TestResponsesAreCountedByTheEncodingTheyAnnounce(t *testing.T) {
+	s, addr := start(t, benchserver.Options{})
+	var arrived announcements
+	conn := dial(t, addr, grpc.WithStatsHandler(&arrived))
+	for _, of := range []struct{ request, response string }{
+		{codec.Gzip, codec.Zstd}, {codec.Gzip, "identity"}, {"identity", codec.Deflate}, {codec.Zstd, ""},
+	} {
+		r := &benchv1.EchoRequest{Body: []byte("body"), ResponseEncoding: of.response}
+		if _, err := benchv1.NewBenchClient(conn).Echo(t.Context(), r, grpc.UseCompressor(of.request)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A refused request is answered by trailers alone, which announce nothing.
+	_, err := benchv1.NewBenchClient(conn).Echo(t.Context(), &benchv1.EchoRequest{ResponseEncoding: "br"}, grpc.UseCompressor(codec.Gzip))
+	wantCode(t, err, codes.InvalidArgument)
+
+	want := map[string]uint64{"zstd": 2, "identity": 1, "deflate": 1}
+	if diff := cmp.Diff(want, s.Snapshot().GetRpcs().GetResponseEncodings()); diff != "" {
+		t.Errorf("counted (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, arrived.seen()); diff != "" {
+		t.Errorf("arrived (-want +got):\n%s", diff)
+	}
+}
+
+// announcements counts the grpc-encoding of the responses that a client sees.
+type announcements struct {
+	mu sync.Mutex
+	by map[string]uint64
+}
+
+func (a *announcements) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (a *announcements) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	return ctx
+}
+func (a *announcements) HandleConn(context.Context, stats.ConnStats) {}
+
+func (a *announcements) HandleRPC(_ context.Context, s stats.RPCStats) {
+	header, ok := s.(*stats.InHeader)
+	if !ok {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.by == nil {
+		a.by = map[string]uint64{}
+	}
+	a.by[orIdentity(header.Compression)]++
+}
+
+func orIdentity(name string) string {
+	if name == "" {
+		return "identity"
+	}
+	return name
+}
+
+func (a *announcements) seen() map[string]uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.by)
 }
 
 func TestMetadataOfTheUserIsCounted(t *testing.T) {

@@ -47,7 +47,7 @@ func (r registrar) guardUnary(next grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, i grpc.UnaryServerInterceptor) (any, error) {
 		r.rpcs.start(ctx)
 		reply, err := guarded(srv, ctx, decode, i)
-		r.rpcs.end(err)
+		r.rpcs.end(ctx, err)
 		return reply, err
 	}
 }

@@ -26,17 +26,19 @@ type rpcs struct {
 	ok        atomic.Uint64
 	failed    [codes.Unauthenticated + 1]atomic.Uint64 // by code; OK stays 0
 	panics    atomic.Uint64
-	encodings encodings
+	requests  encodings // of started RPCs
+	responses encodings // of RPCs that are ok
 	metadata  userMetadata
 }
 
 func (r *rpcs) start(ctx context.Context) {
 	r.started.Add(1)
-	r.encodings.of(requestEncoding(ctx)).Add(1)
+	r.requests.of(requestEncoding(ctx)).Add(1)
 }
 
-func (r *rpcs) end(err error) {
+func (r *rpcs) end(ctx context.Context, err error) {
 	if err == nil {
+		r.responses.of(responseEncoding(ctx)).Add(1)
 		r.ok.Add(1)
 		return
 	}
@@ -64,7 +66,7 @@ func (r *rpcs) snapshot() *benchv1.Rpcs {
 			out.Failed[codes.Code(code).String()] = n
 		}
 	}
-	out.RequestEncodings = r.encodings.snapshot()
+	out.RequestEncodings, out.ResponseEncodings = r.requests.snapshot(), r.responses.snapshot()
 	out.Started = r.started.Load()
 	return out
 }
@@ -77,14 +79,30 @@ func requestEncoding(ctx context.Context) string {
 	if !ok {
 		return ""
 	}
-	if name := stream.RecvCompress(); name != "" {
-		return name
+	return orIdentity(stream.RecvCompress())
+}
+
+// responseEncoding returns the grpc-encoding that the response will announce,
+// once its method has answered; "" like requestEncoding.
+func responseEncoding(ctx context.Context) string {
+	stream, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ SendCompress() string })
+	if !ok {
+		return ""
 	}
-	return identity
+	return orIdentity(stream.SendCompress())
+}
+
+// orIdentity names what a stream without a compressor announces.
+func orIdentity(name string) string {
+	if name == "" {
+		return identity
+	}
+	return name
 }
 
 // encodings counts RPCs by grpc-encoding. The names are those this process can
-// decode; grpc-go refuses a request with any other before it reaches a method.
+// decode and encode; grpc-go refuses a request with any other before it reaches a
+// method.
 type encodings struct {
 	identity, gzip, deflate, zstd, other atomic.Uint64
 }

@@ -16,7 +16,7 @@ import (
 func observe(r *rpcs, ctx context.Context, call *tap.Info, err error) {
 	r.readMetadata(call)
 	r.start(ctx)
-	r.end(err)
+	r.end(ctx, err)
 }
 
 // ordinaryCall is what grpc-go's client sends with two keys of its user's.
@@ -38,7 +38,7 @@ func TestObservingAnRPCAllocatesNothing(t *testing.T) {
 
 func TestACodeThatDoesNotExistIsUnknown(t *testing.T) {
 	var r rpcs
-	r.end(status.Error(codes.Code(99), ""))
+	r.end(t.Context(), status.Error(codes.Code(99), ""))
 	if got := r.snapshot().GetFailed()["Unknown"]; got != 1 {
 		t.Errorf("counted %v, want one Unknown", r.snapshot())
 	}

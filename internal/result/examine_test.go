@@ -425,8 +425,16 @@ func observedMutations() map[string][]mutation {
 			a.Settings.ResponseCompression.Mirror, a.Settings.ResponsePayload.Bytes = true, 1024
 		}),
 		on("responses announced otherwise", gz, func(a *Arm) { a.Observed.ResponseEncodings = map[string]int64{"deflate": a.LedgerTotal.OK} }),
+		on("one response announced otherwise", plain, func(a *Arm) { a.Observed.ResponseEncodings["gzip"] = 1 }),
+		on("one response less announced", plain, func(a *Arm) { a.Observed.ResponseEncodings["identity"]-- }),
+		on("no response encoding told by a bundled server", plain, func(a *Arm) { a.Observed.ResponseEncodings = nil }),
+		off("responses announced as the requests were", gz, func(a *Arm) {
+			a.Settings.ResponseCompression.Mirror = true
+			a.Observed.ResponseEncodings = map[string]int64{"gzip": a.LedgerTotal.OK}
+		}),
 		off("responses compressed", gz, func(a *Arm) {
 			a.Settings.ResponseCompression.Mirror, a.Settings.ResponsePayload.Bytes = true, 1024
+			a.Observed.ResponseEncodings = map[string]int64{"gzip": a.LedgerTotal.OK}
 			a.ResponseCompressed, a.Observed.ResponsesDecompressed = a.LedgerTotal.OK, a.LedgerTotal.OK
 		}),
 		on("responses compressed that the client did not see so", gz, func(a *Arm) {
@@ -446,7 +454,7 @@ func observedMutations() map[string][]mutation {
 		}),
 		off("a foreign server tells nothing", gz, func(a *Arm) {
 			a.Settings.Target = "example.org:1337"
-			a.Observed.RequestEncodings, a.Observed.RequestsDecompressed = nil, 0
+			a.Observed.RequestEncodings, a.Observed.ResponseEncodings, a.Observed.RequestsDecompressed = nil, nil, 0
 			a.Observed.MetadataKeys, a.Observed.MetadataBytes = nil, nil
 		}),
 	}

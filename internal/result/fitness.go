@@ -5,7 +5,6 @@ import (
 	"math"
 	"net"
 	"slices"
-	"time"
 )
 
 const unknown = "the machine does not tell"
@@ -162,13 +161,19 @@ func askHiccups(q *question) {
 	}
 	if v, found := l.judge(float64(middle)); found {
 		q.find(finding{verdict: v,
-			text:   fmt.Sprintf("a sleeping thread woke %v late or later once in a hundred times: the machine stalls, and so do latencies", round(middle)),
+			text: fmt.Sprintf("a sleeping thread woke %s late or later once in a hundred times: the machine stalls, and so do latencies",
+				FormatDuration(float64(middle))),
 			values: map[string]float64{"hiccup_p99_ns": float64(middle)}})
 	}
 }
 
-// round makes a duration short enough to read.
-func round(ns int64) time.Duration { return time.Duration(ns).Round(10 * time.Microsecond) }
+// askLess is how the user asks for less work.
+func (r *Result) askLess() string {
+	if r.openLoop() {
+		return "lower --rate"
+	}
+	return "lower --concurrency"
+}
 
 func askThrottled(q *question) {
 	var sum int64
@@ -192,7 +197,7 @@ func askThrottled(q *question) {
 		v = Degraded
 	}
 	q.find(finding{verdict: v,
-		text:   fmt.Sprintf("a cgroup quota stopped the run for %v: raise the quota or lower --rate", round(sum)),
+		text:   fmt.Sprintf("a cgroup quota stopped the run for %s: raise the quota or %s", FormatDuration(float64(sum)), q.r.askLess()),
 		values: map[string]float64{"throttled_ns": float64(sum)}})
 }
 
@@ -205,7 +210,8 @@ func askClock(q *question) {
 	for i, e := range q.r.Machine.Epochs {
 		if math.Abs(float64(e.ClockStepNS)) > allowed {
 			q.find(finding{verdict: Valid,
-				text:   fmt.Sprintf("epoch %d: the wall clock stepped by %v; durations are not affected, times of day are", i, round(e.ClockStepNS)),
+				text: fmt.Sprintf("epoch %d: the wall clock stepped by %s; durations are not affected, times of day are",
+					i, FormatDuration(float64(e.ClockStepNS))),
 				values: map[string]float64{"step_ns": float64(e.ClockStepNS)}})
 		}
 	}

@@ -252,7 +252,7 @@ func fixtureHandshake(s plan.Settings, epochs int64) *Handshakes {
 
 func fixtureObserved(s plan.Settings, rpcs int64) Observed {
 	o := Observed{Connections: 4, TLSVersion: s.TLS, ServerInstances: fixtureEpochs, Method: "/Server/Foo",
-		RequestEncodings: map[string]int64{"identity": rpcs}, RequestCodec: s.Compression.Implementation(), ResponseCodec: codec.None,
+		RequestEncodings: map[string]int64{"identity": rpcs}, ResponseEncodings: map[string]int64{"identity": rpcs}, RequestCodec: s.Compression.Implementation(), ResponseCodec: codec.None,
 		MetadataKeys: new(float64(s.MetadataSize.Keys)), MetadataBytes: new(float64(s.MetadataSize.Bytes))}
 	if s.TLS != "off" {
 		o.Cipher, o.Group, o.ALPN, o.ServerKey = "TLS_AES_128_GCM_SHA256", "x25519mlkem768", "h2", s.Key

@@ -117,9 +117,7 @@ func (o *observation) responses() {
 	if o.Settings.ResponseCompression.Mirror {
 		asked = o.Settings.Compression
 	}
-	if o.Observed.ResponseEncodings != nil {
-		o.encodings("response encoding", o.Observed.ResponseEncodings, asked)
-	}
+	o.encodings("response encoding", o.Observed.ResponseEncodings, asked)
 	compresses := asked.Compresses() && o.Settings.ResponsePayload.Bytes > 0
 	o.ofAll("responses compressed", o.ResponseCompressed, compresses)
 	o.ofAll("responses decompressed by the client", o.Observed.ResponsesDecompressed, compresses)

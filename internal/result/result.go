@@ -204,7 +204,7 @@ type Observed struct {
 	ClientCertificate     bool             `json:"client_certificate"` // presented by the client; seen by a bundled server
 	ServerKey             string           `json:"server_key,omitempty"`
 	RequestEncodings      map[string]int64 `json:"request_encodings,omitempty"`  // RPCs by grpc-encoding as the bundled server saw it, whole life; "identity" for none
-	ResponseEncodings     map[string]int64 `json:"response_encodings,omitempty"` // likewise as the server announced it
+	ResponseEncodings     map[string]int64 `json:"response_encodings,omitempty"` // ok RPCs by the grpc-encoding that it announced for the response
 	RequestCodec          string           `json:"request_codec,omitempty"`      // the implementation that ran
 	ResponseCodec         string           `json:"response_codec,omitempty"`
 	RequestsDecompressed  int64            `json:"requests_decompressed"`  // by the bundled server

@@ -126,9 +126,20 @@ func askOverload(q *question) {
 			v = Invalid
 		}
 		q.find(finding{verdict: v, arm: a.Name,
-			text:   fmt.Sprintf("%s of the RPCs were still in flight when their window ended: more was offered than was served; lower --rate", percent(share)),
+			text:   fmt.Sprintf("%s of the RPCs were still in flight when their window ended: %s", percent(share), q.r.relief(a)),
 			values: map[string]float64{"share": share}})
 	}
+}
+
+// relief says why more of a was offered than was served, and what helps.
+func (r *Result) relief(a Arm) string {
+	if !r.bundled(a.Settings) {
+		return "the TARGET answers more slowly than it is asked; lower --rate, or take --loop closed to see how much it can take"
+	}
+	if r.paired() {
+		return "all arms together were offered more than this machine serves; lower --rate or vary less at once"
+	}
+	return "more was offered than this machine serves; lower --rate"
 }
 
 func askRate(q *question) {

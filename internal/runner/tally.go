@@ -13,7 +13,8 @@ import (
 )
 
 // cost is a sum that is divided by what it was spent on. It is unknown as soon
-// as one of its parts is.
+// as one of its parts is. A part that was spent on nothing counts: a process that
+// was offered no RPC in an epoch still ran.
 type cost struct {
 	sum, n  float64
 	unknown bool
@@ -22,7 +23,7 @@ type cost struct {
 
 func (c *cost) add(sum *int64, n int64) {
 	c.any = true
-	if sum == nil || n == 0 {
+	if sum == nil {
 		c.unknown = true
 		return
 	}
@@ -30,7 +31,8 @@ func (c *cost) add(sum *int64, n int64) {
 	c.n += float64(n)
 }
 
-// per is the sum over the number; nil when unknown.
+// per is the sum over the number; nil when it is unknown, or was spent on nothing
+// at all.
 func (c cost) per() *float64 {
 	if !c.any || c.unknown || c.n == 0 {
 		return nil
@@ -142,8 +144,12 @@ func (t *tally) addSaturated(a *armEpoch) {
 	}
 	t.satCalls += float64(a.saturated.Calls)
 	t.satSeconds += (t.plan.Saturated - t.plan.Saturated/5).Seconds()
-	t.satClientCPU.add(a.saturated.CPU, a.saturated.Calls)
-	t.satServerCPU.add(used(a.satServer), a.saturated.Calls)
+	client, server := a.saturated.CPU, used(a.satServer)
+	if a.saturated.Calls == 0 { // at full speed that is a server that is gone, not a low rate
+		client, server = nil, nil
+	}
+	t.satClientCPU.add(client, a.saturated.Calls)
+	t.satServerCPU.add(server, a.saturated.Calls)
 }
 
 // addLifetime adds what both processes counted from their start to their end.

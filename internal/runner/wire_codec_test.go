@@ -125,10 +125,18 @@ func responseRows() []row {
 			t.Errorf("compressed %d responses, received %v bytes an RPC, want the whole body", s.arm.ResponseCompressed, deref(s.arm.ReceivedBytes))
 		}
 	}
+	announced := func(want string, check func(*testing.T, seen)) func(*testing.T, seen) {
+		return func(t *testing.T, s seen) {
+			check(t, s)
+			if got := s.arm.Observed.ResponseEncodings; !maps.Equal(got, map[string]int64{want: s.arm.LedgerTotal.OK}) {
+				t.Errorf("the server announced encodings %v, want %s in each of %d", got, want, s.arm.LedgerTotal.OK)
+			}
+		}
+	}
 	rows := []row{
-		{option: "response-compression", args: args + "none --compression gzip", check: uncompressed},
-		{option: "response-compression", args: args + "mirror", check: uncompressed},
-		{option: "response-compression", args: args + "gzip:none", check: uncompressed},
+		{option: "response-compression", args: args + "none --compression gzip", check: announced("identity", uncompressed)},
+		{option: "response-compression", args: args + "mirror", check: announced("identity", uncompressed)},
+		{option: "response-compression", args: args + "gzip:none", check: announced("gzip", uncompressed)},
 	}
 	ratio := func(name, level string) func(*testing.T, seen) {
 		return func(t *testing.T, s seen) {
@@ -142,9 +150,9 @@ func responseRows() []row {
 	for _, of := range [][2]string{
 		{"gzip", "low"}, {"gzip", "medium"}, {"gzip", "high"}, {"gzip", "1"}, {"deflate", "low"}, {"deflate", "high"}, {"zstd", "low"}, {"zstd", "high"},
 	} {
-		rows = append(rows, row{option: "response-compression", args: args + of[0] + ":" + of[1], check: ratio(of[0], of[1])})
+		rows = append(rows, row{option: "response-compression", args: args + of[0] + ":" + of[1], check: announced(of[0], ratio(of[0], of[1]))})
 	}
 	return append(rows,
-		row{option: "response-compression", args: args + "mirror --compression gzip:low", check: ratio("gzip", "low")},
-		row{option: "response-compression", args: args + "deflate:high --compression gzip:low", check: ratio("deflate", "high")})
+		row{option: "response-compression", args: args + "mirror --compression gzip:low", check: announced("gzip", ratio("gzip", "low"))},
+		row{option: "response-compression", args: args + "deflate:high --compression gzip:low", check: announced("deflate", ratio("deflate", "high"))})
 }

@@ -39,17 +39,23 @@ func (w *witness) add(a *armEpoch) {
 		w.keys += float64(s.GetUserMetadata().GetKeys())
 		w.bytes += float64(s.GetUserMetadata().GetValueBytes())
 		w.seen.RequestsDecompressed += int64(s.GetCodec().GetDecompressed().GetMessages())
-		if w.seen.RequestEncodings == nil {
-			w.seen.RequestEncodings = map[string]int64{}
-		}
-		for encoding, n := range s.GetRpcs().GetRequestEncodings() {
-			w.seen.RequestEncodings[encoding] += int64(n)
-		}
+		addCounts(&w.seen.RequestEncodings, s.GetRpcs().GetRequestEncodings())
+		addCounts(&w.seen.ResponseEncodings, s.GetRpcs().GetResponseEncodings())
 		for _, p := range s.GetTlsParameters() {
 			if p.GetClientCertificate() {
 				w.certified += p.GetCount()
 			}
 		}
+	}
+}
+
+// addCounts adds counts by name to a map that need not be there yet.
+func addCounts(to *map[string]int64, counts map[string]uint64) {
+	if *to == nil {
+		*to = map[string]int64{}
+	}
+	for name, n := range counts {
+		(*to)[name] += int64(n)
 	}
 }
 

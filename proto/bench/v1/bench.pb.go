@@ -376,8 +376,10 @@ type Rpcs struct {
 	// Started RPCs by the grpc-encoding that the request announced; "identity"
 	// where it announced none.
 	RequestEncodings map[string]uint64 `protobuf:"bytes,5,rep,name=request_encodings,json=requestEncodings,proto3" json:"request_encodings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// RPCs that are ok by the grpc-encoding that the response announces; likewise.
+	ResponseEncodings map[string]uint64 `protobuf:"bytes,6,rep,name=response_encodings,json=responseEncodings,proto3" json:"response_encodings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Rpcs) Reset() {
@@ -441,6 +443,13 @@ func (x *Rpcs) GetPanics() uint64 {
 func (x *Rpcs) GetRequestEncodings() map[string]uint64 {
 	if x != nil {
 		return x.RequestEncodings
+	}
+	return nil
+}
+
+func (x *Rpcs) GetResponseEncodings() map[string]uint64 {
+	if x != nil {
+		return x.ResponseEncodings
 	}
 	return nil
 }
@@ -937,17 +946,21 @@ const file_bench_v1_bench_proto_rawDesc = "" +
 	"\vconnections\x18\x05 \x01(\v2\x15.bench.v1.ConnectionsR\vconnections\x12%\n" +
 	"\x05codec\x18\x06 \x01(\v2\x0f.bench.v1.CodecR\x05codec\x12;\n" +
 	"\ruser_metadata\x18\a \x01(\v2\x16.bench.v1.UserMetadataR\fuserMetadata\x12>\n" +
-	"\x0etls_parameters\x18\b \x03(\v2\x17.bench.v1.TlsParametersR\rtlsParameters\"\xcf\x02\n" +
+	"\x0etls_parameters\x18\b \x03(\v2\x17.bench.v1.TlsParametersR\rtlsParameters\"\xeb\x03\n" +
 	"\x04Rpcs\x12\x18\n" +
 	"\astarted\x18\x01 \x01(\x04R\astarted\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\x04R\x02ok\x122\n" +
 	"\x06failed\x18\x03 \x03(\v2\x1a.bench.v1.Rpcs.FailedEntryR\x06failed\x12\x16\n" +
 	"\x06panics\x18\x04 \x01(\x04R\x06panics\x12Q\n" +
-	"\x11request_encodings\x18\x05 \x03(\v2$.bench.v1.Rpcs.RequestEncodingsEntryR\x10requestEncodings\x1a9\n" +
+	"\x11request_encodings\x18\x05 \x03(\v2$.bench.v1.Rpcs.RequestEncodingsEntryR\x10requestEncodings\x12T\n" +
+	"\x12response_encodings\x18\x06 \x03(\v2%.bench.v1.Rpcs.ResponseEncodingsEntryR\x11responseEncodings\x1a9\n" +
 	"\vFailedEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aC\n" +
 	"\x15RequestEncodingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aD\n" +
+	"\x16ResponseEncodingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xc1\x01\n" +
 	"\aProcess\x12\x1a\n" +
@@ -1015,7 +1028,7 @@ func file_bench_v1_bench_proto_rawDescGZIP() []byte {
 }
 
 var file_bench_v1_bench_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_bench_v1_bench_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_bench_v1_bench_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_bench_v1_bench_proto_goTypes = []any{
 	(Content)(0),                  // 0: bench.v1.Content
 	(*EchoRequest)(nil),           // 1: bench.v1.EchoRequest
@@ -1031,11 +1044,12 @@ var file_bench_v1_bench_proto_goTypes = []any{
 	(*TlsParameters)(nil),         // 11: bench.v1.TlsParameters
 	nil,                           // 12: bench.v1.Rpcs.FailedEntry
 	nil,                           // 13: bench.v1.Rpcs.RequestEncodingsEntry
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	nil,                           // 14: bench.v1.Rpcs.ResponseEncodingsEntry
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_bench_v1_bench_proto_depIdxs = []int32{
 	0,  // 0: bench.v1.EchoRequest.response_content:type_name -> bench.v1.Content
-	14, // 1: bench.v1.SnapshotResponse.started_at:type_name -> google.protobuf.Timestamp
+	15, // 1: bench.v1.SnapshotResponse.started_at:type_name -> google.protobuf.Timestamp
 	5,  // 2: bench.v1.SnapshotResponse.rpcs:type_name -> bench.v1.Rpcs
 	6,  // 3: bench.v1.SnapshotResponse.process:type_name -> bench.v1.Process
 	7,  // 4: bench.v1.SnapshotResponse.connections:type_name -> bench.v1.Connections
@@ -1044,17 +1058,18 @@ var file_bench_v1_bench_proto_depIdxs = []int32{
 	11, // 7: bench.v1.SnapshotResponse.tls_parameters:type_name -> bench.v1.TlsParameters
 	12, // 8: bench.v1.Rpcs.failed:type_name -> bench.v1.Rpcs.FailedEntry
 	13, // 9: bench.v1.Rpcs.request_encodings:type_name -> bench.v1.Rpcs.RequestEncodingsEntry
-	9,  // 10: bench.v1.Codec.decompressed:type_name -> bench.v1.CodecWork
-	9,  // 11: bench.v1.Codec.compressed:type_name -> bench.v1.CodecWork
-	1,  // 12: bench.v1.Bench.Echo:input_type -> bench.v1.EchoRequest
-	3,  // 13: bench.v1.Control.Snapshot:input_type -> bench.v1.SnapshotRequest
-	2,  // 14: bench.v1.Bench.Echo:output_type -> bench.v1.EchoResponse
-	4,  // 15: bench.v1.Control.Snapshot:output_type -> bench.v1.SnapshotResponse
-	14, // [14:16] is the sub-list for method output_type
-	12, // [12:14] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	14, // 10: bench.v1.Rpcs.response_encodings:type_name -> bench.v1.Rpcs.ResponseEncodingsEntry
+	9,  // 11: bench.v1.Codec.decompressed:type_name -> bench.v1.CodecWork
+	9,  // 12: bench.v1.Codec.compressed:type_name -> bench.v1.CodecWork
+	1,  // 13: bench.v1.Bench.Echo:input_type -> bench.v1.EchoRequest
+	3,  // 14: bench.v1.Control.Snapshot:input_type -> bench.v1.SnapshotRequest
+	2,  // 15: bench.v1.Bench.Echo:output_type -> bench.v1.EchoResponse
+	4,  // 16: bench.v1.Control.Snapshot:output_type -> bench.v1.SnapshotResponse
+	15, // [15:17] is the sub-list for method output_type
+	13, // [13:15] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_bench_v1_bench_proto_init() }
@@ -1070,7 +1085,7 @@ func file_bench_v1_bench_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bench_v1_bench_proto_rawDesc), len(file_bench_v1_bench_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
