@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // What is announced and not in this version is refused by name.
 var (
-	laterCommands = []string{"call", "ceiling", "compare", "handshake", "merge", "render", "track", "ui", "verify"}
+	laterCommands = []string{"ceiling", "compare", "handshake", "merge", "render", "track", "ui", "verify"}
 	laterFlags    = []string{"churn", "fail-on-regression", "gate", "server-binary", "slo", "threshold"}
 )
 
@@ -95,6 +95,7 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		Example: `  grpc-bench run                            what TLS, metadata and compression cost here
   grpc-bench run --vary tls=off,1.3         one question
   grpc-bench run localhost:1337 --cacert server.crt
+  grpc-bench call localhost:1337 --cacert server.crt --metadata foo=bar
   grpc-bench report ID --format markdown`,
 		Version:       version(),
 		SilenceErrors: true,
@@ -111,6 +112,6 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRunCommand(), newReportCommand(), newServerCommand(), newCertsCommand(), newHostCommand(), newGeneratorCommand())
+	root.AddCommand(newRunCommand(), newCallCommand(), newReportCommand(), newServerCommand(), newCertsCommand(), newHostCommand(), newGeneratorCommand())
 	return root
 }

@@ -52,10 +52,15 @@ func newReportCommand() *cobra.Command {
 	return c
 }
 
+// textOptions is how text for w is written.
+func textOptions(w io.Writer) report.TextOptions {
+	return report.TextOptions{Color: isTerminal(w) && os.Getenv("NO_COLOR") == ""}
+}
+
 // formatNamed is the report format of that name, for the writer it will go to.
 func formatNamed(name string, w io.Writer) (report.Format, error) {
 	var names []string
-	for _, f := range report.Formats(report.TextOptions{Color: isTerminal(w) && os.Getenv("NO_COLOR") == ""}) {
+	for _, f := range report.Formats(textOptions(w)) {
 		if f.Name == name {
 			return f, nil
 		}

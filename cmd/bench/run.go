@@ -36,12 +36,7 @@ compression. A TARGET (HOST:PORT) or a setting measures one arm; --vary compares
   grpc-bench run localhost:1337 --cacert server.crt --metadata foo=bar
   grpc-bench run api:443 --method /pkg.Service/Get --request @get.bin --rate 50
   grpc-bench run --suite suite.yaml --tag commit=1a2b3c`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usageError{fmt.Errorf("TARGET: must be one HOST:PORT, got %d arguments", len(args))}
-			}
-			return nil
-		},
+		Args: oneTarget,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				config.TargetArg = args[0]
@@ -51,6 +46,14 @@ compression. A TARGET (HOST:PORT) or a setting measures one arm; --vary compares
 	}
 	config.Flags(c.Flags())
 	return c
+}
+
+// oneTarget refuses more than one argument.
+func oneTarget(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usageError{fmt.Errorf("TARGET: must be one HOST:PORT, got %d arguments", len(args))}
+	}
+	return nil
 }
 
 // runPlan measures, stores and prints. What is printed is read back from the

@@ -29,14 +29,15 @@ func edges() map[string]string {
 		"internal/plan":        "internal/codec internal/payload",
 		"internal/call":        "internal/codec internal/load" + protos,
 		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
-		"internal/servercmd":   "internal/benchserver internal/certs internal/codec",
+		"internal/servercmd":   "internal/benchserver internal/certs internal/codec proto/bench/v1",
 		"internal/worker": "internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":  "internal/codec internal/hist internal/load internal/plan",
-		"internal/runner":  "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
-		"internal/compare": "internal/hist internal/result internal/stats",
-		"internal/report":  "internal/hist internal/plan internal/result",
-		"cmd/bench": "internal/certs internal/compare internal/plan internal/probe internal/report internal/result internal/runner" +
+		"internal/result":   "internal/codec internal/hist internal/load internal/plan",
+		"internal/runner":   "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
+		"internal/exchange": "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
+		"internal/compare":  "internal/hist internal/result internal/stats",
+		"internal/report":   "internal/exchange internal/hist internal/mask internal/plan internal/result",
+		"cmd/bench": "internal/certs internal/compare internal/exchange internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/worker",
 		"cmd/server": "internal/servercmd",
 		"internal/benchmarks": "internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
@@ -48,8 +49,9 @@ func edges() map[string]string {
 // that is known in one place can be replaced there.
 func outside() map[string]string {
 	return map[string]string{
-		"google.golang.org/grpc":        "internal/benchserver internal/call internal/channel internal/codec internal/worker proto proto/bench/v1",
-		"google.golang.org/protobuf":    "internal/benchserver internal/worker proto proto/bench/v1",
+		"google.golang.org/grpc":        "internal/benchserver internal/call internal/channel internal/codec internal/exchange internal/worker proto proto/bench/v1",
+		"google.golang.org/protobuf":    "internal/benchserver internal/exchange internal/worker proto proto/bench/v1",
+		"google.golang.org/genproto":    "internal/exchange",
 		"github.com/HdrHistogram":       "internal/hist internal/result",
 		"github.com/goccy/go-yaml":      "internal/plan",
 		"github.com/klauspost/compress": "internal/codec",

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -46,6 +47,8 @@ type Options struct {
 	DynamicWindows bool        // grpc-go's own probing; else StaticWindow
 	// Timeout bounds TCP, TLS and HTTP/2 together; 0 means 5 s.
 	Timeout time.Duration
+	// Dial is added to what the channel itself is dialled with.
+	Dial []grpc.DialOption
 }
 
 // Channel is one gRPC channel that holds one connection at a time. It is safe
@@ -71,6 +74,10 @@ type Connection struct {
 	HTTP2 time.Duration // from then until the server's SETTINGS arrived; 0: they have not
 	Local string        // local address, distinct for each connection
 
+	// Resolution is the part of TCP in which a name was resolved; 0: the address
+	// needed none.
+	Resolution time.Duration
+	Remote     string // address that was connected to
 	// State is nil for plaintext.
 	State *tls.ConnectionState
 }
@@ -119,6 +126,7 @@ func (o Options) open(ctx context.Context) (*Channel, error) {
 	if !o.DynamicWindows {
 		options = append(options, grpc.WithStaticStreamWindowSize(StaticWindow), grpc.WithStaticConnWindowSize(StaticWindow))
 	}
+	options = append(options, o.Dial...)
 	conn, err := grpc.NewClient("passthrough:///"+o.Address, options...)
 	if err != nil {
 		return c, err
@@ -222,6 +230,12 @@ func (c *Channel) AwaitChange(ctx context.Context, limit time.Duration) {
 
 // dial makes the TCP connection and puts the byte counter on it.
 func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
+	var asked time.Time
+	var resolution time.Duration
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart: func(httptrace.DNSStartInfo) { asked = time.Now() },
+		DNSDone:  func(httptrace.DNSDoneInfo) { resolution = time.Since(asked) },
+	})
 	start := time.Now()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -232,7 +246,7 @@ func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
 	c.mu.Lock()
 	c.reached = true
 	c.mu.Unlock()
-	return &counted{Conn: conn, channel: c, tcp: elapsed}, nil
+	return &counted{Conn: conn, channel: c, tcp: elapsed, resolution: resolution}, nil
 }
 
 func (c *Channel) failed(err error) {

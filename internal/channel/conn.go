@@ -13,7 +13,8 @@ import (
 type counted struct {
 	net.Conn
 	channel *Channel
-	tcp     time.Duration
+
+	tcp, resolution time.Duration
 }
 
 func (c *counted) Read(b []byte) (int, error) {
@@ -52,9 +53,9 @@ func (t *timed) ClientHandshake(ctx context.Context, authority string, raw net.C
 		return nil, nil, err
 	}
 	end := time.Now()
-	made := &Connection{Local: raw.LocalAddr().String()}
+	made := &Connection{Local: raw.LocalAddr().String(), Remote: raw.RemoteAddr().String()}
 	if c, ok := raw.(*counted); ok {
-		made.TCP = c.tcp
+		made.TCP, made.Resolution = c.tcp, c.resolution
 	}
 	if tlsInfo, ok := info.(credentials.TLSInfo); ok {
 		made.TLS = end.Sub(start)

@@ -35,24 +35,32 @@ type given struct {
 
 // Flags registers every flag of a run.
 func (c *Config) Flags(fs *pflag.FlagSet) {
-	c.given = choices{}
-	for _, s := range settings() {
-		if s.name != targetSetting {
-			fs.Var(&flagValue{c.given, s.name, s.value, s.start}, s.name, s.doc)
-		}
-	}
-	for _, o := range options() {
-		fs.Var(&flagValue{c.given, o.name, o.value, o.start}, o.name, o.doc)
-		if o.value == "bool" {
-			fs.Lookup(o.name).NoOptDefVal = "true"
-		}
-	}
+	c.register(fs, func(string) bool { return true })
 	fs.StringArrayVar(&c.Vary, "vary", nil,
 		"an arm for each value of `SETTING=A,B,...`, compared with the first; target=HOST:PORT,HOST:PORT compares servers (repeatable)")
 	c.Results, c.Format = "results", "text"
 	fs.Var(&onceValue{text: &c.Suite, kind: "FILE"}, "suite", "suite file (YAML: the flags' names, settings, groups), or the built-in suite "+overheadsName)
 	fs.Var(&onceValue{text: &c.Results, kind: "DIR"}, "results", "where a directory for each run is made")
 	fs.Var(&onceValue{text: &c.Format, kind: "FORMAT"}, "format", "form of the report: text, markdown or json")
+}
+
+// register registers the flags of the settings and options that are wanted.
+func (c *Config) register(fs *pflag.FlagSet, wanted func(name string) bool) {
+	c.given = choices{}
+	for _, s := range settings() {
+		if s.name != targetSetting && wanted(s.name) {
+			fs.Var(&flagValue{c.given, s.name, s.value, s.start}, s.name, s.doc)
+		}
+	}
+	for _, o := range options() {
+		if !wanted(o.name) {
+			continue
+		}
+		fs.Var(&flagValue{c.given, o.name, o.value, o.start}, o.name, o.doc)
+		if o.value == "bool" {
+			fs.Lookup(o.name).NoOptDefVal = "true"
+		}
+	}
 }
 
 // flagValue collects what a flag is given. It refuses nothing: mistakes are
@@ -127,13 +135,18 @@ func (c Config) request(m *mistakes) request {
 	case c.TargetArg == "" && !c.givesSetting():
 		r = readSuite(overheadsName, m)
 	}
+	c.overlay(&r, m)
+	return r
+}
+
+// overlay lays TARGET and flags over r.
+func (c Config) overlay(r *request, m *mistakes) {
 	if c.TargetArg != "" {
 		r.setFlag(targetSetting, []given{{c.TargetArg, "TARGET"}}, m)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.given)) {
 		r.setFlag(name, c.given[name], m)
 	}
-	return r
 }
 
 func (c Config) givesSetting() bool {

@@ -20,11 +20,8 @@ type TextOptions struct {
 
 // Text writes r as tables for a terminal. The error is that of w.
 func Text(w io.Writer, r result.Result, o TextOptions) error {
-	p := &page{width: o.Width, color: o.Color, flag: flag(r.Verdict)}
-	if p.width == 0 {
-		p.width = 80
-	}
-	p.width = max(p.width, 40)
+	p := o.page()
+	p.flag = flag(r.Verdict)
 	b := newBook(r)
 	p.head(r)
 	alone := make(map[string]bool)
@@ -48,6 +45,16 @@ func Text(w io.Writer, r result.Result, o TextOptions) error {
 	p.closing(r)
 	_, err := io.WriteString(w, p.out.String())
 	return err
+}
+
+// page returns an empty page.
+func (o TextOptions) page() *page {
+	p := &page{width: o.Width, color: o.Color}
+	if p.width == 0 {
+		p.width = 80
+	}
+	p.width = max(p.width, 40)
+	return p
 }
 
 // A page is text under way. Every string passes through clean on its way in, so

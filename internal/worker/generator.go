@@ -71,6 +71,8 @@ func (g *generator) handle(ctx context.Context, o Order) (any, error) {
 		return g.run(ctx, *o.Run)
 	case o.Do == DoSaturate && o.Saturate != nil:
 		return g.saturate(ctx, *o.Saturate)
+	case o.Do == DoAccount:
+		return g.account(), nil
 	case o.Do == DoFinish:
 		return g.finish(), nil
 	}
@@ -93,7 +95,7 @@ func (g *generator) setup(t Trial) error {
 	g.channels = make([]*channel.Channel, t.Connections)
 	g.configs = make([]func() (channel.Options, error), t.Connections)
 	for i := range g.configs {
-		g.configs[i] = sync.OnceValues(func() (channel.Options, error) { return t.options(&g.presented) })
+		g.configs[i] = sync.OnceValues(func() (channel.Options, error) { return t.Channel(&g.presented) })
 	}
 	return nil
 }
@@ -119,7 +121,7 @@ func (g *generator) connect(ctx context.Context, c Connect) (any, error) {
 	}
 	made.Sent, made.Received = ch.Bytes()
 	first := ch.Connections()[0]
-	made.TCP, made.TLS, made.HTTP2, made.Link = first.TCP, first.TLS, first.HTTP2, linkOf(first)
+	made.TCP, made.TLS, made.HTTP2, made.Link = first.TCP, first.TLS, first.HTTP2, LinkOf(first)
 	if c.Ticket {
 		return made, ch.Close()
 	}
@@ -146,7 +148,16 @@ func (g *generator) prepare() error {
 	return err
 }
 
+// finish gives the last account and closes the connections.
 func (g *generator) finish() Finished {
+	f := g.account()
+	g.close()
+	g.channels, g.caller = nil, nil
+	return f
+}
+
+// account is what the generator did so far.
+func (g *generator) account() Finished {
 	f := Finished{Total: g.total, Method: g.options.Name(), Codec: g.trial.Settings.Compression.Implementation()}
 	for i, c := range g.channels {
 		if c == nil {
@@ -154,15 +165,13 @@ func (g *generator) finish() Finished {
 		}
 		f.Reconnects += int64(len(c.Connections()) - 1)
 		if i < len(g.atStart) {
-			link := linkOf(g.atStart[i])
+			link := LinkOf(g.atStart[i])
 			link.ClientCertificate = g.presented.Load()
 			f.Links = append(f.Links, link)
 		}
 	}
 	counts := g.counters.Snapshot()
 	f.Compressed, f.Decompressed = workOf(counts.Compress), workOf(counts.Decompress)
-	g.close()
-	g.channels, g.caller = nil, nil
 	return f
 }
 

@@ -62,9 +62,9 @@ func echo(s plan.Settings, body []byte) (*benchv1.EchoRequest, error) {
 	return r, nil
 }
 
-// options are those of one channel; each has session tickets of its own.
-// presented is set when a server asks for the client certificate.
-func (t Trial) options(presented *atomic.Bool) (channel.Options, error) {
+// Channel returns the options of one channel; each has session tickets of its
+// own. presented is set when a server asks for the client certificate.
+func (t Trial) Channel(presented *atomic.Bool) (channel.Options, error) {
 	o := channel.Options{Address: t.Address, DynamicWindows: t.Settings.Windows == plan.Dynamic}
 	if t.Settings.TLS == plan.Off {
 		return o, nil

@@ -35,15 +35,15 @@ func (g *generator) probe(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	return g.explain(err)
+	return Explain(g.options, g.trial.Secrets, err)
 }
 
-// explain says what a first failed RPC means and which flag to change. What the
-// server wrote is shown without any of the run's metadata values.
-func (g *generator) explain(err error) error {
+// Explain says what a first failed RPC means and which flag to change. What the
+// server wrote is shown without any of the secrets, the run's metadata values.
+func Explain(o call.Options, secrets []string, err error) error {
 	s := status.Convert(err)
-	text := mask.New(g.trial.Secrets...).Clean(s.Message())
-	method := g.options.Name()
+	text := mask.New(secrets...).Clean(s.Message())
+	method := o.Name()
 	what := fmt.Sprintf("call %s: %s", method, call.Code(err))
 	lower := strings.ToLower(s.Message())
 	advice := ""
@@ -62,7 +62,7 @@ func (g *generator) explain(err error) error {
 		advice = "the server's response is not the message that the method has here (name it by --method, which takes any)"
 	case s.Code() == codes.Internal && (strings.Contains(lower, "unmarshal") || strings.Contains(lower, "deserializ")):
 		advice = "the server cannot read the request message (change --request)"
-		if g.options.Compression.Announced() { // gRPC's C core hands on what it cannot decompress
+		if o.Compression.Announced() { // gRPC's C core hands on what it cannot decompress
 			advice = "the server cannot read the request message (change --request, or --compression if it does not know the compressor)"
 		}
 	case s.Code() == codes.DeadlineExceeded:

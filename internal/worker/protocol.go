@@ -49,6 +49,7 @@ const (
 	DoProbe    = "probe"    // generator: make one RPC; answer {}
 	DoRun      = "run"      // generator: warm-up, window, drain; answer Measured
 	DoSaturate = "saturate" // generator: a closed loop at full speed; answer Saturated
+	DoAccount  = "account"  // generator: answer Finished, of its life so far
 	DoFinish   = "finish"   // generator: close the connections; answer Finished
 	DoStop     = "stop"     // generator: start no more RPCs; host: give up marks
 )
@@ -226,7 +227,7 @@ type Saturated struct {
 	CPU   *int64 `json:"cpu_ns,omitempty"`
 }
 
-// Finished is what a generator did in its whole life.
+// Finished is what a generator did in its whole life, or in that so far.
 type Finished struct {
 	Total        load.Ledger `json:"total"`
 	Reconnects   int64       `json:"reconnects"`
@@ -237,7 +238,9 @@ type Finished struct {
 	Decompressed Work        `json:"decompressed"`
 }
 
-func linkOf(c channel.Connection) Link {
+// LinkOf is what was negotiated on c. Whether a client certificate was presented
+// is not known from it.
+func LinkOf(c channel.Connection) Link {
 	l := Link{Local: c.Local, TLSVersion: "off"}
 	s := c.State
 	if s == nil {

@@ -1,0 +1,50 @@
+package exchange
+
+import (
+	_ "google.golang.org/genproto/googleapis/rpc/errdetails" // the types that details are made of
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"grpcbench/internal/call"
+)
+
+// Status is how the RPC ended.
+type Status struct {
+	Code    string // as gRPC writes it, such as NOT_FOUND, or call.BadPayload
+	Message string // the server's; "": none
+	Details []Detail
+}
+
+// Detail is one message of google.rpc.Status.details.
+type Detail struct {
+	Type string // full name
+	Text string // fields in protobuf's text form; "" when the type is not known here, or has none set
+	// Known says that the type is one of google.rpc's or another of this program.
+	Known bool
+	Bytes int
+}
+
+// statusOf reads the error of an RPC; nil is OK.
+func statusOf(err error) Status {
+	if err == nil {
+		return Status{Code: "OK"}
+	}
+	s := status.Convert(err)
+	out := Status{Code: call.Code(err), Message: s.Message()}
+	for _, any := range s.Proto().GetDetails() {
+		out.Details = append(out.Details, detailOf(any))
+	}
+	return out
+}
+
+func detailOf(any *anypb.Any) Detail {
+	d := Detail{Type: string(any.MessageName()), Bytes: len(any.GetValue())}
+	message, err := any.UnmarshalNew()
+	if err != nil {
+		return d // unknown, or broken: its size is all there is to say
+	}
+	d.Known = true
+	d.Text = prototext.MarshalOptions{}.Format(message)
+	return d
+}

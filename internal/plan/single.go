@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/spf13/pflag"
+)
+
+// SingleFlags registers the flags that say what one RPC is and where to make it.
+// Those of load, time and results are not among them.
+func (c *Config) SingleFlags(fs *pflag.FlagSet) {
+	c.register(fs, func(name string) bool { return slices.Contains(singleNames(), name) })
+}
+
+func singleNames() []string {
+	return []string{
+		"tls", "mtls", "key", "group", "resumption",
+		"compression", "response-compression", "metadata", "metadata-size", "payload", "response-payload", "method", "request",
+		"deadline", "windows",
+		"cacert", "cert", "key-file", "server-name", "insecure-skip-verify", "allow-cleartext-credentials",
+	}
+}
+
+// Single checks c and returns a plan of one arm: what was asked, or Foo on a
+// bundled server. The error joins every mistake.
+func (c Config) Single() (Plan, error) {
+	var m mistakes
+	r := request{options: choices{}, settings: choices{}}
+	c.overlay(&r, &m)
+	p := r.plan(&m)
+	if err := m.err(); err != nil {
+		return Plan{}, err
+	}
+	return p, nil
+}

@@ -1,0 +1,58 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/worker"
+)
+
+// Single is what one call needs outside of a run: a server, and the order that
+// says where and how to call it.
+type Single struct {
+	Trial worker.Trial
+	host  *process // nil with a TARGET
+}
+
+// OpenSingle makes p's first arm ready for a call: without a TARGET its bundled
+// server is started, as a run does it with Options.Command. Close ends it.
+func OpenSingle(ctx context.Context, p plan.Plan, command []string) (*Single, error) {
+	r := &run{plan: p, options: Options{Command: command}, began: time.Now()}
+	if err := r.certificates(); err != nil {
+		return nil, err
+	}
+	e := &armEpoch{arm: p.Arms[0]}
+	if err := r.startHost(ctx, e); err != nil {
+		if e.host != nil {
+			e.host.stop()
+		}
+		return nil, err
+	}
+	return &Single{Trial: *r.trial(e.arm, 0, 0, e.address), host: e.host}, nil
+}
+
+// Close ends the server that OpenSingle started.
+func (s *Single) Close() {
+	if s.host != nil {
+		s.host.stop()
+	}
+}
+
+// startHost starts the arm's bundled server, unless it has a TARGET.
+func (r *run) startHost(ctx context.Context, a *armEpoch) error {
+	a.address = a.arm.Settings.Target
+	if a.address != "" {
+		return nil
+	}
+	var err error
+	if a.host, err = start(r.options.Command, Host, "server of arm "+a.arm.Name); err != nil {
+		return err
+	}
+	var at worker.Listening
+	if err := a.host.ask(ctx, worker.Order{Do: worker.DoServe, Serve: r.serve(a.arm)}, orderLimit, &at); err != nil {
+		return err
+	}
+	a.address, a.hostCodec = at.Address, at.Codec
+	return nil
+}
