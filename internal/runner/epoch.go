@@ -43,19 +43,21 @@ type epoch struct {
 // armEpoch is what one arm's processes showed in one epoch. Nil means that it
 // could not be had.
 type armEpoch struct {
-	arm        plan.Arm
-	host       *process // nil with a target
-	gen        *process
-	address    string
-	hostCodec  string
-	connected  []connection
-	measured   *worker.Measured
-	server     [2]*worker.Reading // at the window's ends
-	saturated  *worker.Saturated
-	satServer  [2]*worker.Reading
-	finished   *worker.Finished
-	snapshot   *benchv1.SnapshotResponse
-	hostFailed error
+	arm       plan.Arm
+	host      *process // nil with a target
+	gen       *process
+	address   string
+	hostCodec string
+	connected []connection
+	measured  *worker.Measured
+	server    [2]*worker.Reading // at the window's ends
+	saturated *worker.Saturated
+	satServer [2]*worker.Reading
+	// finished and snapshot are what both sides counted, up to the same moment: the
+	// epoch's end or, if the generator failed before it, the window's.
+	finished *worker.Finished
+	snapshot *benchv1.SnapshotResponse
+	failed   error // why one of the processes tells no more, if it was the window that was measured
 }
 
 // connection is one opened connection with both sides' costs.
@@ -64,8 +66,10 @@ type connection struct {
 	serverCPU *int64
 }
 
-// epoch runs one repetition with fresh processes. It returns what was measured,
-// nil if nothing was, and what went wrong.
+// epoch runs one repetition with fresh processes. It returns what was measured
+// and what went wrong. A repetition is one of all arms at once: it is nil unless
+// every generator has measured its window. What fails after that, and a server
+// that fails in it, leaves the windows as they are.
 func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 	began := time.Now()
 	e := &epoch{index: index}
@@ -88,22 +92,29 @@ func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 	if ctx.Err() != nil {
 		return nil, nil
 	}
+	defer context.AfterFunc(ctx, e.interrupt)()
 	r.progress("measuring", index)
 	if err := r.measure(ctx, e); err != nil {
 		return nil, err
 	}
 	if ctx.Err() == nil && r.plan.Saturated > 0 {
 		r.progress("saturating", index)
-		if err := r.saturate(ctx, e, order); err != nil {
-			return nil, err
-		}
+		r.saturate(ctx, e, order)
 	}
 	e.interrupted = ctx.Err() != nil
-	if err := r.finish(e); err != nil {
-		return nil, err
+	r.progress("finishing", index)
+	for _, a := range e.arms {
+		a.account(worker.DoFinish)
 	}
 	r.longest = max(r.longest, time.Since(began))
-	return e, r.hostFailure(e)
+	return e, r.failure(e)
+}
+
+// interrupt asks all processes to end early what they do.
+func (e *epoch) interrupt() {
+	for _, p := range e.processes() {
+		p.interrupt()
+	}
 }
 
 // unlessStopped keeps an error that is not just the echo of an interrupt.
@@ -141,17 +152,9 @@ func (r *run) start(ctx context.Context, e *epoch, order *rand.Rand) error {
 
 func (r *run) startArm(ctx context.Context, e *epoch, i int) error {
 	a := e.arms[i]
-	a.address = a.arm.Settings.Target
-	var err error
-	if a.address == "" {
-		if a.host, err = start(r.options.Command, Host, "server of arm "+a.arm.Name); err != nil {
-			return err
-		}
-		var at worker.Listening
-		if err := a.host.ask(ctx, worker.Order{Do: worker.DoServe, Serve: r.serve(a.arm)}, orderLimit, &at); err != nil {
-			return err
-		}
-		a.address, a.hostCodec = at.Address, at.Codec
+	err := r.startHost(ctx, a)
+	if err != nil {
+		return err
 	}
 	if a.gen, err = start(r.options.Command, Generator, "generator of arm "+a.arm.Name); err != nil {
 		return err
@@ -226,27 +229,17 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 	return nil
 }
 
-// measure gives all arms a common start and waits for their windows.
+// measure gives all arms a common start, waits for their windows and takes the
+// account of what was counted until then.
 func (r *run) measure(ctx context.Context, e *epoch) error {
 	at := probe.Monotonic() + int64(lead+leadPerArm*time.Duration(len(e.arms)))
 	window := []int64{at + int64(r.plan.Warmup), at + int64(r.plan.Warmup+r.plan.Window)}
 	e.start = time.Now().Add(time.Duration(window[0] - probe.Monotonic()))
 	limit := time.Duration(window[1]-probe.Monotonic()) + r.plan.Drain + orderLimit
-	finished := make(chan struct{})
-	defer close(finished)
-	go func() {
-		select {
-		case <-ctx.Done():
-			for _, p := range e.processes() {
-				p.interrupt()
-			}
-		case <-finished:
-		}
-	}()
 	var observers sync.WaitGroup
 	observers.Go(func() { e.machine = r.watch(ctx, e, window) })
 	for _, a := range e.arms {
-		observers.Go(func() { a.server = r.mark(ctx, a, window, limit) })
+		observers.Go(func() { a.server = r.mark(ctx, a, window) })
 	}
 	group := errgroup.Group{}
 	for _, a := range e.arms {
@@ -260,20 +253,57 @@ func (r *run) measure(ctx context.Context, e *epoch) error {
 	}
 	err := group.Wait()
 	observers.Wait()
-	return err
+	if err != nil {
+		return err
+	}
+	for _, a := range e.arms {
+		if a.account(worker.DoAccount); a.finished == nil {
+			return r.armErr(a.arm.Name, a.failed)
+		}
+	}
+	return nil
 }
 
-// mark reads the server's clocks at the given instants.
-func (r *run) mark(ctx context.Context, a *armEpoch, at []int64, limit time.Duration) (read [2]*worker.Reading) {
+// account asks both sides what they have counted. A generator that does not tell
+// leaves the account as it was, since the server's own would not fit to it; a
+// server that does not leaves none of its own.
+func (a *armEpoch) account(do string) {
+	var f worker.Finished
+	if err := a.gen.ask(context.Background(), worker.Order{Do: do}, orderLimit, &f); err != nil {
+		a.fail(err)
+		return
+	}
+	a.finished, a.snapshot = &f, nil
+	if a.host == nil {
+		return
+	}
+	var s worker.Snapshot
+	if err := a.host.ask(context.Background(), worker.Order{Do: worker.DoSnapshot}, orderLimit, &s); err != nil {
+		a.fail(err)
+		return
+	}
+	a.snapshot = s.SnapshotResponse
+}
+
+// fail notes the first failure.
+func (a *armEpoch) fail(err error) {
+	if a.failed == nil {
+		a.failed = err
+	}
+}
+
+// mark reads the server's clocks at the given two instants.
+func (r *run) mark(ctx context.Context, a *armEpoch, at []int64) (read [2]*worker.Reading) {
 	if a.host == nil {
 		return r.markTarget(ctx, at)
 	}
 	var readings []worker.Reading
+	limit := time.Duration(at[1]-probe.Monotonic()) + orderLimit
 	// Not ctx: an interrupted host still answers, at once.
 	err := a.host.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoMark, Mark: &worker.Mark{At: at}}, limit, &readings)
 	if err != nil || len(readings) != len(read) {
 		if ctx.Err() == nil {
-			a.hostFailed = err
+			a.fail(err)
 		}
 		return read
 	}
@@ -332,57 +362,36 @@ func sleepUntil(ctx context.Context, instant int64) bool {
 	}
 }
 
-// saturate gives each arm the machine for itself, in random order.
-func (r *run) saturate(ctx context.Context, e *epoch, order *rand.Rand) error {
+// saturate gives each arm the machine for itself, in random order. A block that
+// was interrupted, or in which a process failed, has no figures.
+func (r *run) saturate(ctx context.Context, e *epoch, order *rand.Rand) {
 	for _, i := range order.Perm(len(e.arms)) {
 		a := e.arms[i]
-		if ctx.Err() != nil || a.hostFailed != nil {
+		if ctx.Err() != nil || a.failed != nil {
 			continue
 		}
 		s := worker.Saturate{Start: probe.Monotonic() + int64(lead), Length: r.plan.Saturated, Concurrency: r.plan.Load.Concurrency}
 		from, to := s.Measure()
 		limit := r.plan.Saturated + r.plan.Drain + orderLimit
 		var wg sync.WaitGroup
-		wg.Go(func() { a.satServer = r.mark(ctx, a, []int64{from, to}, limit) })
+		wg.Go(func() { a.satServer = r.mark(ctx, a, []int64{from, to}) })
 		var got worker.Saturated
 		err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoSaturate, Saturate: &s}, limit, &got)
 		wg.Wait()
 		if err != nil {
-			return r.armErr(a.arm.Name, err)
+			a.fail(err)
 		}
-		a.saturated = &got
-	}
-	return nil
-}
-
-// finish closes every arm's connections and collects what both sides counted. A
-// generator that does not tell leaves nothing to hold its window against, which
-// is an error; a server that does not is noted.
-func (r *run) finish(e *epoch) error {
-	for _, a := range e.arms {
-		var f worker.Finished
-		if err := a.gen.ask(context.Background(), worker.Order{Do: worker.DoFinish}, orderLimit, &f); err != nil {
-			return r.armErr(a.arm.Name, err)
-		}
-		a.finished = &f
-		if a.host == nil {
-			continue
-		}
-		var s worker.Snapshot
-		if err := a.host.ask(context.Background(), worker.Order{Do: worker.DoSnapshot}, orderLimit, &s); err != nil {
-			a.hostFailed = err
-		} else {
-			a.snapshot = s.SnapshotResponse
+		if a.failed == nil && ctx.Err() == nil {
+			a.saturated = &got
 		}
 	}
-	return nil
 }
 
-// hostFailure is why the first of the servers failed that did; nil if none did.
-func (r *run) hostFailure(e *epoch) error {
+// failure is that of the first arm that has one; nil if none has.
+func (r *run) failure(e *epoch) error {
 	for _, a := range e.arms {
-		if a.hostFailed != nil {
-			return r.armErr(a.arm.Name, a.hostFailed)
+		if a.failed != nil {
+			return r.armErr(a.arm.Name, a.failed)
 		}
 	}
 	return nil
