@@ -44,6 +44,11 @@ type attacker struct {
 func (f *fortress) attacker(t *testing.T, deaf bool, settings ...http2.Setting) *attacker {
 	t.Helper()
 	conn := f.dial(t)
+	if deaf { // what is not read soon fills the way from the server
+		if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if f.secure {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	}
@@ -63,8 +68,7 @@ func (f *fortress) attacker(t *testing.T, deaf bool, settings ...http2.Setting) 
 	return a
 }
 
-// dial opens a TCP connection of an attacker. It takes few bytes at a time, so
-// that what it does not read soon fills the way from the server.
+// dial opens a TCP connection of an attacker.
 func (f *fortress) dial(t *testing.T) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", f.addr)
@@ -72,9 +76,6 @@ func (f *fortress) dial(t *testing.T) net.Conn {
 		t.Fatal(err)
 	}
 	f.hostile = append(f.hostile, conn)
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
-		t.Fatal(err)
-	}
 	return conn
 }
 

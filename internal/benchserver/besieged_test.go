@@ -143,6 +143,7 @@ func (w *watcher) read() (now costs) {
 }
 
 func (w *watcher) take() costs {
+	w.read()
 	w.mu.Lock()
 	peak := w.peak
 	w.peak = costs{}
@@ -258,7 +259,7 @@ func (f *fortress) serves(t *testing.T, n int) {
 // withstand runs an attack of as many connections and returns its peaks. It fails
 // unless the honest client is served before, meanwhile and after, the costs stay
 // within bounds, and all is given back once the attacker has gone.
-func (f *fortress) withstand(t *testing.T, connections int, attack func()) {
+func (f *fortress) withstand(t *testing.T, connections int, attack func()) (peak costs) {
 	t.Helper()
 	f.serves(t, minTraffic)
 	before := f.costs(t)
@@ -267,7 +268,7 @@ func (f *fortress) withstand(t *testing.T, connections int, attack func()) {
 	await(t, "the honest client was served", func() bool { return client.served.Load() >= minTraffic })
 	close(client.stop)
 	slowest := <-client.slowest
-	peak := f.costs(t)
+	peak = f.costs(t)
 	t.Logf("honest RPCs meanwhile: %d, slowest %v; goroutines %d above %d, memory %.1f MiB above %.1f MiB", client.served.Load(), slowest,
 		int64(peak.Goroutines)-int64(before.HeldGoroutines), before.HeldGoroutines, mib(peak.Memory)-mib(before.Memory), mib(before.Memory))
 	if limit := before.HeldGoroutines + uint64(connections*(maxConcurrentStreams+spare)); peak.Goroutines > limit {
@@ -281,6 +282,7 @@ func (f *fortress) withstand(t *testing.T, connections int, attack func()) {
 	}
 	f.recovers(t, before)
 	f.serves(t, minTraffic)
+	return peak
 }
 
 func mib(bytes uint64) float64 { return float64(bytes) / (1 << 20) }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/semaphore"
+
 	benchv1 "grpcbench/proto/bench/v1"
 )
 
@@ -31,7 +33,7 @@ func (cs *connections) admit(c net.Conn) (*conn, bool) {
 		cs.refused.Add(1)
 		return nil, false
 	}
-	counted := &conn{Conn: c, connections: cs}
+	counted := &conn{Conn: c, connections: cs, backlog: semaphore.NewWeighted(maxBacklog)}
 	cs.open[counted] = struct{}{}
 	cs.accepted.Add(1)
 	return counted, true
@@ -95,7 +97,16 @@ func (l *listener) Accept() (net.Conn, error) {
 type conn struct {
 	net.Conn
 	connections *connections
+	backlog     *semaphore.Weighted // bytes of large responses that are not written
 }
+
+// remoteAddr is how a handler finds the connection that its request came on.
+type remoteAddr struct {
+	net.Addr
+	conn *conn
+}
+
+func (c *conn) RemoteAddr() net.Addr { return remoteAddr{Addr: c.Conn.RemoteAddr(), conn: c} }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)

@@ -47,6 +47,9 @@ func (r registrar) guardUnary(next grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, i grpc.UnaryServerInterceptor) (any, error) {
 		r.rpcs.start(ctx)
 		reply, err := guarded(srv, ctx, decode, i)
+		if err == nil {
+			reply, err = admit(ctx, reply)
+		}
 		r.rpcs.end(ctx, err)
 		return reply, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
@@ -152,6 +153,7 @@ func (s *Server) serverOptions(o Options) []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval}),
 		grpc.WaitForHandlers(true),
+		grpc.ForceServerCodecV2(countingCodec{encoding.GetCodecV2("proto")}),
 		grpc.InTapHandle(func(ctx context.Context, call *tap.Info) (context.Context, error) {
 			s.rpcs.readMetadata(call)
 			return ctx, nil
@@ -173,9 +175,10 @@ func (s *Server) serverOptions(o Options) []grpc.ServerOption {
 
 func (s *Server) register(o Options, plain *uncompressed) {
 	measured := registrar{Server: s.grpc, rpcs: &s.rpcs, measured: true}
+	echo := newEcho(plain)
 	serverpb.RegisterServerServer(measured, foo{})
-	measured.RegisterService(echoService(), newEcho(plain))
-	testpb.RegisterBenchmarkServiceServer(measured, official{})
+	measured.RegisterService(echoService(), echo)
+	testpb.RegisterBenchmarkServiceServer(measured, official{zeros: echo.contents[benchv1.Content_CONTENT_ZEROS]})
 
 	other := registrar{Server: s.grpc, rpcs: &s.rpcs}
 	benchv1.RegisterControlServer(other, control{server: s})

@@ -36,11 +36,12 @@ func (c control) Snapshot(context.Context, *benchv1.SnapshotRequest) (*benchv1.S
 // clients of other languages. Its streaming calls are Unimplemented.
 type official struct {
 	testpb.UnimplementedBenchmarkServiceServer
+	zeros func() []byte // MaxBody of them
 }
 
 // UnaryCall implements testpb.BenchmarkServiceServer: response_size zero bytes,
 // as the benchmark servers of gRPC send them, or the status asked for.
-func (official) UnaryCall(_ context.Context, r *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+func (o official) UnaryCall(_ context.Context, r *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
 	if err := checkOfficial(r); err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func (official) UnaryCall(_ context.Context, r *testpb.SimpleRequest) (*testpb.S
 	}
 	return &testpb.SimpleResponse{Payload: &testpb.Payload{
 		Type: r.GetResponseType(),
-		Body: make([]byte, r.GetResponseSize()),
+		Body: o.zeros()[:r.GetResponseSize()],
 	}}, nil
 }
 
