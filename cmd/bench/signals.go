@@ -18,10 +18,14 @@ var exitInterrupted = map[error]exitError{errInterrupt: 130, errTerminate: 143}
 
 // untilSignal returns a context that the first SIGINT or SIGTERM ends, with a
 // cause that names it. The second ends the program.
+//
+// Whoever reads the output may be gone: that ends no measurement, and is an error
+// when the answer cannot be printed.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE)
 	quit := make(chan struct{})
 	go func() {
 		for n := 0; ; n++ {
@@ -40,5 +44,5 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 			}
 		}
 	}()
-	return ctx, func() { signal.Stop(signals); close(quit); cancel(nil) }
+	return ctx, func() { signal.Stop(signals); signal.Reset(syscall.SIGPIPE); close(quit); cancel(nil) }
 }
