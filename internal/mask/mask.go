@@ -1,82 +1,41 @@
-// Package mask keeps a run's secrets out of text that a server wrote, and that
-// text harmless to show.
+// Package mask keeps a run's secrets out of text that somebody else wrote, and
+// makes such text harmless to show.
 package mask
 
 import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/url"
-	"sort"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 const (
-	// shortest is the length from which a part of a secret is masked by itself:
+	// shortest is the length in bytes from which a part of a secret is hidden:
 	// shorter ones are words that any text may hold.
 	shortest = 6
-	// longest is the length in bytes that text is cut at.
+	// longest is the length in bytes that Clean cuts text at.
 	longest = 200
-	blank   = "«masked»"
+	// most is how many bytes of a text are looked at, to bound the work.
+	most  = 16 << 10
+	blank = "«masked»"
 )
 
 // Secrets hides values. The zero value hides nothing. It is safe for concurrent
-// use once made.
-type Secrets struct{ forms []string }
+// use.
+type Secrets struct{ values []string }
 
-// New returns what hides each value and each part of it that is long enough,
-// split at space and , ; : = and in the forms in which a server may echo it:
-// plain, base64 (standard and URL alphabet), hexadecimal, URL-escaped.
+// New returns what hides the values, empty ones left out. They may be messages of
+// megabytes.
 func New(values ...string) Secrets {
-	seen := map[string]bool{}
-	for _, v := range values {
-		parts := strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(" ,;:=", r) })
-		for _, p := range append(parts, v) {
-			if p == v && p != "" || len(p) >= shortest {
-				for _, f := range forms(p) {
-					seen[f] = true
-				}
-			}
-		}
-	}
-	var s Secrets
-	for f := range seen {
-		s.forms = append(s.forms, f)
-	}
-	// Longest first, so that a whole value is hidden before its parts.
-	sort.Slice(s.forms, func(i, j int) bool {
-		if len(s.forms[i]) != len(s.forms[j]) {
-			return len(s.forms[i]) > len(s.forms[j])
-		}
-		return s.forms[i] < s.forms[j]
-	})
-	return s
+	return Secrets{slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })}
 }
 
-func forms(v string) []string {
-	b := []byte(v)
-	h := hex.EncodeToString(b)
-	return []string{
-		v, h, strings.ToUpper(h), url.QueryEscape(v), url.PathEscape(v),
-		strings.TrimRight(base64.StdEncoding.EncodeToString(b), "="),
-		strings.TrimRight(base64.URLEncoding.EncodeToString(b), "="),
-	}
-}
-
-// Clean returns text with every secret hidden, control characters and
-// direction overrides replaced by U+FFFD, and cut at 200 bytes.
+// Clean is Hide, cut at 200 bytes: for a message of a server in a sentence.
 func (s Secrets) Clean(text string) string {
-	for _, f := range s.forms {
-		text = strings.ReplaceAll(text, f, blank)
-	}
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError, unicode.IsControl(r), r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0x2028, r == 0x2029:
-			return utf8.RuneError
-		}
-		return r
-	}, text)
+	text = s.Hide(text)
 	if len(text) <= longest {
 		return text
 	}
@@ -85,4 +44,146 @@ func (s Secrets) Clean(text string) string {
 		cut--
 	}
 	return text[:cut] + "…"
+}
+
+// Hide returns at most the first 16 KiB of text, harmless to show, with every
+// value hidden and every run of six bytes or more of one: as it is and in the
+// forms in which a server may echo it or a part of it, whatever stands around:
+// base64 (standard and URL alphabet, with and without padding), hexadecimal and
+// URL escapes. Upper and lower case are one.
+func (s Secrets) Hide(text string) string {
+	text = text[:min(len(text), most)]
+	found := search{text: fold(text), seen: map[int]map[string]bool{}}
+	for _, v := range s.values {
+		for _, f := range forms(v) {
+			found.look(f)
+		}
+	}
+	hidden := found.marks()
+	var b strings.Builder
+	for from := 0; from < len(text); {
+		to := from + 1
+		for to < len(text) && hidden[to] == hidden[from] {
+			to++
+		}
+		if hidden[from] {
+			b.WriteString(blank)
+		} else {
+			b.WriteString(Harmless(text[from:to]))
+		}
+		from = to
+	}
+	return b.String()
+}
+
+// form is one way to write a secret, and the length of the runs of it that are
+// hidden: those that stand for six bytes of the secret or more.
+type form struct {
+	text string
+	run  int
+}
+
+func forms(v string) []form {
+	if len(v) < shortest {
+		return []form{{fold(v), len(v)}}
+	}
+	var escaped strings.Builder
+	for i := range len(v) {
+		escaped.WriteString("%" + hex.EncodeToString([]byte{v[i]}))
+	}
+	all := []form{
+		{fold(v), shortest}, {fold(url.QueryEscape(v)), shortest}, {fold(url.PathEscape(v)), shortest},
+		{hex.EncodeToString([]byte(v)), 2 * shortest}, {escaped.String(), 3 * shortest},
+	}
+	// Base64 writes three bytes as four characters, so what stands before a secret
+	// shifts it by 0, 1 or 2 bytes. Characters that hold bits of neighbours are left
+	// out; of six bytes 7 characters are left at least.
+	for shift := range 3 {
+		text := base64.RawStdEncoding.EncodeToString([]byte("\x00\x00"[:shift] + v))
+		if shift > 0 {
+			text = text[shift+1:]
+		}
+		if (shift+len(v))%3 > 0 {
+			text = text[:len(text)-1]
+		}
+		all = append(all, form{fold(text), shortest + 1})
+	}
+	return all
+}
+
+// fold makes one of upper and lower case, and of the two alphabets of base64. It
+// keeps the place of every byte.
+func fold(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		switch {
+		case c >= 'A' && c <= 'Z':
+			b[i] = c - 'A' + 'a'
+		case c == '-':
+			b[i] = '+'
+		case c == '_':
+			b[i] = '/'
+		}
+	}
+	return string(b)
+}
+
+// search finds which runs of a text occur in forms. Forms may be long and are
+// passed over once; the text is short.
+type search struct {
+	text string
+	seen map[int]map[string]bool // by length: each run of the text, true when some form holds it
+}
+
+func (s search) look(f form) {
+	runs := s.seen[f.run]
+	if runs == nil {
+		runs = map[string]bool{}
+		for i := range len(s.text) - f.run + 1 {
+			runs[s.text[i:i+f.run]] = false
+		}
+		s.seen[f.run] = runs
+	}
+	for i := range len(f.text) - f.run + 1 {
+		if known, there := runs[f.text[i:i+f.run]]; there && !known {
+			runs[f.text[i:i+f.run]] = true
+		}
+	}
+}
+
+// marks says of each byte of the text whether a run that was found covers it.
+func (s search) marks() []bool {
+	hidden := make([]bool, len(s.text))
+	for n, runs := range s.seen {
+		for i := range len(s.text) - n + 1 {
+			if runs[s.text[i:i+n]] {
+				for k := range n {
+					hidden[i+k] = true
+				}
+			}
+		}
+	}
+	return hidden
+}
+
+// Acts reports whether c does something to a terminal or to the order of the
+// text around it instead of standing for itself: C0 and C1 controls and DEL,
+// which begin escape sequences (ECMA-48), line and paragraph separators, and
+// format characters, among them the bidirectional ones (Unicode annex 9).
+func Acts(c rune) bool {
+	return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// Harmless returns text on one line: what acts, and what is not UTF-8, is
+// replaced by U+FFFD; newlines and tabs by spaces.
+func Harmless(text string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '\n' || c == '\r' || c == '\t':
+			return ' '
+		case Acts(c):
+			return unicode.ReplacementChar
+		}
+		return c // an invalid byte comes as U+FFFD already
+	}, text)
 }
