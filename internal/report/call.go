@@ -191,8 +191,7 @@ func (v callView) value(name, value string, safe func(string) string) string {
 	case strings.HasSuffix(name, "-bin"):
 		return fmt.Sprintf("%x", value[:min(len(value), longestValue/2)]) + cutNote(len(value), longestValue/2)
 	}
-	shown := []rune(clean(safe(value)))
-	return string(shown[:min(len(shown), longestValue)]) + cutNote(len(value), longestValue)
+	return cut(safe(value), longestValue) + cutNote(len(value), longestValue)
 }
 
 func size(value string) string { return fmt.Sprintf("<%d bytes>", len(value)) }
@@ -233,7 +232,6 @@ func (v callView) messages() {
 const longestEncoding = 16
 
 func messageCells(asked string, m exchange.Message) []string {
-	announced := []rune(clean(orAbsent(m.Announced, "none")))
 	size := count(int64(m.Bytes)) + " B"
 	switch {
 	case !m.Present:
@@ -245,7 +243,13 @@ func messageCells(asked string, m exchange.Message) []string {
 	case m.Announced != "":
 		size += ", not compressed"
 	}
-	return []string{asked, string(announced[:min(len(announced), longestEncoding)]), size}
+	return []string{cut(asked, longestEncoding), cut(orAbsent(m.Announced, "none"), longestEncoding), size}
+}
+
+// cut returns at most n characters of s, safe to print.
+func cut(s string, n int) string {
+	runes := []rune(clean(s))
+	return string(runes[:min(len(runes), n)])
 }
 
 // server writes what the server counted.
@@ -302,9 +306,9 @@ func (v callView) cost() {
 	for _, m := range []struct {
 		what string
 		at   time.Duration
-	}{{"sent at", v.Moments.Sent}, {"header at", v.Moments.Header}, {"message at", v.Moments.Message}, {"end at", v.Moments.End}} {
+	}{{"sent", v.Moments.Sent}, {"header", v.Moments.Header}, {"message", v.Moments.Message}, {"end", v.Moments.End}} {
 		if m.at > 0 {
-			rpc = append(rpc, took(m.what, m.at))
+			rpc = append(rpc, "+"+duration(float64(m.at))+" "+m.what)
 		}
 	}
 	if len(rpc) > 0 {
