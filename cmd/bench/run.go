@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/plan"
-	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -45,6 +43,8 @@ compression. A TARGET (HOST:PORT) or a setting measures one arm; --vary compares
 		},
 	}
 	config.Flags(c.Flags())
+	offerPlan(c)
+	offer(c, "format", formatNames())
 	return c
 }
 
@@ -67,12 +67,14 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	if err != nil {
 		return usageError{err}
 	}
-	if err := result.Probe(config.Results); err != nil {
+	keep, err := begin(config.Results, stderr)
+	if err != nil {
 		return err
 	}
+	defer keep.close()
 	ctx, stop := untilSignal(ctx)
 	defer stop()
-	r, err := execute(ctx, p, stderr)
+	r, err := execute(ctx, p, keep, stderr)
 	if err != nil {
 		if code, ok := exitInterrupted[context.Cause(ctx)]; ok {
 			fmt.Fprintln(stderr, "grpc-bench: interrupted before anything was measured")
@@ -80,14 +82,10 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 		}
 		return err
 	}
-	path, err := store(config.Results, r)
+	stored, err := keep.store(*r)
 	if err != nil {
 		// Nothing is lost: what was measured is shown, though it could not be kept.
 		return errors.Join(fmt.Errorf("store result: %w", err), format.Render(stdout, *r))
-	}
-	stored, err := result.Read(config.Results, path)
-	if err != nil {
-		return err
 	}
 	if err := format.Render(stdout, stored); err != nil {
 		return fmt.Errorf("print report: %w", err)
@@ -95,7 +93,7 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	return exitOf(stored, context.Cause(ctx))
 }
 
-func execute(ctx context.Context, p plan.Plan, stderr io.Writer) (*result.Result, error) {
+func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (*result.Result, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
@@ -106,22 +104,14 @@ func execute(ctx context.Context, p plan.Plan, stderr io.Writer) (*result.Result
 		r.Comparisons = compare.Arms(r)
 		return compare.Resolved(r.Comparisons)
 	}
-	r, err := runner.Run(ctx, p, runner.Options{Command: []string{self}, Progress: line.update, Enough: enough})
+	r, err := runner.Run(ctx, p, runner.Options{
+		Command: []string{self}, Progress: line.update, ID: keep.draft.ID(), Finished: keep.checkpoint, Enough: enough,
+	})
 	if err != nil {
 		return nil, err
 	}
-	r.Comparisons = compare.Arms(r)
-	result.Examine(r)
+	keep.judge(r)
 	return r, nil
-}
-
-// store writes the result's directory with its report beside it.
-func store(dir string, r *result.Result) (path string, err error) {
-	var md bytes.Buffer
-	if err := report.Markdown(&md, *r); err != nil {
-		return "", err
-	}
-	return result.Write(dir, *r, result.File{Name: "report.md", Data: md.Bytes()})
 }
 
 // exitOf is the exit code of a stored result.

@@ -10,6 +10,7 @@ package probe
 import (
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Machine is the machine a process runs on, seen through the kernel's files. The
@@ -17,6 +18,17 @@ import (
 type Machine struct {
 	// Root is the directory that holds proc and sys; "" means /.
 	Root string
+	// Wall is its wall clock; nil is the system's.
+	Wall func() time.Time
+}
+
+// Now is the time of day. It can step, so it labels and measures nothing: it has no
+// monotonic reading.
+func (m Machine) Now() time.Time {
+	if m.Wall != nil {
+		return m.Wall().Round(0)
+	}
+	return time.Now().Round(0)
 }
 
 // read returns the content of the file at path, which is absolute on the machine;

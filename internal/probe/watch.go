@@ -74,7 +74,7 @@ func (i *Interval) addHiccups(late *hist.Histogram) {
 
 // reading is the machine's account at one instant. A nil fact could not be had.
 type reading struct {
-	at, wall  time.Time      // the same instant on the monotonic and on the wall clock
+	at, wall  time.Time      // on the monotonic and on the wall clock, one right after the other
 	ours      *time.Duration // CPU time of our processes together
 	cpus      *cpuTimes
 	throttled *time.Duration
@@ -82,8 +82,7 @@ type reading struct {
 }
 
 func (m Machine) reading(pids []int) reading {
-	now := time.Now()
-	r := reading{at: now, wall: now.Round(0), ours: cpuOfAll(pids)}
+	r := reading{at: time.Now(), wall: m.Now(), ours: cpuOfAll(pids)}
 	if b, ok := m.read("/proc/stat"); ok {
 		if t, ok := parseStat(b); ok {
 			r.cpus = &t

@@ -37,7 +37,11 @@ func headline(r result.Result, safe func(string) string) string {
 			whole := slices.DeleteFunc(slices.Clone(a.Epochs), func(e result.Epoch) bool { return e.Interrupted })
 			done = max(done, len(whole))
 		}
-		return fmt.Sprintf("PARTIAL: interrupted by %s after %d of %s", safe(r.Interrupted), done, epochs(r.Plan.Epochs))
+		how := "interrupted by " + safe(r.Interrupted)
+		if r.Unfinished {
+			how = "ended without storing its result"
+		}
+		return fmt.Sprintf("PARTIAL: %s after %d of %s", how, done, epochs(r.Plan.Epochs))
 	}
 	if r.Interrupted != "" {
 		return flag(r.Verdict) + ", and interrupted by " + safe(r.Interrupted)

@@ -121,6 +121,7 @@ func checks() []check {
 		{"few_epochs", "there are at least 8 epochs to compare", askEpochs},
 		{"epochs_missing", "as many epochs were measured as were planned", askPlanned},
 		{"interrupted", "the run was not interrupted", askInterrupted},
+		{"unfinished", "the run stored its result itself", askUnfinished},
 	}
 }
 

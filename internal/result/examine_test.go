@@ -351,8 +351,13 @@ func runMutations() map[string][]mutation {
 		"epochs_missing": {
 			{"one could not be done", epochs(9), Degraded, true},
 			{"interrupted", func(r *Result) { epochs(9)(r); r.Interrupted = "SIGINT" }, Partial, true},
+			{"killed", func(r *Result) { epochs(9)(r); r.Unfinished = true }, Partial, true},
 			{"time was up", func(r *Result) { epochs(9)(r); r.Plan.MaxTime = 60e9 }, Valid, true},
 			{"all there", nothing, Valid, false},
+		},
+		"unfinished": {
+			{"its process was killed", func(r *Result) { r.Unfinished = true }, Partial, true},
+			{"as it is", nothing, Valid, false},
 		},
 		"interrupted": {
 			{"by a signal", func(r *Result) { r.Interrupted = "SIGTERM" }, Partial, true},

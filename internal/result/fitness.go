@@ -295,6 +295,8 @@ func askPlanned(q *question) {
 	switch {
 	case q.r.Interrupted != "":
 		v, why = Partial, "the run was interrupted"
+	case q.r.Unfinished:
+		v, why = Partial, "the run did not come to its end"
 	case q.r.Plan.MaxTime > 0:
 		v, why = Valid, "--max-time was up"
 	}
@@ -305,5 +307,13 @@ func askPlanned(q *question) {
 func askInterrupted(q *question) {
 	if q.r.Interrupted != "" {
 		q.find(finding{verdict: Partial, text: fmt.Sprintf("interrupted by %s: what was measured until then is whole", q.r.Interrupted)})
+	}
+}
+
+func askUnfinished(q *question) {
+	if q.r.Unfinished {
+		q.find(finding{verdict: Partial,
+			text:   fmt.Sprintf("the run ended without storing its result: it was killed, or the machine stopped; the %d epochs that were finished are whole", q.r.epochs()),
+			values: map[string]float64{"epochs": float64(q.r.epochs())}})
 	}
 }

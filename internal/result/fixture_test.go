@@ -2,7 +2,6 @@ package result
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"math/rand/v2"
 	"os"
@@ -66,7 +65,7 @@ var built struct {
 // It is built once; lists that tests change are copied.
 func fixture(t *testing.T) Result {
 	t.Helper()
-	built.once.Do(func() { built.r = buildFixture(t) })
+	built.once.Do(func() { built.r = buildFixture(t, fixtureEpochs) })
 	r := built.r
 	r.Arms = slices.Clone(r.Arms)
 	for i := range r.Arms {
@@ -75,7 +74,7 @@ func fixture(t *testing.T) Result {
 	return r
 }
 
-func buildFixture(t *testing.T) Result {
+func buildFixture(t *testing.T, epochs int) Result {
 	t.Helper()
 	r := Result{
 		Schema: Schema, ID: "20261123T181500Z-k3f2q2xa", Name: "before the upgrade",
@@ -86,7 +85,7 @@ func buildFixture(t *testing.T) Result {
 	}
 	r.Groups = r.Plan.Groups
 	for i, m := range models() {
-		r.Arms = append(r.Arms, fixtureArm(t, r.Plan.Arms[i].Settings, m, uint64(i)))
+		r.Arms = append(r.Arms, fixtureArm(t, r.Plan.Arms[i].Settings, m, uint64(i), epochs))
 	}
 	r.Comparisons = fixtureComparisons()
 	return r
@@ -154,12 +153,12 @@ func (h histograms) summarize(t *testing.T, f *Figures, withHDR bool) {
 	}
 }
 
-func fixtureArm(t *testing.T, s plan.Settings, m model, seed uint64) Arm {
+func fixtureArm(t *testing.T, s plan.Settings, m model, seed uint64, epochs int) Arm {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(42, seed))
 	a := Arm{Name: m.name, AA: m.aa, Settings: s}
 	whole := newHistograms()
-	for e := range fixtureEpochs {
+	for e := range epochs {
 		epoch, restart := newHistograms(), 985+rng.Int64N(31)
 		for sec := range fixtureWindows {
 			second := newHistograms()
@@ -179,10 +178,11 @@ func fixtureArm(t *testing.T, s plan.Settings, m model, seed uint64) Arm {
 			Start: time.Date(2026, 11, 23, 18, 15, 2+6*e, 0, time.UTC), Generator: fixtureGenerator(epoch)})
 		whole.merge(t, epoch)
 	}
-	a.Figures = fixtureFigures(m, s, fixtureEpochs, 1)
+	a.Figures = fixtureFigures(m, s, int64(epochs), 1)
 	whole.summarize(t, &a.Figures, true)
-	a.Handshake = fixtureHandshake(s, fixtureEpochs)
+	a.Handshake = fixtureHandshake(s, int64(epochs))
 	a.Observed = fixtureObserved(s, a.ServerLedger.Started)
+	a.Observed.ServerInstances = epochs
 	return a
 }
 
@@ -251,7 +251,7 @@ func fixtureHandshake(s plan.Settings, epochs int64) *Handshakes {
 }
 
 func fixtureObserved(s plan.Settings, rpcs int64) Observed {
-	o := Observed{Connections: 4, TLSVersion: s.TLS, ServerInstances: fixtureEpochs, Method: "/Server/Foo",
+	o := Observed{Connections: 4, TLSVersion: s.TLS, Method: "/Server/Foo",
 		RequestEncodings: map[string]int64{"identity": rpcs}, ResponseEncodings: map[string]int64{"identity": rpcs}, RequestCodec: s.Compression.Implementation(), ResponseCodec: codec.None,
 		MetadataKeys: new(float64(s.MetadataSize.Keys)), MetadataBytes: new(float64(s.MetadataSize.Bytes))}
 	if s.TLS != "off" {
@@ -319,11 +319,11 @@ func fixtureJSON(t *testing.T) []byte {
 	t.Helper()
 	r := normal(fixture(t))
 	Examine(&r)
-	data, err := json.MarshalIndent(r, "", " ")
+	data, err := marshal(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(data, '\n')
+	return data
 }
 
 func TestFixtureFileIsCurrent(t *testing.T) {

@@ -33,6 +33,7 @@ type Result struct {
 	Created     time.Time    `json:"created"`
 	Verdict     Verdict      `json:"verdict"`
 	Interrupted string       `json:"interrupted,omitempty"` // signal name; the verdict is then PARTIAL or INVALID
+	Unfinished  bool         `json:"unfinished,omitempty"`  // the process ended before it could store its result; the verdict is then PARTIAL or INVALID
 	Failure     string       `json:"failure,omitempty"`     // what ended the run before its last epoch; the verdict is then INVALID
 	Checks      []Check      `json:"checks"`
 	Warnings    []Warning    `json:"warnings"`

@@ -41,6 +41,7 @@ func publicSchema(t *testing.T) *jsonschema.Schema {
 	s.Properties["schema"].Const = jsonschema.Ptr[any](Schema)
 	s.Properties["id"].Pattern = "^[0-9]{8}T[0-9]{6}Z-[a-z2-7]{8}$"
 	s.Properties["created"].Format = "date-time"
+	s.Properties["checksum"] = &jsonschema.Schema{Type: "string", Pattern: "^sha256:[0-9a-f]{64}$"}
 	comparison := s.Properties["comparisons"].Items
 	comparison.Properties["verdict"].Enum = []any{"slower", "faster", "same", "inconclusive"}
 	return s

@@ -26,8 +26,6 @@ const (
 // MaxBytes is the largest result.json that is read or written.
 const MaxBytes = 16 << 20
 
-const tempPrefix = ".writing-"
-
 // NewID returns a new id: the time of t in UTC, then 40 random bits, as in
 // 20261123T181500Z-k3f2q2xa. Ids sort by time.
 func NewID(t time.Time) string {
@@ -43,73 +41,23 @@ func IsID(s string) bool {
 	return ok && err == nil
 }
 
-// Probe makes the directory of results if it is missing and proves that it can
-// be written, by a file that is synced and removed. Call it before any load, so
-// that no run ends with a result that has no place.
-func Probe(results string) error {
-	if err := os.MkdirAll(results, 0o700); err != nil {
-		return fmt.Errorf("make results directory: %w", err)
-	}
-	f, err := os.CreateTemp(results, ".probe-*")
-	if err != nil {
-		return fmt.Errorf("write results directory: %w", err)
-	}
-	defer os.Remove(f.Name())
-	if err := writeSynced(f, []byte("probe")); err != nil {
-		return fmt.Errorf("write results directory: %w", err)
-	}
-	return sweep(results, time.Now().Add(-time.Hour))
-}
-
-// sweep removes what writers left that died before the given time.
-func sweep(results string, before time.Time) error {
-	entries, err := os.ReadDir(results)
-	if err != nil {
-		return fmt.Errorf("read results directory: %w", err)
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !strings.HasPrefix(e.Name(), tempPrefix) || info.ModTime().After(before) {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(results, e.Name())); err != nil {
-			return fmt.Errorf("remove unfinished result: %w", err)
-		}
-	}
-	return nil
-}
-
 // File is a file that goes into the directory beside those that Write makes.
 type File struct {
 	Name string // without a directory
 	Data []byte
 }
 
-// Write stores an examined result as a new directory results/<id> and returns
-// its path. The directory appears whole or not at all, also when the machine
-// loses power: everything is written under another name, synced, read back and
-// rechecked before it takes its own. After an error nothing of it is left and
-// older results are as they were. Directories are 0700, files 0600.
+// Write stores an examined result that has an id, as [Draft.Publish] does.
 func Write(results string, r Result, files ...File) (path string, err error) {
 	if !IsID(r.ID) {
 		return "", fmt.Errorf("write result: id %q: must be of the form of NewID", r.ID)
 	}
-	own, err := encode(r)
+	d, err := begin(results, r.ID)
 	if err != nil {
-		return "", fmt.Errorf("write result %s: %w", r.ID, err)
+		return "", err
 	}
-	temp, err := os.MkdirTemp(results, tempPrefix+"*")
-	if err != nil {
-		return "", fmt.Errorf("write result %s: %w", r.ID, err)
-	}
-	path = filepath.Join(results, r.ID)
-	if err := fill(temp, r, append(own, files...)); err != nil {
-		return "", errors.Join(fmt.Errorf("write result %s: %w", r.ID, err), os.RemoveAll(temp))
-	}
-	if err := publish(temp, path); err != nil {
-		return "", errors.Join(fmt.Errorf("write result %s: %w", r.ID, err), os.RemoveAll(temp))
-	}
-	return path, nil
+	path, err = d.Publish(r, files...)
+	return path, errors.Join(err, d.Close())
 }
 
 // encode makes the files that hold r.
@@ -118,7 +66,7 @@ func encode(r Result) ([]File, error) {
 	if err := Recheck(r); err != nil {
 		return nil, err
 	}
-	data, err := json.MarshalIndent(r, "", " ")
+	data, err := marshal(r)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +77,7 @@ func encode(r Result) ([]File, error) {
 	if err := writeLog(&log, r); err != nil {
 		return nil, fmt.Errorf("%s: %w", LogFileName, err)
 	}
-	return []File{{FileName, append(data, '\n')}, {LogFileName, log.Bytes()}}, nil
+	return []File{{FileName, data}, {LogFileName, log.Bytes()}}, nil
 }
 
 // fill writes files into dir and proves that the result can be read back.
@@ -138,11 +86,7 @@ func fill(dir string, r Result, files []File) error {
 		if filepath.Base(file.Name) != file.Name {
 			return fmt.Errorf("file %q: must be a name without a directory", file.Name)
 		}
-		f, err := os.OpenFile(filepath.Join(dir, file.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
-		}
-		if err := writeSynced(f, file.Data); err != nil {
+		if err := writeSynced(filepath.Join(dir, file.Name), file.Data); err != nil {
 			return err
 		}
 	}
@@ -160,21 +104,39 @@ func fill(dir string, r Result, files []File) error {
 }
 
 // publish gives a synced directory its name. The system refuses a name that a
-// result has already, because that directory is not empty.
+// result has already, because that directory is not empty. A name that may not
+// outlive the machine's power is taken back.
 func publish(temp, path string) error {
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return errors.Join(err, os.Rename(path, temp))
+	}
+	return nil
 }
 
-// writeSynced writes data and closes f.
-func writeSynced(f *os.File, data []byte) error {
-	_, err := f.Write(data)
+// writeSynced writes a new file and proves that it holds the data.
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	back, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(back, data) {
+		return fmt.Errorf("%s: read back: must be what was written", filepath.Base(path))
+	}
+	return nil
 }
 
 // syncDir makes the names in a directory durable.
@@ -222,7 +184,9 @@ func filled[T any](s []T) []T {
 
 // Read reads a stored result. ref is an id, looked up in the directory results,
 // or the path of a result directory or of its result.json. A file that is too
-// large, malformed or of another version of the schema is refused by name.
+// large, malformed, changed since it was written, in another result's directory or
+// of another version of the schema is refused by name. One without a checksum is
+// read with a warning.
 func Read(results, ref string) (Result, error) {
 	path := ref
 	if IsID(ref) {
@@ -235,7 +199,11 @@ func Read(results, ref string) (Result, error) {
 	if info.IsDir() {
 		path = filepath.Join(path, FileName)
 	}
-	return readFile(path)
+	r, err := readFile(path)
+	if dir := filepath.Base(filepath.Dir(path)); err == nil && IsID(dir) && r.ID != dir {
+		return Result{}, fmt.Errorf("read %s: id %q: must be the name of its directory", path, r.ID)
+	}
+	return r, err
 }
 
 func readFile(path string) (Result, error) {
@@ -270,9 +238,16 @@ func decode(from io.Reader) (Result, error) {
 	if head.Schema != Schema {
 		return Result{}, fmt.Errorf("schema %.60q: must be %q", head.Schema, Schema)
 	}
+	sealed, err := verify(data)
+	if err != nil {
+		return Result{}, err
+	}
 	var r Result
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Result{}, oneLine(err)
+	}
+	if !sealed {
+		r.Warnings = append([]Warning{unsealed()}, r.Warnings...)
 	}
 	return r, nil
 }

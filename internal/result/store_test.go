@@ -195,49 +195,6 @@ func TestAnIDIsItsTimeAndRandomLetters(t *testing.T) {
 	}
 }
 
-func TestProbeMakesTheDirectoryAndLeavesNothingInIt(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "results")
-	if err := Probe(dir); err != nil {
-		t.Fatal(err)
-	}
-	if got := listed(t, dir); len(got) != 0 {
-		t.Errorf("left %v", got)
-	}
-}
-
-func TestProbeRefusesAPlaceThatCannotBeWritten(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range []string{file, filepath.Join(file, "results"), "/proc/self/results"} {
-		if err := Probe(dir); err == nil {
-			t.Errorf("%s: no error", dir)
-		}
-	}
-}
-
-func TestProbeRemovesWhatADeadWriterLeft(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{tempPrefix + "dead", tempPrefix + "alive", "20261123T181500Z-k3f2q2xa"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	long := time.Now().Add(-2 * time.Hour)
-	for _, name := range []string{tempPrefix + "dead", "20261123T181500Z-k3f2q2xa"} {
-		if err := os.Chtimes(filepath.Join(dir, name), long, long); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := Probe(dir); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := listed(t, dir), []string{tempPrefix + "alive", "20261123T181500Z-k3f2q2xa"}; !slices.Equal(got, want) {
-		t.Errorf("left %v, want %v", got, want)
-	}
-}
-
 // Whatever a file holds, reading and rechecking it ends with an answer.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"schema":"grpc-bench/result/v1","arms":[{"name":"a","epochs":[{}],"windows":[{"epoch":3}]}]}`))

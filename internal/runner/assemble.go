@@ -13,7 +13,7 @@ import (
 // made of it by others.
 func (r *run) result(failure error, interrupted string) (*result.Result, error) {
 	out := &result.Result{
-		Schema: result.Schema, ID: result.NewID(r.began), Name: r.plan.Name, Created: r.began.UTC(),
+		Schema: result.Schema, ID: r.options.ID, Name: r.plan.Name, Created: r.created.UTC(),
 		Interrupted: interrupted, Tool: tool(), Machine: r.machineFacts(), Plan: r.plan, Groups: r.plan.Groups,
 	}
 	if failure != nil {

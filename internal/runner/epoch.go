@@ -234,7 +234,7 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 func (r *run) measure(ctx context.Context, e *epoch) error {
 	at := probe.Monotonic() + int64(lead+leadPerArm*time.Duration(len(e.arms)))
 	window := []int64{at + int64(r.plan.Warmup), at + int64(r.plan.Warmup+r.plan.Window)}
-	e.start = time.Now().Add(time.Duration(window[0] - probe.Monotonic()))
+	e.start = r.machine.Now().Add(time.Duration(window[0] - probe.Monotonic()))
 	limit := time.Duration(window[1]-probe.Monotonic()) + r.plan.Drain + orderLimit
 	var observers sync.WaitGroup
 	observers.Go(func() { e.machine = r.watch(ctx, e, window) })

@@ -23,6 +23,13 @@ type Options struct {
 	// Progress, when not nil, is called at each step, from the goroutine that
 	// called Run.
 	Progress func(Progress)
+	// ID is the id of the result; "" is a new one.
+	ID string
+	// Machine is where the run takes place; the zero value is this machine.
+	Machine probe.Machine
+	// Finished, when not nil, is given the result so far after each epoch that
+	// nothing ended early. It may change it.
+	Finished func(*result.Result)
 	// Enough, when not nil, is asked after each epoch from the plan's least number
 	// on whether more are needed.
 	Enough func(*result.Result) bool
@@ -55,7 +62,10 @@ var ErrPreflight = errors.New("preflight")
 // The error says why nothing could be measured. Once an epoch has been measured
 // there is a Result, and what ended the run early is one of its warnings.
 func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
-	r := &run{plan: p, options: o, began: time.Now(), machine: probe.Machine{}}
+	r := &run{plan: p, options: o, began: time.Now(), created: o.Machine.Now(), machine: o.Machine}
+	if r.options.ID == "" {
+		r.options.ID = result.NewID(r.created)
+	}
 	if err := r.checkLimits(); err != nil {
 		return nil, err
 	}
@@ -71,10 +81,8 @@ func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
 		if failure = err; err != nil || ctx.Err() != nil {
 			break
 		}
-		if i+1 >= p.Epochs.Min && i+1 < p.Epochs.Max && o.Enough != nil {
-			if res, err := r.result(nil, ""); err == nil && o.Enough(res) {
-				break
-			}
+		if r.enough() {
+			break
 		}
 	}
 	if len(r.epochs) == 0 {
@@ -95,10 +103,28 @@ type run struct {
 	plan    plan.Plan
 	options Options
 	machine probe.Machine
-	began   time.Time
+	began   time.Time // monotonic
+	created time.Time // of the result, by the machine's wall clock
 	epochs  []*epoch
 	longest time.Duration // of the epochs so far
 	identity
+}
+
+// enough hands out the result so far and says whether it suffices.
+func (r *run) enough() bool {
+	n, o := len(r.epochs), r.options
+	asked := o.Enough != nil && n >= r.plan.Epochs.Min && n < r.plan.Epochs.Max
+	if o.Finished == nil && !asked {
+		return false
+	}
+	sofar, err := r.result(nil, "")
+	if err != nil {
+		return false // the same error comes at the end
+	}
+	if o.Finished != nil {
+		o.Finished(sofar)
+	}
+	return asked && o.Enough(sofar)
 }
 
 // timeFor says whether the epoch after n ones still fits into --max-time.

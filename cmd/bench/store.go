@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"grpcbench/internal/compare"
+	"grpcbench/internal/report"
+	"grpcbench/internal/result"
+)
+
+// keeper keeps what a run has finished, in its draft.
+type keeper struct {
+	draft  *result.Draft
+	failed error // why the last checkpoint could not be written
+}
+
+// begin makes the place of a run, and results of what dead runs had finished.
+func begin(dir string, stderr io.Writer) (*keeper, error) {
+	d, err := result.Begin(dir, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	recoverRuns(dir, stderr)
+	return &keeper{draft: d}, nil
+}
+
+// recoverRuns says which results were made of runs that died. That others cannot
+// be made is told and ends nothing.
+func recoverRuns(dir string, stderr io.Writer) {
+	ids, err := result.Recover(dir)
+	for _, id := range ids {
+		fmt.Fprintf(stderr, "grpc-bench: a run ended without storing its result; what it had finished is %s\n", id)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "grpc-bench:", err)
+	}
+}
+
+// checkpoint is runner.Options.Finished: it keeps the result so far, as that of a
+// run that does not live to store it.
+func (k *keeper) checkpoint(r *result.Result) {
+	sofar := *r
+	sofar.Unfinished = true
+	k.judge(&sofar)
+	md, err := markdown(sofar)
+	if err == nil {
+		err = k.draft.Save(sofar, md)
+	}
+	k.failed = err
+}
+
+// judge fills in what is made of the numbers.
+func (k *keeper) judge(r *result.Result) {
+	if k.failed != nil {
+		r.Warnings = append(r.Warnings, result.Warning{Code: "no_checkpoint",
+			Text: fmt.Sprintf("what was finished could not be kept while the run lasted: %v", reason(k.failed))})
+	}
+	r.Comparisons = compare.Arms(r)
+	result.Examine(r)
+}
+
+// reason is what the system says, without the path.
+func reason(err error) error {
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return e
+	}
+	return err
+}
+
+// store writes the result's directory with its report beside it, and reads it
+// back.
+func (k *keeper) store(r result.Result) (result.Result, error) {
+	md, err := markdown(r)
+	if err != nil {
+		return result.Result{}, err
+	}
+	path, err := k.draft.Publish(r, md)
+	if err != nil {
+		return result.Result{}, err
+	}
+	return result.Read("", path)
+}
+
+func markdown(r result.Result) (result.File, error) {
+	var md bytes.Buffer
+	err := report.Markdown(&md, r)
+	return result.File{Name: "report.md", Data: md.Bytes()}, err
+}
+
+// close gives up the place. What is left of it the next run clears away.
+func (k *keeper) close() { _ = k.draft.Close() }
