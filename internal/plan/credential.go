@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -15,4 +17,42 @@ func Credential(name string) bool {
 // proxy-authorization, x-api-key, set-cookie, x-amz-security-token, session-id.
 func credentialWords() []string {
 	return []string{"authorization", "cookie", "token", "key", "secret", "password", "credential", "session"}
+}
+
+// checkCredentials refuses metadata that looks like a credential where others
+// could read it: in plaintext, or at a server that anybody may pretend to be. On
+// this machine there is nobody on the way.
+func checkCredentials(arms []Arm, t Target, m *mistakes) {
+	if t.AllowCleartextCredentials {
+		return
+	}
+	for _, a := range arms {
+		s := a.Settings
+		how, instead := "with --tls off, readable to all on the way", "--tls 1.3"
+		switch {
+		case loopback(s.Target), s.TLS != Off && !t.InsecureSkipVerify:
+			continue
+		case s.TLS != Off:
+			how, instead = "with --insecure-skip-verify, to whoever answers there", "--cacert"
+		}
+		for _, key := range s.Metadata {
+			if Credential(key.Name) {
+				m.add("--metadata %s: must not go to %s %s (use %s, or --allow-cleartext-credentials)", key.Name, s.Target, how, instead)
+			}
+		}
+	}
+}
+
+// loopback reports whether HOST:PORT is on this machine: localhost, which names
+// nothing else (RFC 6761, section 6.3), or an address of 127.0.0.0/8 or ::1.
+func loopback(target string) bool {
+	host, _, err := net.SplitHostPort(target)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
 }

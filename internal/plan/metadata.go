@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -45,7 +46,11 @@ func parseMetadata(text string) (key MetadataKey, value string, err error) {
 	if path, isFile := strings.CutPrefix(value, "@"); isFile {
 		data, err := readFile(path, maxHeaderListBytes)
 		if err != nil {
-			return key, "", fmt.Errorf("metadata %q: %w", name, err)
+			// Without the path: a value that begins with @ is taken for one.
+			if e, ok := errors.AsType[*fs.PathError](err); ok {
+				err = e.Err
+			}
+			return key, "", fmt.Errorf("metadata %q: file behind @: %w", name, err)
 		}
 		value = string(data)
 		if !binary {

@@ -99,6 +99,8 @@ func targetOptions() []option {
 			set: into(parseLabel, func(d *draft) *string { return &d.target.ServerName })},
 		{name: "insecure-skip-verify", value: "bool", start: "false", doc: "TARGET: accept any certificate",
 			set: into(parseBool, func(d *draft) *bool { return &d.target.InsecureSkipVerify })},
+		{name: "allow-cleartext-credentials", value: "bool", start: "false", doc: "TARGET: send metadata that looks like a credential in plaintext, or to a server that is not verified, even off this machine",
+			set: into(parseBool, func(d *draft) *bool { return &d.target.AllowCleartextCredentials })},
 		{name: "server-pid", value: "PID", doc: "TARGET: process of the server on this machine, whose CPU is then measured",
 			set: into(whole(1, math.MaxInt32), func(d *draft) *int { return &d.target.ServerPID })},
 	}

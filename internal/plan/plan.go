@@ -90,6 +90,9 @@ type Target struct {
 	ServerName         string `json:"server_name,omitempty"`
 	InsecureSkipVerify bool   `json:"insecure_skip_verify,omitempty"`
 	ServerPID          int    `json:"server_pid,omitempty"`
+	// AllowCleartextCredentials lets metadata that looks like a credential go to
+	// others than this machine in plaintext or unverified.
+	AllowCleartextCredentials bool `json:"allow_cleartext_credentials,omitempty"`
 
 	// The contents of the files above, read once when the plan was made.
 	CACertPEM, CertPEM, KeyPEM []byte `json:"-"`
@@ -118,7 +121,7 @@ func (p Plan) Hash() string {
 	p.Name, p.Tags, p.Seed, p.Epochs = "", nil, 0, Epochs{}
 	if p.Target != nil {
 		target := *p.Target
-		target.Address, target.ServerPID = "", 0
+		target.Address, target.ServerPID, target.AllowCleartextCredentials = "", 0, false
 		p.Target = &target
 	}
 	p.Arms = slices.Clone(p.Arms)

@@ -84,7 +84,7 @@ func TestContradictionsAreRefused(t *testing.T) {
 
 func TestTargetsThatCannotBeMeasuredAreRefused(t *testing.T) {
 	checkRefusals(t, []refusal{
-		{"localhost", `TARGET "localhost": must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
+		{"localhost", `TARGET: must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
 		{"dns:///h:1", `TARGET "dns:///h:1": must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
 		{"h:0", `TARGET "h:0": port must be in [1, 65535]`},
 		{"user:secret@h:1", `TARGET: must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
@@ -182,6 +182,10 @@ func TestNoSentenceRepeatsAMetadataValue(t *testing.T) {
 		{"--vary", canary},
 		{"--vary", "metadata=none,a=b", "--metadata", "a=" + canary},
 		{"--suite", suite},
+		{"--suite", writeFile(t, "k.yaml", "settings: {authorization="+canary+": x}\ngroups: []\n")},
+		{"--metadata", "authorization=@" + canary}, // not a file
+		{canary}, {"authorization=" + canary}, {"user:" + canary + "@h:1"}, {"Bearer " + canary + ":1"}, // slipped to TARGET
+		{"--vary", "target=" + canary + ",h:1"},
 	} {
 		_, err := planOf(t, args...)
 		if err == nil {

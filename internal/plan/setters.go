@@ -118,6 +118,12 @@ func parseTarget(text string) (string, error) {
 	return text, nil
 }
 
+// notAddress reports whether text does not look like HOST:PORT, and may be a
+// user's name and password, or a value that slipped there from --metadata.
+func notAddress(text string) bool {
+	return strings.ContainsAny(text, "@= ") || !strings.Contains(text, ":")
+}
+
 func addMetadata(a *Arm, text string) error {
 	if text == "none" {
 		return nil

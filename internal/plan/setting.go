@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"grpcbench/internal/codec"
 )
@@ -45,7 +44,7 @@ func channelSecurity() []setting {
 	return []setting{
 		{
 			name: targetSetting, set: setTarget,
-			secret: func(text string) bool { return strings.Contains(text, "@") }, // a user and password
+			secret: notAddress,
 			get:    func(s Settings) string { return s.Target },
 		},
 		oneOf("tls", "TLS version, or off for plaintext", []string{Off, TLS12, TLS13},

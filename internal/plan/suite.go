@@ -187,7 +187,8 @@ func (s suiteReader) mapping(n ast.Node, known []string, each func(key string, v
 		case !isText:
 			s.add("%s key: must be a name, without anchors, aliases, tags or merges", s.at(i.Key()))
 		case !slices.Contains(known, key.Value):
-			s.add("%s key %w", s.at(key), unknown(key.Value, known))
+			name, _, _ := strings.Cut(key.Value, "=") // what follows may be secret
+			s.add("%s key %w", s.at(key), unknown(name, known))
 		default:
 			each(key.Value, i.Value())
 		}

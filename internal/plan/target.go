@@ -61,6 +61,7 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 	if t.InsecureSkipVerify && f.caCert != "" {
 		m.add("--insecure-skip-verify: must be left out with --cacert, which is for verifying")
 	}
+	checkCredentials(d.plan.Arms, t, m)
 	if (f.cert == "") != (f.key == "") {
 		m.add("--cert %q and --key-file %q: must be given together", f.cert, f.key)
 	}

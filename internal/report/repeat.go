@@ -63,6 +63,9 @@ func targetFlags(t plan.Target) []string {
 	if t.InsecureSkipVerify {
 		args = append(args, "--insecure-skip-verify")
 	}
+	if t.AllowCleartextCredentials {
+		args = append(args, "--allow-cleartext-credentials")
+	}
 	return args
 }
 
