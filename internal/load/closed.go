@@ -16,64 +16,58 @@ type ClosedLoop struct {
 	Phases              Phases
 	Drain, DrainStopped time.Duration
 	Edges               Edges // Quiet is not used
-	// AfterFailure, when not nil, is called by a caller whose RPC failed, before
-	// it tries again: it keeps a dead connection from being asked as fast as a
-	// processor can fail.
-	AfterFailure func(ctx context.Context, conn int)
 }
 
 // Run calls until the window's end, or until ctx ends, and returns when all
 // calls have ended or were given up.
-func (l ClosedLoop) Run(ctx context.Context, call Call) (Outcome, error) {
-	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	r := &run{clock: l.Clock, phases: l.Phases, book: NewBook(l.Phases), call: call, flow: &Flow{}, calls: calls}
+func (l ClosedLoop) Run(ctx context.Context, e Engine) (Outcome, error) {
+	r := newRun(l.Clock, l.Phases, e)
 	stopFolding := foldEverySecond(r.book, l.Phases, l.Clock.Now)
 	starting, stop := context.WithCancel(ctx)
 	defer stop()
+	r.next = func(after Op, now time.Duration) (Op, bool) { return l.next(starting, r, after, now) }
 
 	var edges sync.WaitGroup
 	edges.Go(func() { l.edges(starting, r.watched(l.Edges)) })
-	sleepUntil(starting, l.Clock, 0)
-	var callers sync.WaitGroup
-	for i := range l.Concurrency {
-		callers.Go(func() { l.caller(starting, r, i) })
+	if sleepUntil(starting, l.Clock, 0) {
+		l.begin(r, e)
 	}
 	sleepUntil(starting, l.Clock, l.Phases.End())
 	stopped := ctx.Err() != nil
 	edges.Wait()
 	stop()
-	stuck := drain(ctx, r.flow, l.Drain, l.DrainStopped, cancel)
-	if stuck == 0 {
-		callers.Wait()
-	}
+	stuck := drain(ctx, r.flow, l.Drain, l.DrainStopped, func() { r.cancel(e) })
 	if err := stopFolding(); err != nil {
 		return Outcome{}, err
 	}
-	account, err := r.book.Close(stuck)
-	if err != nil {
-		return Outcome{}, err
-	}
-	clean := account.Warmup.Abandoned+account.Window.Abandoned == 0
-	return Outcome{Account: account, Flow: r.flow, Ends: r.ends, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
+	return r.outcome(stuck, stopped)
 }
 
-// caller makes RPC after RPC. Its sequence numbers interleave with the other
-// callers', so that they are distinct.
-func (l ClosedLoop) caller(ctx context.Context, r *run, i int) {
-	conn := i % l.Connections
-	for seq := int64(i); ctx.Err() == nil; seq += int64(l.Concurrency) {
+// begin starts every caller's first RPC.
+func (l ClosedLoop) begin(r *run, e Engine) {
+	for i := range l.Concurrency {
 		now := l.Clock.Now()
-		if now >= l.Phases.End() {
-			return
-		}
-		r.book.Scheduled(seq, now)
-		r.flow.inFlight.Add(1)
-		r.flow.started.Add(1)
-		if code := r.one(conn, seq, now); code != OK && l.AfterFailure != nil {
-			l.AfterFailure(ctx, conn)
-		}
+		r.schedule(int64(i), now)
+		e.Start(Op{Seq: int64(i), Conn: i % l.Connections, Intended: now})
 	}
+	e.Flush()
+}
+
+// next is the RPC that a caller makes after another. Sequence numbers interleave
+// with the other callers', so that they are distinct.
+//
+// It counts the RPC in flight before it asks whether to make it, so that nothing is
+// begun behind the back of a drain that found nothing in flight.
+func (l ClosedLoop) next(starting context.Context, r *run, after Op, now time.Duration) (Op, bool) {
+	r.flow.inFlight.Add(1)
+	if now >= l.Phases.End() || starting.Err() != nil {
+		r.flow.inFlight.Add(-1)
+		return Op{}, false
+	}
+	op := Op{Seq: after.Seq + int64(l.Concurrency), Conn: after.Conn, Intended: now}
+	r.book.Scheduled(op.Seq, now)
+	r.flow.started.Add(1)
+	return op, true
 }
 
 func (l ClosedLoop) edges(ctx context.Context, e Edges) {

@@ -158,7 +158,7 @@ func TestEdgesAreReadAtTheWindowsEnds(t *testing.T) {
 				Close: func() { closed = clock.Now() },
 				Quiet: func(n int64) { quiet = n },
 			}}
-		o, err := l.Run(t.Context(), func(context.Context, int, int64) string { time.Sleep(time.Millisecond); return OK })
+		o, err := l.Run(t.Context(), callers(func(context.Context, int, int64) string { time.Sleep(time.Millisecond); return OK }))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestConnectionsTakeTurns(t *testing.T) {
 		var byConn [3]int
 		phases := Phases{Window: time.Second}
 		l := OpenLoop{Schedule: Uniform{Rate: 300, Duration: phases.End()}, Clock: clock, Phases: phases, Connections: 3, MaxInFlight: 10, Drain: time.Second}
-		if _, err := l.Run(t.Context(), func(_ context.Context, conn int, _ int64) string { byConn[conn]++; return OK }); err != nil {
+		if _, err := l.Run(t.Context(), callers(func(_ context.Context, conn int, _ int64) string { byConn[conn]++; return OK })); err != nil {
 			t.Fatal(err)
 		}
 		if byConn != [3]int{100, 100, 100} {

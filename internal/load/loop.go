@@ -59,16 +59,23 @@ func (f *Flow) standing() Standing {
 // window.
 func (f *Flow) Busy() time.Duration { return time.Duration(f.busy.Load()) }
 
-// run is what the two loops share: one call, from its sending to its booking.
+// run is what the two loops share: the account of what an engine tells.
 type run struct {
 	clock  Clock
 	phases Phases
 	book   *Book
-	call   Call
 	flow   *Flow
-	calls  context.Context // ends calls in flight
+	// next is the closed loop's answer to Turns.Next; nil: there is none.
+	next      func(after Op, now time.Duration) (Op, bool)
+	cancelled atomic.Bool // what fails from now on was abandoned
 
 	ends [2]Standing // at the window's two ends
+}
+
+func newRun(c Clock, p Phases, e Engine) *run {
+	r := &run{clock: c, phases: p, book: NewBook(p), flow: &Flow{}}
+	e.Bind(r)
+	return r
 }
 
 // Standing is where a loop stood at one moment.
@@ -94,22 +101,57 @@ func (r *run) watched(e Edges) Edges {
 	return Edges{Open: note(0, e.Open), Close: note(1, e.Close), Quiet: e.Quiet}
 }
 
-// one makes one RPC and books it. The caller has counted it in flight.
-func (r *run) one(conn int, seq int64, intended time.Duration) (code string) {
-	sent := r.clock.Now()
-	r.book.Started(seq, intended, sent)
-	code = r.call(r.calls, conn, seq)
-	done := r.clock.Now()
-	if code != OK && r.calls.Err() != nil {
-		r.book.Abandoned(seq, intended)
+// schedule books an arrival that is to be started.
+func (r *run) schedule(seq int64, intended time.Duration) {
+	r.book.Scheduled(seq, intended)
+	r.flow.inFlight.Add(1)
+	r.flow.started.Add(1)
+}
+
+// Now implements Turns.
+func (r *run) Now() time.Duration { return r.clock.Now() }
+
+// Sent implements Turns.
+func (r *run) Sent(op *Op, now time.Duration) {
+	op.Sent = now
+	r.book.Started(op.Seq, op.Intended, now)
+}
+
+// Ended implements Turns.
+func (r *run) Ended(op Op, code string, now time.Duration) {
+	if code != OK && r.cancelled.Load() {
+		r.book.Abandoned(op.Seq, op.Intended)
 	} else {
-		r.book.Ended(seq, Sample{Intended: intended, Sent: sent, Done: done, Code: code})
+		r.book.Ended(op.Seq, Sample{Intended: op.Intended, Sent: op.Sent, Done: now, Code: code})
 	}
-	if code == OK && intended >= r.phases.Warmup {
-		r.flow.busy.Add(int64(done - sent))
+	if code == OK && op.Intended >= r.phases.Warmup {
+		r.flow.busy.Add(int64(now - op.Sent))
 	}
 	r.flow.inFlight.Add(-1)
-	return code
+}
+
+// Next implements Turns.
+func (r *run) Next(after Op, now time.Duration) (Op, bool) {
+	if r.next == nil {
+		return Op{}, false
+	}
+	return r.next(after, now)
+}
+
+// cancel ends what is in flight.
+func (r *run) cancel(e Engine) {
+	r.cancelled.Store(true)
+	e.Cancel()
+}
+
+// outcome closes the book.
+func (r *run) outcome(stuck int64, stopped bool) (Outcome, error) {
+	account, err := r.book.Close(stuck)
+	if err != nil {
+		return Outcome{}, err
+	}
+	clean := account.Warmup.Abandoned+account.Window.Abandoned == 0
+	return Outcome{Account: account, Flow: r.flow, Ends: r.ends, Stopped: stopped, End: r.clock.Now(), Clean: clean}, nil
 }
 
 // graceAfterCancel is how long callers have to come back once their calls were
@@ -119,7 +161,7 @@ const graceAfterCancel = time.Second
 // drain waits until nothing is in flight, at most limit, and from when ctx has
 // ended at most stopped; then it cancels and waits a moment more. It returns the
 // number of calls that never came back.
-func drain(ctx context.Context, flow *Flow, limit, stopped time.Duration, cancel context.CancelFunc) (stuck int64) {
+func drain(ctx context.Context, flow *Flow, limit, stopped time.Duration, cancel func()) (stuck int64) {
 	patient := within(limit)
 	waitIdle(flow, func() bool { return patient() && ctx.Err() == nil })
 	if ctx.Err() != nil {

@@ -33,51 +33,36 @@ type Outcome struct {
 	Clean    bool            // nothing had to be abandoned
 }
 
-// arrival is handed from the pacer to a caller.
-type arrival struct {
-	seq      int64
-	intended time.Duration
-}
-
 // Run releases every arrival of the schedule at its intended start and returns
 // when all calls have ended or were given up. When ctx ends it stops starting.
 //
 // The calling goroutine paces; with a Pacer it should be one that ends after Run.
-func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
-	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	r := &run{clock: l.Clock, phases: l.Phases, book: NewBook(l.Phases), call: call, flow: &Flow{}, calls: calls}
+func (l OpenLoop) Run(ctx context.Context, e Engine) (Outcome, error) {
+	r := newRun(l.Clock, l.Phases, e)
 	stopFolding := foldEverySecond(r.book, l.Phases, r.flow.paced)
 
 	released := hist.New()
-	arrivals := make(chan arrival)
-	stopped := l.pace(ctx, r, arrivals, released)
-	ends := r.ends
-
-	stuck := drain(ctx, r.flow, l.Drain, l.DrainStopped, cancel)
-	close(arrivals)
+	stopped := l.pace(ctx, r, e, released)
+	stuck := drain(ctx, r.flow, l.Drain, l.DrainStopped, func() { r.cancel(e) })
 	if err := stopFolding(); err != nil {
 		return Outcome{}, err
 	}
-	account, err := r.book.Close(stuck)
-	if err != nil {
-		return Outcome{}, err
-	}
-	clean := account.Warmup.Abandoned+account.Window.Abandoned == 0
-	return Outcome{Account: account, Flow: r.flow, Released: released, Ends: ends, Stopped: stopped, End: l.Clock.Now(), Clean: clean}, nil
+	o, err := r.outcome(stuck, stopped)
+	o.Released = released
+	return o, err
 }
 
 // pace releases the arrivals one by one; it reports whether ctx ended first.
-func (l OpenLoop) pace(ctx context.Context, r *run, arrivals chan arrival, released *hist.Histogram) (stopped bool) {
+func (l OpenLoop) pace(ctx context.Context, r *run, e Engine, released *hist.Histogram) (stopped bool) {
 	edges := r.watched(l.Edges)
 	seq := int64(0)
 	for intended := range l.Schedule.Arrivals() {
 		if intended >= l.Phases.Warmup && edges.Open != nil {
-			l.wait(ctx, r.flow, l.Phases.Warmup)
+			l.wait(ctx, r, e, l.Phases.Warmup)
 			edges.Open()
 			edges.Open = nil
 		}
-		if !l.wait(ctx, r.flow, intended) {
+		if !l.wait(ctx, r, e, intended) {
 			return true
 		}
 		if intended >= l.Phases.Warmup {
@@ -87,14 +72,14 @@ func (l OpenLoop) pace(ctx context.Context, r *run, arrivals chan arrival, relea
 			}
 			released.Record(int64(l.Clock.Now() - intended))
 		}
-		l.release(r, arrivals, arrival{seq: seq, intended: intended})
+		l.release(r, e, seq, intended)
 		seq++
 	}
 	if edges.Open != nil {
-		l.wait(ctx, r.flow, l.Phases.Warmup)
+		l.wait(ctx, r, e, l.Phases.Warmup)
 		edges.Open()
 	}
-	if !l.wait(ctx, r.flow, l.Phases.End()) {
+	if !l.wait(ctx, r, e, l.Phases.End()) {
 		return true
 	}
 	edges.Close()
@@ -106,41 +91,31 @@ const patience = 50 * time.Millisecond
 
 // wait returns true at t, or false as soon as ctx has ended. No arrival due before
 // t is left to release.
-func (l OpenLoop) wait(ctx context.Context, flow *Flow, t time.Duration) bool {
+func (l OpenLoop) wait(ctx context.Context, r *run, e Engine, t time.Duration) bool {
 	for {
 		if ctx.Err() != nil {
 			return false
 		}
 		now := l.Clock.Now()
 		if now >= t {
-			flow.pacedTo.Store(int64(t))
+			r.flow.pacedTo.Store(int64(t))
 			return true
 		}
-		flow.pacedTo.Store(int64(now))
+		r.flow.pacedTo.Store(int64(now))
+		e.Flush() // all that was due, in one go
 		l.Clock.Until(min(t, now+patience))
 	}
 }
 
-// release hands one arrival to a parked caller, or to a new one if all are
-// busy. It never blocks.
-func (l OpenLoop) release(r *run, arrivals chan arrival, a arrival) {
-	r.book.Scheduled(a.seq, a.intended)
+// release starts one arrival, or books that the cap forbids it.
+func (l OpenLoop) release(r *run, e Engine, seq int64, intended time.Duration) {
 	if r.flow.InFlight() >= int64(l.MaxInFlight) {
-		r.book.NotStarted(a.seq, a.intended, MaxInFlight)
+		r.book.Scheduled(seq, intended)
+		r.book.NotStarted(seq, intended, MaxInFlight)
 		return
 	}
-	r.flow.inFlight.Add(1)
-	r.flow.started.Add(1)
-	select {
-	case arrivals <- a:
-	default:
-		go func() {
-			r.one(int(a.seq)%l.Connections, a.seq, a.intended)
-			for a := range arrivals {
-				r.one(int(a.seq)%l.Connections, a.seq, a.intended)
-			}
-		}()
-	}
+	r.schedule(seq, intended)
+	e.Start(Op{Seq: seq, Conn: int(seq) % l.Connections, Intended: intended})
 }
 
 // foldEverySecond keeps the book small while a long window runs. The returned

@@ -76,7 +76,7 @@ func open(t *testing.T, l OpenLoop, call func(Clock) Call) Outcome {
 			l.Drain = time.Minute
 		}
 		var err error
-		if got, err = l.Run(t.Context(), call(clock)); err != nil {
+		if got, err = l.Run(t.Context(), callers(call(clock))); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -166,7 +166,7 @@ func TestClosedLoopHidesTheStallItIsCaughtIn(t *testing.T) {
 		clock := SleepClock{Start: time.Now()}
 		l := ClosedLoop{Concurrency: 10, Connections: 1, Clock: clock, Phases: Phases{Window: 10 * time.Second}, Drain: time.Minute}
 		var err error
-		if o, err = l.Run(t.Context(), against(clock, stalling(500*time.Millisecond))); err != nil {
+		if o, err = l.Run(t.Context(), callers(against(clock, stalling(500*time.Millisecond)))); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -198,7 +198,7 @@ func TestClosedLoopOfOneSeesServiceTimeOnly(t *testing.T) {
 		clock := SleepClock{Start: time.Now()}
 		l := ClosedLoop{Concurrency: 1, Connections: 1, Clock: clock, Phases: Phases{Window: 100 * time.Second}, Drain: time.Minute}
 		var err error
-		if o, err = l.Run(t.Context(), against(clock, queue(time.Millisecond, 12))); err != nil {
+		if o, err = l.Run(t.Context(), callers(against(clock, queue(time.Millisecond, 12)))); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -241,7 +241,7 @@ func TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls(t *testing.T) {
 		l := OpenLoop{Schedule: Uniform{Rate: 1000, Duration: phases.End()}, Clock: clock, Phases: phases,
 			Connections: 4, MaxInFlight: 10_000, Drain: time.Minute}
 		var err error
-		o, err = l.Run(t.Context(), against(clock, func(now time.Duration, _ int64) time.Duration { return now + time.Millisecond }))
+		o, err = l.Run(t.Context(), callers(against(clock, func(now time.Duration, _ int64) time.Duration { return now + time.Millisecond })))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -368,7 +368,7 @@ func TestALongWindowFoldsNothingThatABlockedGeneratorHasYetToBook(t *testing.T) 
 		l := OpenLoop{Schedule: Uniform{Rate: 100, Duration: minute.End()}, Clock: clock, Phases: minute,
 			Connections: 4, MaxInFlight: 10_000, Drain: time.Minute}
 		var err error
-		o, err = l.Run(t.Context(), against(clock, func(now time.Duration, _ int64) time.Duration { return now + time.Millisecond }))
+		o, err = l.Run(t.Context(), callers(against(clock, func(now time.Duration, _ int64) time.Duration { return now + time.Millisecond })))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -396,14 +396,14 @@ func TestAnInterruptStopsStartingAndDrainsBriefly(t *testing.T) {
 		l := OpenLoop{Schedule: Uniform{Rate: 100, Duration: phases.End()}, Clock: clock, Phases: phases,
 			Connections: 1, MaxInFlight: 1000, Drain: time.Minute, DrainStopped: time.Second}
 		var err error
-		o, err = l.Run(ctx, func(ctx context.Context, _ int, seq int64) string {
+		o, err = l.Run(ctx, callers(func(ctx context.Context, _ int, seq int64) string {
 			if seq == 300 {
 				<-ctx.Done()
 				return "CANCELLED"
 			}
 			time.Sleep(time.Millisecond)
 			return OK
-		})
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -418,12 +418,12 @@ func TestAnInterruptStopsStartingAndDrainsBriefly(t *testing.T) {
 // second more, and the window that was over before is whole.
 func TestAnInterruptCutsADrainShort(t *testing.T) {
 	phases := Phases{Window: time.Second}
-	for name, loop := range map[string]func(c Clock) func(context.Context, Call) (Outcome, error){
-		"open": func(c Clock) func(context.Context, Call) (Outcome, error) {
+	for name, loop := range map[string]func(c Clock) func(context.Context, Engine) (Outcome, error){
+		"open": func(c Clock) func(context.Context, Engine) (Outcome, error) {
 			return OpenLoop{Schedule: Uniform{Rate: 10, Duration: phases.End()}, Clock: c, Phases: phases,
 				Connections: 1, MaxInFlight: 1000, Drain: time.Minute, DrainStopped: time.Second}.Run
 		},
-		"closed": func(c Clock) func(context.Context, Call) (Outcome, error) {
+		"closed": func(c Clock) func(context.Context, Engine) (Outcome, error) {
 			return ClosedLoop{Concurrency: 10, Clock: c, Phases: phases,
 				Connections: 1, Drain: time.Minute, DrainStopped: time.Second}.Run
 		},
@@ -434,14 +434,14 @@ func TestAnInterruptCutsADrainShort(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(2*time.Second, cancel)
 				var err error
-				o, err = loop(SleepClock{Start: time.Now()})(ctx, func(ctx context.Context, _ int, seq int64) string {
+				o, err = loop(SleepClock{Start: time.Now()})(ctx, callers(func(ctx context.Context, _ int, seq int64) string {
 					if seq == 3 {
 						<-ctx.Done()
 						return "CANCELLED"
 					}
 					time.Sleep(100 * time.Millisecond)
 					return OK
-				})
+				}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -463,12 +463,12 @@ func TestACallThatNeverReturnsIsAbandoned(t *testing.T) {
 		phases := Phases{Window: time.Second}
 		l := OpenLoop{Schedule: Uniform{Rate: 10, Duration: phases.End()}, Clock: clock, Phases: phases,
 			Connections: 1, MaxInFlight: 1000, Drain: time.Second}
-		o, err := l.Run(t.Context(), func(_ context.Context, _ int, seq int64) string {
+		o, err := l.Run(t.Context(), callers(func(_ context.Context, _ int, seq int64) string {
 			if seq == 3 {
 				<-release
 			}
 			return OK
-		})
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -498,3 +498,6 @@ func TestAnOverloadedServerShowsInWhatIsInFlightAtTheEnd(t *testing.T) {
 		t.Errorf("standing %+v at the window's ends, want nothing, then 2000 started and 1000 in flight", got)
 	}
 }
+
+// callers is an engine for a loop.
+func callers(call Call) Engine { return NewCallers(call, nil) }

@@ -1,0 +1,391 @@
+// Package wire is an HTTP/2 client that knows one thing: unary gRPC calls that are
+// all alike. It encodes a request once and copies it from then on, reads of a
+// response what tells how the call ended, and handles as many frames in one system
+// call as there are. What it leaves out is protobuf and compression per call; what
+// HTTP/2 and gRPC demand of a client is all there, with the section beside it.
+//
+// The numbers of sections are those of RFC 9113 (HTTP/2) and RFC 7541 (HPACK), if
+// nothing else is said; "gRPC over HTTP/2" is gRPC's PROTOCOL-HTTP2.md.
+package wire
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"grpcbench/internal/channel"
+	"grpcbench/internal/load"
+)
+
+// Options say where a channel connects and what is called on it.
+type Options struct {
+	Address string      // host:port
+	TLS     *tls.Config // nil: plaintext
+	Timeout time.Duration
+	Request Request
+}
+
+const defaultTimeout = 5 * time.Second
+
+// authority is the :authority of requests.
+func (o *Options) authority() string { return o.Address }
+
+// Channel holds one connection at a time and makes a new one when it is lost. It is
+// safe for concurrent use.
+type Channel struct {
+	options    Options
+	sent, read atomic.Int64 // bytes
+
+	mu      sync.Mutex
+	turns   load.Turns
+	at      time.Duration // when what is being handled happened
+	current *conn
+	conns   map[*conn]struct{} // all that live: current, in the making, and draining
+	dialing bool
+	closed  bool
+	queue   []pending // RPCs that wait for the connection being dialled
+	resting []load.Op // failed without a connection: their callers wait a moment before the next
+	made    []channel.Connection
+	timer   *time.Timer // of the first deadline
+	closing chan struct{}
+
+	said     string // the latest status message, as encoded
+	attempts int64  // streams begun
+	messages Traffic
+}
+
+// Traffic counts the messages of responses.
+type Traffic struct {
+	Messages, Compressed, Bytes int64
+}
+
+type pending struct {
+	op     load.Op
+	redone bool
+}
+
+// Bind says who is told of RPCs. It comes before the first Start.
+func (c *Channel) Bind(t load.Turns) {
+	c.mu.Lock()
+	c.turns = t
+	c.mu.Unlock()
+}
+
+// Start begins an RPC. It is sent by the next Flush, or before.
+func (c *Channel) Start(op load.Op) {
+	c.mu.Lock()
+	c.at = c.turns.Now()
+	c.first(op)
+	if c.current != nil && len(c.current.out) >= writeSize {
+		c.current.flush()
+	}
+	c.mu.Unlock()
+}
+
+// writeSize is how many bytes of frames are gathered at most for one write.
+const writeSize = 16 << 10
+
+// first begins an RPC that was not begun before.
+func (c *Channel) first(op load.Op) {
+	c.turns.Sent(&op, c.at)
+	c.begin(pending{op: op})
+}
+
+// Flush sends what was started.
+func (c *Channel) Flush() {
+	c.mu.Lock()
+	if c.current != nil {
+		c.current.flush()
+	}
+	c.mu.Unlock()
+}
+
+// begin starts an RPC on the connection, keeps it while there will be one, or fails
+// it: like an application's call it does not wait for a server that is down.
+func (c *Channel) begin(p pending) {
+	switch {
+	case c.current != nil:
+		c.attempts++
+		c.current.start(p)
+	case c.dialing:
+		c.queue = append(c.queue, p)
+	default:
+		c.finish(p.op, codeUnavailable)
+	}
+}
+
+// again makes an RPC again that a server has refused unseen.
+func (c *Channel) again(op load.Op) { c.begin(pending{op: op, redone: true}) }
+
+// finish tells of an RPC that has ended, and begins its caller's next: at once, or
+// after a moment where there is no connection.
+func (c *Channel) finish(op load.Op, code string) {
+	c.turns.Ended(op, code, c.at)
+	if code != load.OK && c.current == nil {
+		if c.resting = append(c.resting, op); len(c.resting) == 1 {
+			time.AfterFunc(rest, c.wake)
+		}
+		return
+	}
+	if next, more := c.turns.Next(op, c.at); more {
+		c.first(next)
+	}
+}
+
+// rest is how long a caller waits after a failure without a connection.
+const rest = 10 * time.Millisecond
+
+func (c *Channel) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.turns.Now()
+	c.rested()
+	if c.current != nil {
+		c.current.flush()
+	}
+}
+
+// rested lets the callers that rested go on.
+func (c *Channel) rested() {
+	resting := c.resting
+	c.resting = nil
+	for _, op := range resting {
+		if next, more := c.turns.Next(op, c.at); more {
+			c.first(next)
+		}
+	}
+}
+
+// late is what a cancelled RPC is whose deadline has passed: a server that keeps
+// the deadline too may be first to say so.
+func (c *Channel) late(op load.Op, code string) string {
+	if d := c.options.Request.Deadline; d > 0 && code == codeCancelled && c.turns.Now() >= op.Sent+d {
+		return codeDeadlineExceeded
+	}
+	return code
+}
+
+// count adds a response's message.
+func (c *Channel) count(s *stream) {
+	c.messages.Messages++
+	c.messages.Bytes += int64(s.response.length)
+	if s.response.compressed {
+		c.messages.Compressed++
+	}
+}
+
+// received handles what a connection has read.
+func (c *Channel) received(from *conn, b []byte) (used int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.turns.Now()
+	used, err = from.receive(b)
+	from.flush()
+	if c.current != nil && c.current != from {
+		c.current.flush() // what was made again
+	}
+	if from.draining && from.streams.open == 0 {
+		_ = from.net.Close() // ends its reading
+	}
+	return used, err
+}
+
+// ready is called when a connection's SETTINGS have come.
+func (c *Channel) ready(made *conn) {
+	c.current, c.dialing = made, false
+	queue := c.queue
+	c.queue = nil
+	for _, p := range queue {
+		c.begin(p)
+	}
+	c.rested()
+}
+
+// replace takes a connection out of use; the RPCs on it may end there.
+func (c *Channel) replace(from *conn) {
+	if from.draining {
+		return
+	}
+	from.draining = true
+	if c.current != from {
+		return
+	}
+	c.current = nil
+	c.redial()
+	waiting := from.waiting
+	from.waiting = nil
+	for _, p := range waiting {
+		c.begin(p)
+	}
+}
+
+// redial begins to make a new connection.
+func (c *Channel) redial() {
+	if c.dialing || c.closed {
+		return
+	}
+	c.dialing = true
+	go c.reconnect()
+}
+
+// Backoff between attempts to connect: that of the other engine, which takes
+// gRPC's formula (connection-backoff.md) with a shorter base and end.
+const (
+	backoffBase   = 100 * time.Millisecond
+	backoffMax    = time.Second
+	backoffFactor = 1.6
+	backoffJitter = 0.2
+)
+
+// reconnect dials until there is a connection. While it waits between attempts
+// RPCs fail at once.
+func (c *Channel) reconnect() {
+	for wait := float64(backoffBase); ; wait = min(wait*backoffFactor, float64(backoffMax)) {
+		if c.connect(context.Background()) == nil {
+			return
+		}
+		c.mu.Lock()
+		c.dialing = false
+		queue := c.queue
+		c.queue = nil
+		c.at = c.turns.Now()
+		for _, p := range queue {
+			c.finish(p.op, codeUnavailable)
+		}
+		c.mu.Unlock()
+		timer := time.NewTimer(time.Duration(wait * (1 - backoffJitter + 2*backoffJitter*rand.Float64())))
+		select {
+		case <-timer.C:
+		case <-c.closing:
+			timer.Stop()
+			return
+		}
+		c.mu.Lock()
+		c.dialing = true
+		c.mu.Unlock()
+	}
+}
+
+// lost ends the RPCs of a connection that has ended.
+func (c *Channel) lost(from *conn, cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.turns.Now()
+	_ = from.net.Close() // whatever it was: it is over
+	if c.current == from {
+		c.current = nil
+		c.redial()
+	}
+	from.draining = true
+	delete(c.conns, from)
+	var ops []load.Op
+	from.streams.all(func(s *stream) {
+		ops = append(ops, s.op)
+		from.streams.remove(s)
+	})
+	for _, p := range from.waiting {
+		ops = append(ops, p.op)
+	}
+	from.waiting = nil
+	for _, op := range ops {
+		c.finish(op, codeUnavailable)
+	}
+	if c.current != nil {
+		c.current.flush()
+	}
+}
+
+// Abandon ends every RPC that has not ended, with the given code.
+func (c *Channel) Abandon(code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.turns.Now()
+	for conn := range c.conns {
+		conn.abandon(code)
+	}
+	queue := c.queue
+	c.queue = nil
+	for _, p := range queue {
+		c.finish(p.op, code)
+	}
+}
+
+func (c *conn) abandon(code string) {
+	var ops []load.Op
+	c.streams.all(func(s *stream) {
+		c.reset(s.id)
+		ops = append(ops, s.op)
+		c.streams.remove(s)
+	})
+	for _, p := range c.waiting {
+		ops = append(ops, p.op)
+	}
+	c.waiting = nil
+	c.flush()
+	for _, op := range ops {
+		c.channel.finish(op, code)
+	}
+}
+
+// arm makes the timer fire at the first deadline.
+func (c *Channel) arm(at time.Duration) {
+	if c.timer == nil {
+		c.timer = time.AfterFunc(at-c.turns.Now(), c.expire)
+	}
+}
+
+func (c *Channel) expire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timer = nil
+	c.at = c.turns.Now()
+	for conn := range c.conns {
+		if next, ok := conn.expire(c.at); ok && !c.closed {
+			c.arm(next)
+		}
+		conn.flush()
+	}
+}
+
+// Bytes is the number of bytes written to and read from TCP so far, TLS records
+// and handshakes included.
+func (c *Channel) Bytes() (sent, received int64) { return c.sent.Load(), c.read.Load() }
+
+// Connections returns what each connection of the channel cost, oldest first.
+func (c *Channel) Connections() []channel.Connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]channel.Connection{}, c.made...)
+}
+
+// Close ends the channel. What has not ended is told to nobody.
+func (c *Channel) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed = true
+	close(c.closing)
+	c.turns = nobody{time.Now()}
+	for conn := range c.conns {
+		_ = conn.net.Close() // over
+	}
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+}
+
+// nobody is told of RPCs, and asks for none.
+type nobody struct{ start time.Time }
+
+func (n nobody) Now() time.Duration                               { return time.Since(n.start) }
+func (nobody) Sent(op *load.Op, now time.Duration)                { op.Sent = now }
+func (nobody) Ended(load.Op, string, time.Duration)               {}
+func (nobody) Next(load.Op, time.Duration) (o load.Op, more bool) { return o, false }
+
+func (c *Channel) timeout() time.Duration { return cmp.Or(c.options.Timeout, defaultTimeout) }

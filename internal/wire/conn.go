@@ -1,0 +1,364 @@
+package wire
+
+import (
+	"encoding/binary"
+	"net"
+	"time"
+
+	"grpcbench/internal/load"
+)
+
+// conn is one HTTP/2 connection. All of it but its reading is guarded by its
+// channel's lock.
+type conn struct {
+	channel *Channel
+	net     net.Conn // above TLS, if there is any
+	sender  *sender
+	headers *headerReader
+	peer    settings
+	out     []byte // frames that flush writes
+
+	streams  streams
+	nextID   uint32
+	waiting  []pending // for the server's SETTINGS_MAX_CONCURRENT_STREAMS
+	blocked  []uint32  // streams whose message waits for a window
+	window   int64     // what the server lets us send on the connection
+	unacked  int       // bytes received since the last WINDOW_UPDATE
+	due      deadlines
+	settled  bool          // the server's SETTINGS came
+	ready    chan struct{} // closed then
+	draining bool          // GOAWAY came, or the stream numbers are used up
+	replies  int           // PING and SETTINGS answered since the last response
+	answers  int64         // responses looked at, for the sampled check
+	block    []byte        // of a HEADERS whose CONTINUATION is to come
+	blockOf  frameHeader
+	pieces   int // CONTINUATIONs of it
+}
+
+// lastStreamID is the last number that a client can give a stream (RFC 9113,
+// 5.1.1); before it the connection is replaced as after a GOAWAY.
+const lastStreamID = 1<<31 - 1
+
+func newConn(ch *Channel, n net.Conn) *conn {
+	return &conn{channel: ch, net: n, headers: newHeaderReader(), peer: initialSettings(), nextID: 1, window: defaultWindow,
+		ready:  make(chan struct{}),
+		sender: newSender(&ch.options.Request, ch.options.authority(), ch.options.TLS != nil), out: preface()}
+}
+
+// start begins an RPC, or keeps it until the server allows another stream.
+func (c *conn) start(p pending) {
+	if c.streams.open >= int(min(c.peer.maxConcurrent, 1<<30)) {
+		c.waiting = append(c.waiting, p)
+		return
+	}
+	block, err := c.sender.headers(p.op.Seq)
+	if err != nil { // the encoder writes to memory
+		c.channel.finish(p.op, codeInternal)
+		return
+	}
+	id := c.nextID
+	c.nextID += 2
+	s := c.streams.add(id)
+	s.op, s.redone, s.window, s.unsent = p.op, p.redone, c.peer.initialWindow, len(c.sender.message)
+	if r := &c.channel.options.Request; r.Check != nil {
+		s.response.keep = c.answers < 100 || c.answers%1000 == 0
+		c.answers++
+	}
+	c.out = appendHeaders(c.out, block, id, c.peer.maxFrame)
+	if c.send(s); s.unsent > 0 {
+		c.blocked = append(c.blocked, id)
+	}
+	if d := c.channel.options.Request.Deadline; d > 0 {
+		c.due.push(due{id: id, at: p.op.Sent + d}, c.streams.get)
+		c.channel.arm(c.due.head().at)
+	}
+	if c.nextID > lastStreamID-2 {
+		c.channel.replace(c)
+	}
+}
+
+// send appends as much of the stream's message as the windows let through.
+func (c *conn) send(s *stream) {
+	n := int(min(int64(s.unsent), c.window, s.window))
+	if n <= 0 {
+		return
+	}
+	from := len(c.sender.message) - s.unsent
+	s.unsent -= n
+	s.window -= int64(n)
+	c.window -= int64(n)
+	c.out = appendData(c.out, c.sender.message[from:from+n], s.id, c.peer.maxFrame, s.unsent == 0)
+}
+
+// resume sends what waited for a window, in the order it came.
+func (c *conn) resume() {
+	left := c.blocked[:0]
+	for _, id := range c.blocked {
+		s := c.streams.get(id)
+		if s == nil {
+			continue
+		}
+		if c.send(s); s.unsent > 0 {
+			left = append(left, id)
+		}
+	}
+	c.blocked = left
+}
+
+// end closes a stream with an outcome and lets the next one begin.
+func (c *conn) end(s *stream, code string) {
+	op, unsent := s.op, s.unsent
+	if unsent > 0 { // the server answered before it had everything: it needs no more
+		c.reset(s.id)
+	}
+	c.streams.remove(s)
+	c.channel.finish(op, code)
+	if len(c.waiting) > 0 && !c.draining {
+		next := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		c.start(next)
+	}
+}
+
+// fail resets a stream that went wrong on our side of it.
+func (c *conn) fail(s *stream, code string) {
+	c.reset(s.id)
+	s.unsent = 0
+	c.end(s, code)
+}
+
+func (c *conn) reset(id uint32) { c.out = appendUint32Frame(c.out, frameRSTStream, id, codeCancel) }
+
+// flush writes the frames that were appended, in one call. A connection that
+// cannot be written to is found by the one that reads it.
+func (c *conn) flush() {
+	if len(c.out) == 0 {
+		return
+	}
+	if _, err := c.net.Write(c.out); err != nil {
+		_ = c.net.Close() // ends the reading, which reports
+	}
+	c.out = c.out[:0]
+	if cap(c.out) > maxKeptOut {
+		c.out = nil
+	}
+}
+
+// maxKeptOut bounds the memory that a connection keeps for writing.
+const maxKeptOut = 1 << 20
+
+// readSize is room for several frames of the largest size.
+const readSize = 4 * (maxFrame + frameHeaderLen)
+
+// read handles frames until the connection ends, and returns why it did.
+func (c *conn) read() error {
+	buffer := make([]byte, readSize)
+	have := 0
+	for {
+		n, err := c.net.Read(buffer[have:])
+		have += n
+		if n > 0 {
+			used, bad := c.channel.received(c, buffer[:have])
+			if bad != nil {
+				return bad
+			}
+			have = copy(buffer, buffer[used:have])
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// receive handles all whole frames in b and returns their length.
+func (c *conn) receive(b []byte) (used int, err error) {
+	for len(b)-used >= frameHeaderLen {
+		h := parseFrameHeader(b[used:])
+		if h.length > maxFrame {
+			return used, violation(codeFrameSize, "a frame of %d bytes", h.length)
+		}
+		end := used + frameHeaderLen + h.length
+		if end > len(b) {
+			break
+		}
+		if err := c.frame(h, b[used+frameHeaderLen:end]); err != nil {
+			return used, err
+		}
+		used = end
+	}
+	return used, nil
+}
+
+// frame handles one frame.
+func (c *conn) frame(h frameHeader, payload []byte) error {
+	if !c.settled && (h.kind != frameSettings || h.flags&flagAck != 0) {
+		return violation(codeProtocolError, "SETTINGS were not its first frame")
+	}
+	if (c.block != nil) != (h.kind == frameContinuation) {
+		return violation(codeProtocolError, "frames between HEADERS and their CONTINUATION, or CONTINUATION without HEADERS")
+	}
+	switch h.kind {
+	case frameData:
+		return c.onData(h, payload)
+	case frameHeaders:
+		return c.onHeaders(h, payload)
+	case frameContinuation:
+		return c.onContinuation(h, payload)
+	case frameRSTStream:
+		return c.onReset(h, payload)
+	case frameSettings:
+		return c.onSettings(h, payload)
+	case framePushPromise:
+		return violation(codeProtocolError, "PUSH_PROMISE, which was not allowed")
+	case framePing:
+		return c.onPing(h, payload)
+	case frameGoAway:
+		return c.onGoAway(h, payload)
+	case frameWindowUpdate:
+		return c.onWindowUpdate(h, payload)
+	}
+	return nil // PRIORITY, and what is not known (RFC 9113, 4.1)
+}
+
+// stream returns the open stream of a frame, nil if it has been closed. A number
+// that was never given is a violation (RFC 9113, 5.1).
+func (c *conn) stream(h frameHeader) (*stream, error) {
+	if h.stream == 0 || h.stream&1 == 0 || h.stream >= c.nextID {
+		return nil, violation(codeProtocolError, "a frame on stream %d, which is not open", h.stream)
+	}
+	return c.streams.get(h.stream), nil
+}
+
+func (c *conn) onSettings(h frameHeader, payload []byte) error {
+	if h.stream != 0 {
+		return violation(codeProtocolError, "SETTINGS on a stream")
+	}
+	if h.flags&flagAck != 0 {
+		if h.length != 0 {
+			return violation(codeFrameSize, "SETTINGS with ACK and %d bytes", h.length)
+		}
+		return nil
+	}
+	before := c.peer
+	if err := c.peer.apply(payload); err != nil {
+		return err
+	}
+	// The difference holds for every stream that is open (RFC 9113, 6.9.2).
+	delta, overflow := c.peer.initialWindow-before.initialWindow, false
+	c.streams.all(func(s *stream) {
+		s.window += delta
+		overflow = overflow || s.window > maxWindow
+	})
+	if overflow {
+		return violation(codeFlowControl, "a window above 2^31-1")
+	}
+	if c.peer.headerTable != before.headerTable {
+		c.sender.resize(c.peer.headerTable)
+	}
+	c.out = appendFrameHeader(c.out, 0, frameSettings, flagAck, 0)
+	if !c.settled {
+		c.settled = true
+		close(c.ready)
+		c.channel.ready(c)
+	}
+	c.resume()
+	return c.replied()
+}
+
+func (c *conn) onPing(h frameHeader, payload []byte) error {
+	if h.stream != 0 {
+		return violation(codeProtocolError, "PING on a stream")
+	}
+	if len(payload) != 8 {
+		return violation(codeFrameSize, "PING of %d bytes", len(payload))
+	}
+	if h.flags&flagAck != 0 {
+		return nil
+	}
+	c.out = appendFrameHeader(c.out, 8, framePing, flagAck, 0)
+	c.out = append(c.out, payload...)
+	return c.replied()
+}
+
+// maxReplies bounds what a server can make this client write without answering a
+// single RPC.
+const maxReplies = 10_000
+
+func (c *conn) replied() error {
+	if c.replies++; c.replies > maxReplies {
+		return violation(codeEnhanceYourCalm, "more than %d PING and SETTINGS without a response", maxReplies)
+	}
+	return nil
+}
+
+func (c *conn) onWindowUpdate(h frameHeader, payload []byte) error {
+	if len(payload) != 4 {
+		return violation(codeFrameSize, "WINDOW_UPDATE of %d bytes", len(payload))
+	}
+	add := int64(binary.BigEndian.Uint32(payload) &^ (1 << 31))
+	if add == 0 {
+		return violation(codeProtocolError, "WINDOW_UPDATE by 0")
+	}
+	at := &c.window
+	if h.stream != 0 {
+		s, err := c.stream(h)
+		if s == nil || err != nil {
+			return err
+		}
+		at = &s.window
+	}
+	if *at += add; *at > maxWindow {
+		return violation(codeFlowControl, "a window above 2^31-1")
+	}
+	c.resume()
+	return nil
+}
+
+// onGoAway lets streams up to the last one end here and makes the others again on
+// a new connection: the server says that it has not seen them (RFC 9113, 6.8).
+func (c *conn) onGoAway(h frameHeader, payload []byte) error {
+	if h.stream != 0 || len(payload) < 8 {
+		return violation(codeProtocolError, "a malformed GOAWAY")
+	}
+	last := binary.BigEndian.Uint32(payload) &^ (1 << 31)
+	c.channel.replace(c)
+	c.redo(func(s *stream) bool { return s.id > last })
+	return nil
+}
+
+// redo makes the chosen streams' RPCs again on the channel's next connection.
+func (c *conn) redo(chosen func(*stream) bool) {
+	var again, lost []load.Op
+	c.streams.all(func(s *stream) {
+		if !chosen(s) {
+			return
+		}
+		if s.redone {
+			lost = append(lost, s.op)
+		} else {
+			again = append(again, s.op)
+		}
+		c.streams.remove(s)
+	})
+	for _, op := range lost {
+		c.channel.finish(op, codeUnavailable)
+	}
+	for _, op := range again {
+		c.channel.again(op)
+	}
+}
+
+// expire ends the streams whose deadline has passed and returns the next one.
+func (c *conn) expire(now time.Duration) (next time.Duration, ok bool) {
+	for !c.due.empty() {
+		d := c.due.head()
+		if d.at > now {
+			return d.at, true
+		}
+		c.due.pop()
+		if s := c.streams.get(d.id); s != nil {
+			c.fail(s, codeDeadlineExceeded)
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,39 @@
+package wire
+
+import "time"
+
+// due is when a stream must have ended.
+type due struct {
+	id uint32
+	at time.Duration
+}
+
+// deadlines are those of a connection's streams. All RPCs have the same time, so
+// that they expire in the order they began.
+type deadlines struct {
+	queue []due
+	first int
+}
+
+func (d *deadlines) empty() bool { return d.first == len(d.queue) }
+
+func (d *deadlines) head() due { return d.queue[d.first] }
+
+func (d *deadlines) pop() {
+	if d.first++; d.first == len(d.queue) {
+		d.queue, d.first = d.queue[:0], 0
+	}
+}
+
+// push adds a deadline and drops the first ones whose streams have ended, so that
+// the queue is about as long as there are streams.
+func (d *deadlines) push(x due, open func(uint32) *stream) {
+	for !d.empty() && open(d.head().id) == nil {
+		d.pop()
+	}
+	if d.first > 0 && len(d.queue) == cap(d.queue) {
+		n := copy(d.queue, d.queue[d.first:])
+		d.queue, d.first = d.queue[:n], 0
+	}
+	d.queue = append(d.queue, x)
+}

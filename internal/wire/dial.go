@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"grpcbench/internal/channel"
+)
+
+// Open makes a channel and returns when its connection is ready: the handshake is
+// over and the server has sent its SETTINGS. Otherwise it says why there is no
+// connection and which flag to change, after at most the timeout.
+func Open(ctx context.Context, o Options) (*Channel, error) {
+	c := &Channel{options: o, conns: map[*conn]struct{}{}, closing: make(chan struct{}), dialing: true,
+		turns: nobody{time.Now()}}
+	if err := c.connect(ctx); err != nil {
+		c.Close()
+		return nil, channel.Explain(o.Address, c.timeout(), err)
+	}
+	return c, nil
+}
+
+// connect makes the channel's next connection and returns when it can be used.
+func (c *Channel) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
+	defer cancel()
+	n, made, err := c.dial(ctx)
+	if err != nil {
+		return err
+	}
+	since := time.Now()
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return errors.Join(net.ErrClosed, n.Close())
+	}
+	next := newConn(c, n)
+	c.conns[next] = struct{}{}
+	next.flush()
+	c.mu.Unlock()
+	ended := make(chan error, 1)
+	go func() {
+		err := next.read()
+		c.lost(next, err)
+		ended <- err
+	}()
+	select {
+	case <-next.ready:
+		made.HTTP2 = time.Since(since)
+		c.mu.Lock()
+		c.made = append(c.made, made)
+		c.mu.Unlock()
+		return nil
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		_ = n.Close() // ends its reading
+		return fmt.Errorf("%w: %w", channel.ErrNoSettings, ctx.Err())
+	}
+}
+
+// dial makes the TCP connection and, over it, that of TLS.
+func (c *Channel) dial(ctx context.Context) (net.Conn, channel.Connection, error) {
+	var made channel.Connection
+	start := time.Now()
+	n, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.options.Address)
+	if err != nil {
+		return nil, made, err
+	}
+	made.TCP, made.Local = time.Since(start), n.LocalAddr().String()
+	s, err := newSocket(n.(*net.TCPConn), &c.sent, &c.read) // what "tcp" dials
+	if err != nil || c.options.TLS == nil {
+		return s, made, err
+	}
+	start = time.Now()
+	secure := tls.Client(s, c.config())
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = n.Close() // the cause is returned
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", channel.ErrSilentTLS, ctx.Err())
+		}
+		return nil, made, err
+	}
+	state := secure.ConnectionState()
+	made.TLS, made.State = time.Since(start), &state
+	if state.NegotiatedProtocol != "h2" {
+		_ = n.Close() // the cause is returned
+		return nil, made, errors.New("tls: missing selected ALPN property")
+	}
+	return secure, made, nil
+}
+
+// config is the TLS configuration with what HTTP/2 needs of it (RFC 9113, 9.2).
+func (c *Channel) config() *tls.Config {
+	config := c.options.TLS.Clone() // shares its session cache
+	config.NextProtos = []string{"h2"}
+	if config.ServerName == "" {
+		host, _, err := net.SplitHostPort(c.options.Address)
+		if err == nil {
+			config.ServerName = host
+		}
+	}
+	return config
+}

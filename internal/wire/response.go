@@ -1,0 +1,171 @@
+package wire
+
+import (
+	"encoding/binary"
+
+	"grpcbench/internal/load"
+)
+
+// BadPayload is the code of a response that is not what was asked for.
+const BadPayload = "BAD_PAYLOAD"
+
+// maxMessage bounds a response message: a payload of 4 MiB with its framing.
+const maxMessage = 4<<20 + 4<<10
+
+// maxPieces bounds the CONTINUATIONs of one header block: each may be empty.
+const maxPieces = 256
+
+func (c *conn) onHeaders(h frameHeader, payload []byte) error {
+	payload, err := unpad(h.flags, payload)
+	if err != nil {
+		return err
+	}
+	if payload, err = unprioritize(h.flags, payload); err != nil {
+		return err
+	}
+	if h.flags&flagEndHeaders == 0 {
+		c.block, c.blockOf, c.pieces = append([]byte{}, payload...), h, 0
+		return nil
+	}
+	return c.onBlock(h, payload)
+}
+
+func (c *conn) onContinuation(h frameHeader, payload []byte) error {
+	if h.stream != c.blockOf.stream {
+		return violation(codeProtocolError, "CONTINUATION of another stream")
+	}
+	c.block = append(c.block, payload...)
+	if c.pieces++; c.pieces > maxPieces || len(c.block) > maxHeaderList {
+		return violation(codeEnhanceYourCalm, "a header block above %d bytes or %d frames", maxHeaderList, maxPieces)
+	}
+	if h.flags&flagEndHeaders == 0 {
+		return nil
+	}
+	block := c.block
+	c.block = nil
+	return c.onBlock(c.blockOf, block)
+}
+
+// onBlock handles a whole header block. One of a closed stream is decoded too: it
+// may change the table (RFC 9113, 4.3).
+func (c *conn) onBlock(h frameHeader, block []byte) error {
+	m, err := c.headers.read(block)
+	if err != nil {
+		return err
+	}
+	s, err := c.stream(h)
+	if s == nil || err != nil {
+		return err
+	}
+	c.replies = 0
+	ended := h.flags&flagEndStream != 0
+	switch {
+	case s.answered && ended:
+		c.end(s, c.outcome(s, m))
+	case s.answered: // a second header block is the trailers, and they end the stream
+		c.fail(s, codeInternal)
+	case ended:
+		c.end(s, c.trailersOnly(s, m))
+	case m.httpStatus >= 100 && m.httpStatus < 200:
+		// Informational; the response's own are to come (RFC 9110, 15.2).
+	case m.httpStatus != 200:
+		c.fail(s, httpCode(m.httpStatus))
+	case !m.isGRPC:
+		c.fail(s, codeUnknown)
+	default:
+		s.answered, s.encoding = true, m.encoding
+	}
+	return nil
+}
+
+// trailersOnly is the outcome of a response that is one header block.
+func (c *conn) trailersOnly(s *stream, m meaning) string {
+	if m.grpcStatus < 0 || !m.isGRPC && m.httpStatus != 200 {
+		return httpCode(m.httpStatus)
+	}
+	return c.outcome(s, m)
+}
+
+// outcome is how an RPC ended by its trailers.
+func (c *conn) outcome(s *stream, m meaning) string {
+	if m.grpcStatus < 0 {
+		return codeInternal // trailers without a status
+	}
+	if m.grpcStatus != 0 {
+		c.channel.said = m.message
+		return grpcCode(m.grpcStatus)
+	}
+	// A unary call has one message and no part of another.
+	if s.response.n != 1 || !s.response.whole() || s.response.compressed && s.encoding == "" {
+		return codeInternal
+	}
+	r := &c.channel.options.Request
+	c.channel.count(s)
+	if r.Length >= 0 && !s.response.compressed && int(s.response.length) != r.Length {
+		return BadPayload
+	}
+	if s.response.keep && r.Check(s.encoding, s.response.compressed, s.response.kept) != nil {
+		return BadPayload
+	}
+	return load.OK
+}
+
+func (c *conn) onData(h frameHeader, payload []byte) error {
+	// Padding counts (RFC 9113, 6.9.1), and so does what comes on closed streams.
+	c.unacked += h.length
+	if c.unacked > window {
+		return violation(codeFlowControl, "more DATA than the connection's window")
+	}
+	if c.unacked >= window/2 {
+		c.out = appendUint32Frame(c.out, frameWindowUpdate, 0, uint32(c.unacked))
+		c.unacked = 0
+	}
+	payload, err := unpad(h.flags, payload)
+	if err != nil {
+		return err
+	}
+	s, err := c.stream(h)
+	if s == nil || err != nil {
+		return err
+	}
+	if !s.answered {
+		return violation(codeProtocolError, "DATA before HEADERS")
+	}
+	if s.unacked += h.length; s.unacked > window {
+		return violation(codeFlowControl, "more DATA than a stream's window")
+	}
+	if code := s.response.take(payload, maxMessage); code != "" {
+		c.fail(s, code)
+		return nil
+	}
+	if h.flags&flagEndStream != 0 { // without trailers
+		c.end(s, codeInternal)
+		return nil
+	}
+	if s.unacked >= window/2 {
+		c.out = appendUint32Frame(c.out, frameWindowUpdate, s.id, uint32(s.unacked))
+		s.unacked = 0
+	}
+	return nil
+}
+
+func (c *conn) onReset(h frameHeader, payload []byte) error {
+	if len(payload) != 4 {
+		return violation(codeFrameSize, "RST_STREAM of %d bytes", len(payload))
+	}
+	s, err := c.stream(h)
+	if s == nil || err != nil {
+		return err
+	}
+	code := binary.BigEndian.Uint32(payload)
+	s.unsent = 0
+	if code == codeRefusedStream && !s.answered && !s.redone {
+		// The server has not begun it (RFC 9113, 8.7), so it is made again, once.
+		op := s.op
+		c.streams.remove(s)
+		c.channel.again(op)
+		return nil
+	}
+	c.end(s, c.channel.late(s.op, resetCode(code)))
+	return nil
+}

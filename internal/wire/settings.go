@@ -1,0 +1,93 @@
+package wire
+
+import "encoding/binary"
+
+// Identifiers of settings (RFC 9113, 6.5.2).
+const (
+	settingHeaderTableSize      = 0x1
+	settingEnablePush           = 0x2
+	settingMaxConcurrentStreams = 0x3
+	settingInitialWindowSize    = 0x4
+	settingMaxFrameSize         = 0x5
+	settingMaxHeaderListSize    = 0x6
+)
+
+// What this client announces and holds its server to.
+const (
+	// window is the flow-control window of each stream and of the connection.
+	window = 1 << 20
+	// maxFrame is the largest payload of a frame: the initial value, never raised.
+	maxFrame = 1 << 14
+	// maxHeaderList bounds a header list, and its encoded block.
+	maxHeaderList = 64 << 10
+	// headerTable is the size of either side's table unless the server asks for less.
+	headerTable = 4096
+)
+
+// defaultWindow is a window before SETTINGS and WINDOW_UPDATE (RFC 9113, 6.9.2).
+const defaultWindow = 1<<16 - 1
+
+const maxWindow = 1<<31 - 1
+
+// settings are what the server announced.
+type settings struct {
+	headerTable   uint32
+	maxConcurrent uint32
+	initialWindow int64
+	maxFrame      int
+	maxHeaderList uint64
+}
+
+// initialSettings hold until the server says otherwise (RFC 9113, 6.5.2).
+func initialSettings() settings {
+	return settings{headerTable: headerTable, maxConcurrent: 1<<32 - 1, initialWindow: defaultWindow, maxFrame: maxFrame, maxHeaderList: 1<<64 - 1}
+}
+
+// apply reads the payload of a SETTINGS frame.
+func (s *settings) apply(payload []byte) error {
+	if len(payload)%6 != 0 {
+		return violation(codeFrameSize, "SETTINGS of %d bytes", len(payload))
+	}
+	for ; len(payload) > 0; payload = payload[6:] {
+		value := binary.BigEndian.Uint32(payload[2:])
+		switch binary.BigEndian.Uint16(payload) {
+		case settingHeaderTableSize:
+			s.headerTable = value
+		case settingEnablePush:
+			if value != 0 { // a server must not (RFC 9113, 6.5.2)
+				return violation(codeProtocolError, "SETTINGS_ENABLE_PUSH %d from a server", value)
+			}
+		case settingMaxConcurrentStreams:
+			s.maxConcurrent = value
+		case settingInitialWindowSize:
+			if value > maxWindow {
+				return violation(codeFlowControl, "SETTINGS_INITIAL_WINDOW_SIZE %d", value)
+			}
+			s.initialWindow = int64(value)
+		case settingMaxFrameSize:
+			if value < 1<<14 || value > 1<<24-1 {
+				return violation(codeProtocolError, "SETTINGS_MAX_FRAME_SIZE %d", value)
+			}
+			s.maxFrame = int(value)
+		case settingMaxHeaderListSize:
+			s.maxHeaderList = uint64(value)
+		}
+	}
+	return nil
+}
+
+// preface is what a client sends first (RFC 9113, 3.4), with our SETTINGS and the
+// connection's window.
+func preface() []byte {
+	b := []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+	own := [...]struct {
+		id    uint16
+		value uint32
+	}{{settingEnablePush, 0}, {settingInitialWindowSize, window}, {settingMaxHeaderListSize, maxHeaderList}}
+	b = appendFrameHeader(b, 6*len(own), frameSettings, 0, 0)
+	for _, s := range own {
+		b = binary.BigEndian.AppendUint16(b, s.id)
+		b = binary.BigEndian.AppendUint32(b, s.value)
+	}
+	return appendUint32Frame(b, frameWindowUpdate, 0, window-defaultWindow)
+}

@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"strconv"
+
+	"grpcbench/internal/load"
+)
+
+// Codes that this client gives a call by itself (gRPC status codes).
+const (
+	codeUnknown           = "UNKNOWN"
+	codeCancelled         = "CANCELLED"
+	codeDeadlineExceeded  = "DEADLINE_EXCEEDED"
+	codeResourceExhausted = "RESOURCE_EXHAUSTED"
+	codePermissionDenied  = "PERMISSION_DENIED"
+	codeUnimplemented     = "UNIMPLEMENTED"
+	codeInternal          = "INTERNAL"
+	codeUnavailable       = "UNAVAILABLE"
+	codeUnauthenticated   = "UNAUTHENTICATED"
+)
+
+// grpcCode names a grpc-status number; OK is load.OK.
+func grpcCode(status int) string {
+	names := [...]string{load.OK, codeCancelled, codeUnknown, "INVALID_ARGUMENT", codeDeadlineExceeded, "NOT_FOUND", "ALREADY_EXISTS",
+		codePermissionDenied, codeResourceExhausted, "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", codeUnimplemented,
+		codeInternal, codeUnavailable, "DATA_LOSS", codeUnauthenticated}
+	if status >= 0 && status < len(names) {
+		return names[status]
+	}
+	return "CODE_" + strconv.Itoa(status)
+}
+
+// resetCode is what a stream's reset means (gRPC over HTTP/2, "Errors": the table
+// from HTTP/2 error codes to status codes).
+func resetCode(code uint32) string {
+	switch code {
+	case codeRefusedStream:
+		return codeUnavailable
+	case codeCancel:
+		return codeCancelled
+	case codeEnhanceYourCalm:
+		return codeResourceExhausted
+	case 0xc: // INADEQUATE_SECURITY
+		return codePermissionDenied
+	}
+	return codeInternal
+}
+
+// httpCode is what an HTTP status means where there is no grpc-status (gRPC's
+// http-grpc-status-mapping.md).
+func httpCode(status int) string {
+	switch status {
+	case 400:
+		return codeInternal
+	case 401:
+		return codeUnauthenticated
+	case 403:
+		return codePermissionDenied
+	case 404:
+		return codeUnimplemented
+	case 429, 502, 503, 504:
+		return codeUnavailable
+	}
+	return codeUnknown
+}
+
+// percentDecode undoes the encoding of grpc-message. What is not encoded rightly
+// stays as it is (gRPC over HTTP/2, "Status-Message").
+func percentDecode(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				out = append(out, byte(v))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
