@@ -56,6 +56,7 @@ func outside() map[string]string {
 		"github.com/goccy/go-yaml":      "internal/plan",
 		"github.com/klauspost/compress": "internal/codec",
 		"github.com/spf13":              "internal/plan internal/servercmd cmd/bench cmd/server",
+		"golang.org/x/net":              "internal/faultproxy",
 		"golang.org/x/sync":             "internal/benchserver internal/runner",
 		"golang.org/x/sys":              "internal/codec internal/load internal/probe",
 		"golang.org/x/term":             "cmd/bench",
