@@ -82,7 +82,7 @@ func mistakes() []mistake {
 		{"run a:1 --tls off --cacert ca.crt", `must be left out with --tls off`},
 		{"run a:1 --insecure-skip-verify --cacert ca.crt", `must be left out with --cacert`},
 		// Announced, and not in this version.
-		{"run --engine wire", `this version does not have the wire engine`},
+		{"run --engine wire --windows dynamic", `--windows dynamic: must be static with --engine wire`},
 		{"run --vary server-binary=a,b", `this version does not have it`},
 		{"run --server-binary a", `this version does not have it`},
 		{"run --threshold p99<5ms", `this version does not have it`},

@@ -158,7 +158,7 @@ func (o Options) unary(conns []*grpc.ClientConn, options []grpc.CallOption, plai
 		for i, cc := range conns {
 			clients[i] = benchv1.NewBenchClient(cc)
 		}
-		want := o.responseSize()
+		want := o.ResponseSize()
 		return func(ctx context.Context, conn int) error {
 			response, err := clients[conn].Echo(ctx, o.Echo, options...)
 			if err != nil {
@@ -187,7 +187,7 @@ func (o Options) announced(conns []*grpc.ClientConn, options []grpc.CallOption, 
 		message, response = o.Request, func() any { return new([]byte) }
 		options = append(options, grpc.ForceCodecV2(rawCodec{}))
 	case o.Echo != nil:
-		want := o.responseSize()
+		want := o.ResponseSize()
 		message, response = o.Echo, func() any { return &benchv1.EchoResponse{} }
 		check = func(r any) error { return checkSize(r.(*benchv1.EchoResponse), want) }
 	}
@@ -204,19 +204,20 @@ func (o Options) announced(conns []*grpc.ClientConn, options []grpc.CallOption, 
 	}
 }
 
-// responseSize is the length of the body that Echo must send back.
-func (o Options) responseSize() int {
+// ResponseSize is the length of the body that Echo must send back.
+func (o Options) ResponseSize() int {
 	if o.Echo.GetResponseContent() == benchv1.Content_CONTENT_UNSPECIFIED {
 		return len(o.Echo.GetBody())
 	}
 	return int(o.Echo.GetResponseSize())
 }
 
-var errBadPayload = errors.New("response of the wrong size")
+// ErrBadPayload is what a response is that is not what was asked for.
+var ErrBadPayload = errors.New("response of the wrong size")
 
 func checkSize(r *benchv1.EchoResponse, want int) error {
 	if len(r.GetBody()) != want {
-		return errBadPayload
+		return ErrBadPayload
 	}
 	return nil
 }
@@ -224,7 +225,7 @@ func checkSize(r *benchv1.EchoResponse, want int) error {
 // Code names how an RPC failed: the gRPC code in capitals, as the specification
 // writes it, BadPayload or ClientLimit. err is not nil.
 func Code(err error) string {
-	if errors.Is(err, errBadPayload) {
+	if errors.Is(err, ErrBadPayload) {
 		return BadPayload
 	}
 	s := status.Convert(err)
@@ -266,31 +267,61 @@ var codeNames = map[codes.Code]string{
 	codes.DataLoss: "DATA_LOSS", codes.Unauthenticated: "UNAUTHENTICATED",
 }
 
+// CodeOf is the gRPC code of a name, as Code gives it; Unknown for BadPayload and
+// other names that are not gRPC's.
+func CodeOf(name string) codes.Code {
+	for code, n := range codeNames {
+		if n == name {
+			return code
+		}
+	}
+	return codes.Unknown
+}
+
+// Unique returns the metadata that RPC seq has for itself; nil if it has none.
+func (o Options) Unique() func(seq int64) []Pair {
+	sized := o.Sized.entries()
+	if !o.Sized.Unique || len(sized) == 0 {
+		return nil
+	}
+	return func(seq int64) []Pair {
+		own := make([]Pair, len(sized))
+		for i, p := range sized {
+			own[i] = Pair{Name: p.Name, Value: o.Sized.unique(p.Value, seq*int64(len(sized))+int64(i))}
+		}
+		return own
+	}
+}
+
+// Static returns the metadata that all RPCs have alike.
+func (o Options) Static() []Pair {
+	all := append([]Pair{}, o.Metadata...)
+	if !o.Sized.Unique {
+		all = append(all, o.Sized.entries()...)
+	}
+	return all
+}
+
 // outgoing returns the function that puts an RPC's metadata into its context.
 func (o Options) outgoing() func(ctx context.Context, seq int64) context.Context {
 	static := metadata.MD{}
-	for _, p := range o.Metadata {
+	for _, p := range o.Static() {
 		static.Append(p.Name, p.Value)
 	}
-	sized := o.Sized.entries()
-	if !o.Sized.Unique {
-		for _, p := range sized {
-			static.Append(p.Name, p.Value)
-		}
-	}
-	if !o.Sized.Unique || len(sized) == 0 {
-		if len(static) == 0 {
-			return func(ctx context.Context, _ int64) context.Context { return ctx }
-		}
+	unique := o.Unique()
+	switch {
+	case unique == nil && len(static) == 0:
+		return func(ctx context.Context, _ int64) context.Context { return ctx }
+	case unique == nil:
 		return func(ctx context.Context, _ int64) context.Context { return metadata.NewOutgoingContext(ctx, static) }
 	}
 	return func(ctx context.Context, seq int64) context.Context {
-		md := make(metadata.MD, len(static)+len(sized))
+		md := make(metadata.MD, len(static)+o.Sized.Keys)
 		for k, v := range static {
 			md[k] = v
 		}
-		for i, p := range sized {
-			md[p.Name] = []string{o.Sized.unique(p.Value, seq*int64(len(sized))+int64(i))}
+		for _, p := range unique(seq) {
+			md[p.Name] = []string{p.Value}
 		}
 		return metadata.NewOutgoingContext(ctx, md)
 	}

@@ -44,6 +44,7 @@ func checkSettings(s Settings) []string {
 	}
 	plain := s.TLS == Off
 	refuse(plain && s.MTLS, "--mtls on: must be off with --tls off")
+	refuse(s.Engine == Wire && s.Windows == Dynamic, "--windows dynamic: must be static with --engine wire")
 	refuse(plain && s.Resumption, "--resumption on: must be off with --tls off")
 	refuse(s.Group == MLKEM && s.TLS == TLS12, "--group %s: must go with --tls 1.3", s.Group)
 

@@ -56,7 +56,7 @@ func TestSettingsThatCannotBeReadAreRefused(t *testing.T) {
 		{"--payload 4097KiB", `--payload "4097KiB": must be at most 4MiB`},
 		{"--payload @/nonexistent", `--payload "@/nonexistent": open /nonexistent: no such file or directory`},
 		{"--response-payload @/etc/hostname", `--response-payload "@/etc/hostname": size must be whole bytes below 2 GiB as in 4096, 1KiB, 1kB or 4MiB`},
-		{"--engine wire", `--engine "wire": must be grpc: this version does not have the wire engine`},
+		{"--engine wire --windows dynamic", `--windows dynamic: must be static with --engine wire`},
 		{"--method Foo", `--method "Foo": must be /PKG.SERVICE/METHOD`},
 	})
 }

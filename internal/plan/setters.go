@@ -76,13 +76,6 @@ func parseOnOff(text string) (bool, error) {
 	return w == On, err
 }
 
-func parseEngine(text string) (string, error) {
-	if text == "wire" {
-		return "", errors.New("must be grpc: this version does not have the wire engine")
-	}
-	return word("grpc")(text)
-}
-
 func setGroup(a *Arm, text string) error {
 	group, err := word("default", X25519, P256, MLKEM)(text)
 	if err != nil {

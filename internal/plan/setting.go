@@ -126,11 +126,8 @@ func channelShape() []setting {
 			set: parsed(parseDeadline, func(s *Settings) *Duration { return &s.Deadline }),
 			get: deadlineText,
 		},
-		{
-			name: "engine", value: "grpc", start: "grpc", doc: "what makes the bytes of an RPC",
-			set: parsed(parseEngine, func(s *Settings) *string { return &s.Engine }),
-			get: func(s Settings) string { return s.Engine },
-		},
+		oneOf("engine", "what makes the bytes of an RPC: grpc-go as an application uses it, or wire, which costs the client next to nothing",
+			[]string{GRPC, Wire}, func(s *Settings) *string { return &s.Engine }),
 		oneOf("windows", "HTTP/2 flow-control windows: static (1 MiB) or dynamic (grpc-go measures and resizes them)",
 			[]string{Static, Dynamic}, func(s *Settings) *string { return &s.Windows }),
 	}

@@ -24,7 +24,7 @@ type Settings struct {
 	ResponsePayload     Payload       `json:"response_payload"`
 	Connections         int           `json:"connections"`
 	Deadline            Duration      `json:"deadline_ns,omitempty"` // of each RPC after its start; 0: none
-	Engine              string        `json:"engine"`                // "grpc"
+	Engine              string        `json:"engine"`                // GRPC or Wire
 	Windows             string        `json:"windows"`               // "static", "dynamic" HTTP/2 flow-control windows
 	Method              string        `json:"method,omitempty"`      // /pkg.Service/Method; "": Foo or Echo, as the payloads ask
 	Request             *Blob         `json:"request,omitempty"`     // raw request message of Method; nil: empty

@@ -13,6 +13,8 @@ const (
 	MLKEM   = "x25519mlkem768" // TLS 1.3 alone has it
 	Static  = "static"
 	Dynamic = "dynamic" // Settings.Windows
+	GRPC    = "grpc"    // Settings.Engine: grpc-go, as an application uses it
+	Wire    = "wire"    // Settings.Engine: package wire
 	Open    = "open"
 	Closed  = "closed" // Load.Loop
 	Poisson = "poisson"

@@ -40,18 +40,19 @@ type Channel struct {
 	options    Options
 	sent, read atomic.Int64 // bytes
 
-	mu      sync.Mutex
-	turns   load.Turns
-	at      time.Duration // when what is being handled happened
-	current *conn
-	conns   map[*conn]struct{} // all that live: current, in the making, and draining
-	dialing bool
-	closed  bool
-	queue   []pending // RPCs that wait for the connection being dialled
-	resting []load.Op // failed without a connection: their callers wait a moment before the next
-	made    []channel.Connection
-	timer   *time.Timer // of the first deadline
-	closing chan struct{}
+	mu       sync.Mutex
+	turns    load.Turns
+	firstSeq int64
+	at       time.Duration // when what is being handled happened
+	current  *conn
+	conns    map[*conn]struct{} // all that live: current, in the making, and draining
+	dialing  bool
+	closed   bool
+	queue    []pending // RPCs that wait for the connection being dialled
+	resting  []load.Op // failed without a connection: their callers wait a moment before the next
+	made     []channel.Connection
+	timer    *time.Timer // of the first deadline
+	closing  chan struct{}
 
 	said     string // the latest status message, as encoded
 	attempts int64  // streams begun
@@ -71,7 +72,7 @@ type pending struct {
 // Bind says who is told of RPCs. It comes before the first Start.
 func (c *Channel) Bind(t load.Turns) {
 	c.mu.Lock()
-	c.turns = t
+	c.turns, c.firstSeq = t, 0
 	c.mu.Unlock()
 }
 
@@ -351,6 +352,14 @@ func (c *Channel) expire() {
 	}
 }
 
+// Attempts is the number of streams begun so far: it is above the number of RPCs by
+// those that a server has refused unseen. answers counts the responses.
+func (c *Channel) Attempts() (attempts int64, answers Traffic) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.attempts, c.messages
+}
+
 // Bytes is the number of bytes written to and read from TCP so far, TLS records
 // and handshakes included.
 func (c *Channel) Bytes() (sent, received int64) { return c.sent.Load(), c.read.Load() }
@@ -363,11 +372,11 @@ func (c *Channel) Connections() []channel.Connection {
 }
 
 // Close ends the channel. What has not ended is told to nobody.
-func (c *Channel) Close() {
+func (c *Channel) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return
+		return nil
 	}
 	c.closed = true
 	close(c.closing)
@@ -378,6 +387,7 @@ func (c *Channel) Close() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
+	return nil
 }
 
 // nobody is told of RPCs, and asks for none.

@@ -51,7 +51,7 @@ func (c *conn) start(p pending) {
 		c.waiting = append(c.waiting, p)
 		return
 	}
-	block, err := c.sender.headers(p.op.Seq)
+	block, err := c.sender.headers(c.channel.firstSeq + p.op.Seq)
 	if err != nil { // the encoder writes to memory
 		c.channel.finish(p.op, codeInternal)
 		return

@@ -18,7 +18,7 @@ func Open(ctx context.Context, o Options) (*Channel, error) {
 	c := &Channel{options: o, conns: map[*conn]struct{}{}, closing: make(chan struct{}), dialing: true,
 		turns: nobody{time.Now()}}
 	if err := c.connect(ctx); err != nil {
-		c.Close()
+		_ = c.Close() // the cause is returned
 		return nil, channel.Explain(o.Address, c.timeout(), err)
 	}
 	return c, nil

@@ -5,12 +5,19 @@ import (
 )
 
 // Engine is a load.Engine on channels: an RPC's Conn is an index of them.
-type Engine struct{ Channels []*Channel }
+type Engine struct {
+	Channels []*Channel
+	// First is added to the number of an RPC where its own metadata is made, so that
+	// no unique value comes again in another loop.
+	First int64
+}
 
 // Bind implements load.Engine.
 func (e Engine) Bind(t load.Turns) {
 	for _, c := range e.Channels {
-		c.Bind(t)
+		c.mu.Lock()
+		c.turns, c.firstSeq = t, e.First
+		c.mu.Unlock()
 	}
 }
 

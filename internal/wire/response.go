@@ -9,8 +9,8 @@ import (
 // BadPayload is the code of a response that is not what was asked for.
 const BadPayload = "BAD_PAYLOAD"
 
-// maxMessage bounds a response message: a payload of 4 MiB with its framing.
-const maxMessage = 4<<20 + 4<<10
+// MaxMessage bounds a response message: a payload of 4 MiB with its framing.
+const MaxMessage = 4<<20 + 4<<10
 
 // maxPieces bounds the CONTINUATIONs of one header block: each may be empty.
 const maxPieces = 256
@@ -134,7 +134,7 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 	if s.unacked += h.length; s.unacked > window {
 		return violation(codeFlowControl, "more DATA than a stream's window")
 	}
-	if code := s.response.take(payload, maxMessage); code != "" {
+	if code := s.response.take(payload, MaxMessage); code != "" {
 		c.fail(s, code)
 		return nil
 	}

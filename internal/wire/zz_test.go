@@ -36,7 +36,7 @@ func TestZZ(t *testing.T) {
 	var a, b syscall.Rusage
 	l := load.ClosedLoop{Concurrency: 4 * per, Connections: 4, Clock: load.SleepClock{Start: time.Now()}, Phases: load.Phases{Warmup: time.Second / 2, Window: 2 * time.Second},
 		Drain: time.Second, DrainStopped: time.Second, Edges: load.Edges{Open: func() { syscall.Getrusage(0, &a) }, Close: func() { syscall.Getrusage(0, &b) }}}
-	out, err := l.Run(t.Context(), Engine{chans})
+	out, err := l.Run(t.Context(), Engine{Channels: chans})
 	if err != nil {
 		t.Fatal(err)
 	}

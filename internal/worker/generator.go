@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"grpcbench/internal/call"
 	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
@@ -34,10 +32,11 @@ type generator struct {
 	trial    Trial
 	options  call.Options
 	configs  []func() (channel.Options, error)
-	channels []*channel.Channel
+	channels []link
 	atStart  []channel.Connection // of each channel, when the clock started
 	counters *codec.Counters
-	caller   *call.Caller
+	engine   engine
+	inUse    bool // the channels are the engine's
 	runtime  probe.Runtime
 	total    load.Ledger
 	// presented: a server asked for the client certificate.
@@ -52,8 +51,8 @@ func (g *generator) close() {
 			_ = c.Close() // the process ends; nothing is lost by a connection that will not close
 		}
 	}
-	if g.caller != nil {
-		g.caller.Close()
+	if g.engine != nil {
+		g.engine.close()
 	}
 }
 
@@ -92,12 +91,22 @@ func (g *generator) setup(t Trial) error {
 	}
 	g.trial = t
 	g.counters = codec.Install(t.Settings.Compression)
-	g.channels = make([]*channel.Channel, t.Connections)
+	if g.engine, err = g.newEngine(); err != nil {
+		return err
+	}
+	g.channels = make([]link, t.Connections)
 	g.configs = make([]func() (channel.Options, error), t.Connections)
 	for i := range g.configs {
 		g.configs[i] = sync.OnceValues(func() (channel.Options, error) { return t.Channel(&g.presented) })
 	}
 	return nil
+}
+
+func (g *generator) newEngine() (engine, error) {
+	if g.trial.Settings.Engine == plan.Wire {
+		return newWireEngine(g.options)
+	}
+	return &grpcEngine{options: g.options, counters: g.counters}, nil
 }
 
 // connect opens one connection, and times nothing else meanwhile.
@@ -110,7 +119,7 @@ func (g *generator) connect(ctx context.Context, c Connect) (any, error) {
 		return nil, err
 	}
 	before, ok := probe.ProcessCPU()
-	ch, err := channel.Open(ctx, options)
+	ch, err := g.engine.open(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -129,30 +138,27 @@ func (g *generator) connect(ctx context.Context, c Connect) (any, error) {
 	return made, nil
 }
 
-// prepare makes the caller once all connections stand.
+// prepare gives the channels to the engine once all connections stand.
 func (g *generator) prepare() error {
-	if g.caller != nil {
+	if g.inUse {
 		return nil
 	}
-	conns := make([]*grpc.ClientConn, len(g.channels))
 	for i, c := range g.channels {
 		if c == nil {
 			return fmt.Errorf("connection %d: must be open before anything is measured", i)
 		}
-		conns[i] = c.ClientConn
 		all := c.Connections()
 		g.atStart = append(g.atStart, all[len(all)-1])
 	}
-	var err error
-	g.caller, err = call.New(g.options, conns)
-	return err
+	g.inUse = true
+	return g.engine.use(g.channels)
 }
 
 // finish gives the last account and closes the connections.
 func (g *generator) finish() Finished {
 	f := g.account()
 	g.close()
-	g.channels, g.caller = nil, nil
+	g.channels, g.engine = nil, nil
 	return f
 }
 
@@ -170,8 +176,9 @@ func (g *generator) account() Finished {
 			f.Links = append(f.Links, link)
 		}
 	}
-	counts := g.counters.Snapshot()
-	f.Compressed, f.Decompressed = workOf(counts.Compress), workOf(counts.Decompress)
+	if g.engine != nil {
+		f.Compressed, f.Decompressed = g.engine.work()
+	}
 	return f
 }
 
@@ -258,8 +265,8 @@ func (g *generator) loop(ctx context.Context, start time.Time, e *edges) (load.O
 	at := load.Edges{Open: func() { e.read(0, open) }, Close: func() { e.read(1, open) }}
 	if !open {
 		l := load.ClosedLoop{Concurrency: t.Load.Concurrency, Connections: t.Connections, Clock: load.SleepClock{Start: start},
-			Phases: phases, Drain: t.Drain, DrainStopped: drainStopped, Edges: at, AfterFailure: g.afterFailure}
-		return l.Run(ctx, g.caller.Call)
+			Phases: phases, Drain: t.Drain, DrainStopped: drainStopped, Edges: at}
+		return l.Run(ctx, g.engine.loop(0, true))
 	}
 	at.Quiet = func(started int64) {
 		e.quiet = new(g.traffic())
@@ -272,7 +279,7 @@ func (g *generator) loop(ctx context.Context, start time.Time, e *edges) (load.O
 	done := make(chan struct{})
 	go func() { // the pacer's own: it keeps its thread until it ends
 		defer close(done)
-		outcome, err = l.Run(ctx, g.caller.Call)
+		outcome, err = l.Run(ctx, g.engine.loop(0, false))
 	}()
 	<-done
 	return outcome, err
@@ -281,10 +288,6 @@ func (g *generator) loop(ctx context.Context, start time.Time, e *edges) (load.O
 // afterFailureWait is how long a closed loop's caller waits, at most, before it
 // asks a connection again that is not ready.
 const afterFailureWait = 10 * time.Millisecond
-
-func (g *generator) afterFailure(ctx context.Context, conn int) {
-	g.channels[conn].AwaitChange(ctx, afterFailureWait)
-}
 
 func (t Trial) schedule() load.Schedule {
 	end := t.Warmup + t.Window
@@ -382,10 +385,9 @@ func (g *generator) saturate(ctx context.Context, s Saturate) (any, error) {
 	}
 	l := load.ClosedLoop{Concurrency: s.Concurrency, Connections: len(g.channels), Clock: load.SleepClock{Start: commonStart(s.Start)},
 		Phases: load.Phases{Warmup: s.Length / 5, Window: s.Length - s.Length/5}, Drain: g.trial.Drain, DrainStopped: drainStopped,
-		Edges: load.Edges{Open: reading(0), Close: reading(1)}, AfterFailure: g.afterFailure}
+		Edges: load.Edges{Open: reading(0), Close: reading(1)}}
 	// The block's RPCs are numbered on, so that no unique metadata comes again.
-	before := g.total.Scheduled
-	o, err := l.Run(ctx, func(ctx context.Context, conn int, seq int64) string { return g.caller.Call(ctx, conn, before+seq) })
+	o, err := l.Run(ctx, g.engine.loop(g.total.Scheduled, true))
 	if err != nil {
 		return nil, err
 	}

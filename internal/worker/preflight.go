@@ -24,7 +24,7 @@ func (g *generator) probe(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	err := call.Once(ctx, g.options, g.channels[0].ClientConn)
+	err := g.engine.once(ctx)
 	l := load.Ledger{Scheduled: 1, Started: 1}
 	if err == nil {
 		l.OK = 1
