@@ -35,11 +35,11 @@ func (g *generator) probe(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	return Explain(g.options, g.trial.Secrets, err)
+	return Explain(g.options, g.trial.Confidential(), err)
 }
 
 // Explain says what a first failed RPC means and which flag to change. What the
-// server wrote is shown without any of the secrets, the run's metadata values.
+// server wrote is shown without any of the secrets, which it may echo.
 func Explain(o call.Options, secrets []string, err error) error {
 	s := status.Convert(err)
 	text := mask.New(secrets...).Clean(s.Message())
