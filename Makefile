@@ -82,8 +82,10 @@ stubs: generate
 server:
 	$(GO) run ./cmd/server
 
-## client: calls that server with metadata and compression, and says what it costs
+CALL = localhost:1337 --cacert server.crt --metadata foo=bar --compression gzip:low
+
+## client: one call of that server, shown whole, and what such calls cost
 .PHONY: client
 client:
-	$(GO) run ./cmd/bench run 127.0.0.1:1337 --cacert server.crt \
-		--metadata foo=bar --compression gzip:low --epochs 1 --window 1s
+	$(GO) run ./cmd/bench call $(CALL)
+	$(GO) run ./cmd/bench run $(CALL) --epochs 1 --window 1s

@@ -48,6 +48,7 @@ the RPC fails.`,
 		},
 	}
 	config.SingleFlags(c.Flags())
+	offerPlan(c)
 	c.Flags().BoolVar(&showSecrets, "show-secrets", false, "show the values of -bin names and credentials too")
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"grpcbench/internal/certs"
+	"grpcbench/internal/plan"
 )
 
 // certsFlags are the flags of certs as they were given.
@@ -56,6 +57,7 @@ exists already is not overwritten without --force: then nothing is written.`,
 	c.Flags().BoolVar(&f.ca, "ca", false, "write a CA, and a server and a client certificate signed by it")
 	c.Flags().BoolVar(&f.force, "force", false, "replace files that exist")
 	c.Flags().StringVar(&f.dir, "dir", ".", "`directory` to write to; must exist")
+	offer(c, "key", plan.Offers()["key"])
 	return c
 }
 

@@ -115,7 +115,7 @@ func TestEveryMistakeIsALineOfItsOwn(t *testing.T) {
 }
 
 func TestReportPrintsWhatTheRunPrinted(t *testing.T) {
-	for _, format := range []string{"text", "markdown", "json"} {
+	for _, format := range []string{"text", "markdown", "json", "csv", "bench", "hgrm"} {
 		t.Run(format, func(t *testing.T) {
 			results := t.TempDir()
 			code, printed, stderr := command(t, short(results, "1", "--format", format, "--name", "again", "--tag", "commit=1a2b3c")...)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,15 +15,18 @@ import (
 )
 
 // laterFormats are announced and not in this version.
-var laterFormats = []string{"csv", "html", "bench", "hgrm"}
+var laterFormats = []string{"html"}
 
 func newReportCommand() *cobra.Command {
 	var dir, name string
 	c := &cobra.Command{
 		Use:   "report ID…",
 		Short: "Renders stored results again",
+		Long:  "Report renders stored results again.\n\nFormats:\n" + formatsHelp(),
 		Example: `  grpc-bench report 20261123T181500Z-k3f2q2xa
-  grpc-bench report results/20261123T181500Z-k3f2q2xa --format markdown`,
+  grpc-bench report results/20261123T181500Z-k3f2q2xa --format markdown
+  grpc-bench report results/*/ --format csv >runs.csv
+  grpc-bench report ID --format bench | benchstat -col /arm -`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError{errors.New("report: must be given the ID or directory of a result")}
@@ -34,22 +38,46 @@ func newReportCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
+			recoverRuns(dir, c.ErrOrStderr())
 			// One unreadable result does not keep the others from being shown.
 			var failed []error
+			var readable []result.Result
 			for _, id := range args {
 				r, err := result.Read(dir, id)
-				if err == nil {
-					result.Examine(&r) // what is shown is what the content says, whoever wrote the file
-					err = format.Render(c.OutOrStdout(), r)
+				if err != nil {
+					failed = append(failed, err)
+					continue
 				}
-				failed = append(failed, err)
+				result.Examine(&r) // what is shown is what the content says, whoever wrote the file
+				readable = append(readable, r)
+			}
+			if len(readable) > 0 {
+				failed = append(failed, format.Render(c.OutOrStdout(), readable...))
 			}
 			return errors.Join(failed...)
 		},
 	}
 	c.Flags().StringVar(&dir, "results", "results", "`directory` of the results")
-	c.Flags().StringVar(&name, "format", "text", "text, markdown or json")
+	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
+	offer(c, "format", formatNames())
 	return c
+}
+
+// formatsHelp is a line for each format.
+func formatsHelp() string {
+	var lines []string
+	for _, f := range report.Formats(report.TextOptions{}) {
+		lines = append(lines, fmt.Sprintf("  %-10s%s", f.Name, f.Doc))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range report.Formats(report.TextOptions{}) {
+		names = append(names, f.Name)
+	}
+	return names
 }
 
 // textOptions is how text for w is written.
@@ -59,17 +87,14 @@ func textOptions(w io.Writer) report.TextOptions {
 
 // formatNamed is the report format of that name, for the writer it will go to.
 func formatNamed(name string, w io.Writer) (report.Format, error) {
-	var names []string
 	for _, f := range report.Formats(textOptions(w)) {
 		if f.Name == name {
 			return f, nil
 		}
-		names = append(names, f.Name)
 	}
-	for _, later := range laterFormats {
-		if name == later {
-			return report.Format{}, fmt.Errorf("--format %s: must be one of %s: this version does not have it", name, strings.Join(names, ", "))
-		}
+	names := strings.Join(formatNames(), ", ")
+	if slices.Contains(laterFormats, name) {
+		return report.Format{}, fmt.Errorf("--format %s: must be one of %s: this version does not have it", name, names)
 	}
-	return report.Format{}, fmt.Errorf("--format %q: must be one of %s", name, strings.Join(names, ", "))
+	return report.Format{}, fmt.Errorf("--format %q: must be one of %s", name, names)
 }

@@ -102,7 +102,7 @@ func Do(ctx context.Context, t worker.Trial) (Exchange, error) {
 	defer server.close()
 	e.Opening = quiet(ctx, ch)
 	before := counters.Snapshot()
-	e.Status, e.Failure = once(ctx, options, t.Secrets, ch.ClientConn)
+	e.Status, e.Failure = once(ctx, options, t.Confidential(), ch.ClientConn)
 	e.Traffic = quiet(ctx, ch)
 	e.Traffic.Sent -= e.Opening.Sent
 	e.Traffic.Received -= e.Opening.Received

@@ -24,7 +24,7 @@ type Ledger struct {
 	NotStarted map[string]int64 `json:"not_started"` // by reason
 	Started    int64            `json:"started"`
 	OK         int64            `json:"ok"`
-	Failed     map[string]int64 `json:"failed"`    // by gRPC code in capitals, or BAD_PAYLOAD
+	Failed     map[string]int64 `json:"failed"`    // by gRPC code in capitals, or BAD_PAYLOAD or CLIENT_LIMIT
 	Abandoned  int64            `json:"abandoned"` // cancelled by the generator after the drain
 }
 

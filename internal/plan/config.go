@@ -41,7 +41,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	c.Results, c.Format = "results", "text"
 	fs.Var(&onceValue{text: &c.Suite, kind: "FILE"}, "suite", "suite file (YAML: the flags' names, settings, groups), or the built-in suite "+overheadsName)
 	fs.Var(&onceValue{text: &c.Results, kind: "DIR"}, "results", "where a directory for each run is made")
-	fs.Var(&onceValue{text: &c.Format, kind: "FORMAT"}, "format", "form of the report: text, markdown or json")
+	fs.Var(&onceValue{text: &c.Format, kind: "FORMAT"}, "format", "form of the report: text, markdown, json, csv, bench or hgrm")
 }
 
 // register registers the flags of the settings and options that are wanted.

@@ -114,6 +114,25 @@ func (p Plan) Arm(name string) (arm Arm, ok bool) {
 	return p.Arms[i], true
 }
 
+// Confidential returns what no output may hold: metadata values, messages read
+// from files, the client's private key.
+func (p Plan) Confidential() []string {
+	var all []string
+	for _, a := range p.Arms {
+		all = append(all, a.Secrets...)
+		for _, blob := range []*Blob{a.Settings.Request, a.Settings.Payload.File} {
+			if blob != nil {
+				all = append(all, string(blob.Data))
+			}
+		}
+	}
+	if p.Target != nil {
+		all = append(all, string(p.Target.KeyPEM))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Hash identifies what is measured, in hexadecimal: plans of one hash may stand
 // in one history. Addresses, name, tags, seed and the number of epochs are left
 // out, since they change from run to run without changing the question.

@@ -12,29 +12,10 @@ import (
 )
 
 // digits prints v with three significant digits; whole from 100 up.
-func digits(v float64) string {
-	switch a := math.Abs(v); {
-	case a >= 99.95:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case a >= 9.995:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
-}
+func digits(v float64) string { return result.FormatDigits(v) }
 
-// duration prints a measured time: three significant digits and a unit.
-func duration(ns float64) string {
-	units := [...]struct {
-		name string
-		ns   float64
-	}{{"s", 1e9}, {"ms", 1e6}, {"µs", 1e3}}
-	for _, u := range units {
-		if math.Abs(ns) >= 0.9995*u.ns { // prints as 1.00
-			return digits(ns/u.ns) + " " + u.name
-		}
-	}
-	return strconv.FormatFloat(ns, 'f', 0, 64) + " ns"
-}
+// duration prints a measured time as the sentences of a result do.
+func duration(ns float64) string { return result.FormatDuration(ns) }
 
 // span prints a time that was asked for, such as a window, as it was asked.
 func span(d time.Duration) string {

@@ -1,5 +1,6 @@
 // Package report writes a stored result for people and programs: text for a
-// terminal, Markdown for a pull request, JSON. It reads the result alone and
+// terminal, Markdown for a pull request, JSON, CSV, and the formats of benchstat
+// and HdrHistogram. It reads the result alone and
 // computes nothing that is not in it but presentation: a difference, a rate of
 // false verdicts, a break-even bandwidth.
 //
@@ -11,26 +12,44 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
 	"grpcbench/internal/result"
 )
 
-// A Format is one way to write a result.
+// A Format is one way to write results.
 type Format struct {
-	Name   string // as in --format
-	Doc    string // one line of help
-	Render func(w io.Writer, r result.Result) error
+	Name string // as in --format
+	Doc  string // one line of help
+	// Render writes results to w. Its error is that of w, or says what of a result
+	// cannot be written.
+	Render func(w io.Writer, rs ...result.Result) error
 }
 
 // Formats returns the formats there are, the default first. Text is written as o
 // asks.
 func Formats(o TextOptions) []Format {
 	return []Format{
-		{"text", "tables for a terminal", func(w io.Writer, r result.Result) error { return Text(w, r, o) }},
-		{"markdown", "tables for a pull request, details folded", Markdown},
-		{"json", "the stored result, indented", JSON},
+		{"text", "tables for a terminal", each(func(w io.Writer, r result.Result) error { return Text(w, r, o) })},
+		{"markdown", "tables for a pull request, details folded", each(Markdown)},
+		{"json", "the stored result, indented", each(JSON)},
+		{"csv", "one table, a row for each number and comparison, for pandas or R", CSV},
+		{"bench", "Go benchmark format, a line for each epoch, for benchstat", each(Bench)},
+		{"hgrm", "percentiles of each arm's latency, for HdrHistogram's plotter", each(HGRM)},
+	}
+}
+
+// each writes results one after another. One that cannot be written does not keep
+// the others from it.
+func each(write func(io.Writer, result.Result) error) func(io.Writer, ...result.Result) error {
+	return func(w io.Writer, rs ...result.Result) error {
+		var failed []error
+		for _, r := range rs {
+			failed = append(failed, write(w, r))
+		}
+		return errors.Join(failed...)
 	}
 }
 

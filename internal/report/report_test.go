@@ -110,11 +110,14 @@ func TestJSONIsTheStoredResult(t *testing.T) {
 }
 
 func TestFormatsAreTheWritersByName(t *testing.T) {
-	r := overheads()
+	r := stored(t)
 	want := map[string]string{
 		"text":     text(t, r, report.TextOptions{Width: 100}),
 		"markdown": markdown(t, r),
 		"json":     render(t, func(w io.Writer) error { return report.JSON(w, r) }),
+		"csv":      render(t, func(w io.Writer) error { return report.CSV(w, r) }),
+		"bench":    bench(t, r),
+		"hgrm":     hgrm(t, r),
 	}
 	for _, f := range report.Formats(report.TextOptions{Width: 100}) {
 		if got := render(t, func(w io.Writer) error { return f.Render(w, r) }); got != want[f.Name] {

@@ -66,7 +66,7 @@ func unixSeconds(t time.Time) string {
 // histogram have none.
 func logLines(r Result) ([]logLine, error) {
 	var lines []logLine
-	tags := logTags(r.Arms)
+	tags := Tags(r.Arms)
 	for i, a := range r.Arms {
 		for _, w := range a.Windows {
 			k := slices.IndexFunc(a.Epochs, func(e Epoch) bool { return e.Index == w.Epoch })
@@ -90,10 +90,13 @@ func logLines(r Result) ([]logLine, error) {
 	return lines, nil
 }
 
-// logTags are the arms' names with what a tag cannot hold, anything but
-// A–Z a–z 0–9 _ . = -, replaced by "_". Names that become equal are numbered from
-// the second on.
-func logTags(arms []Arm) []string {
+// longestTag keeps a line of a log or of benchmarks short enough for its readers.
+const longestTag = 200
+
+// Tags are the arms' names with what a tag of a log or the name of a benchmark
+// cannot hold, anything but A–Z a–z 0–9 _ . = -, replaced by "_", and cut at 200
+// characters. Names that become equal are numbered from the second on.
+func Tags(arms []Arm) []string {
 	used := map[string]bool{}
 	tags := make([]string, len(arms))
 	for i, a := range arms {
@@ -103,6 +106,7 @@ func logTags(arms []Arm) []string {
 			}
 			return '_'
 		}, a.Name)
+		base = base[:min(len(base), longestTag)]
 		tags[i] = base
 		for n := 2; used[tags[i]]; n++ {
 			tags[i] = fmt.Sprintf("%s_%d", base, n)

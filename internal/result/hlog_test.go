@@ -54,7 +54,7 @@ func TestTheLogHoldsEveryArmsHistograms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := merged[logTags(r.Arms)[i]+"."+kind]
+			got := merged[Tags(r.Arms)[i]+"."+kind]
 			if got == nil || !got.Equals(want.HDR()) {
 				t.Errorf("%s %s: the log's intervals do not sum to the arm's histogram", a.Name, kind)
 			}
@@ -103,14 +103,15 @@ func TestTheLastIntervalOfAWindowMayBeShorter(t *testing.T) {
 }
 
 func TestTagsAreSafeAndUnique(t *testing.T) {
-	names := []string{"tls=1.3", "A/A", "A_A", "a b,c\n", "é", "A A", "A_A_2"}
+	long := strings.Repeat("x", 200)
+	names := []string{"tls=1.3", "A/A", "A_A", "a b,c\n", "é", "A A", "A_A_2", long + "y", long + "z"}
 	var arms []Arm
 	for _, name := range names {
 		arms = append(arms, Arm{Name: name})
 	}
 	// The third "A_A" would be "A_A_2" and the name of that form steps aside.
-	want := []string{"tls=1.3", "A_A", "A_A_2", "a_b_c_", "_", "A_A_3", "A_A_2_2"}
-	if got := logTags(arms); !slices.Equal(got, want) {
+	want := []string{"tls=1.3", "A_A", "A_A_2", "a_b_c_", "_", "A_A_3", "A_A_2_2", long, long + "_2"}
+	if got := Tags(arms); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -156,7 +156,7 @@ func (r *run) startArm(ctx context.Context, e *epoch, i int) error {
 	if err != nil {
 		return err
 	}
-	if a.gen, err = start(r.options.Command, Generator, "generator of arm "+a.arm.Name); err != nil {
+	if a.gen, err = start(r.options.Command, Generator, "generator of arm "+a.arm.Name, r.secrets); err != nil {
 		return err
 	}
 	return a.gen.ask(ctx, worker.Order{Do: worker.DoSetup, Setup: r.trial(a.arm, i, e.index, a.address)}, orderLimit, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"grpcbench/internal/mask"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/worker"
 )
@@ -18,7 +19,7 @@ type Single struct {
 // OpenSingle makes p's first arm ready for a call: without a TARGET its bundled
 // server is started, as a run does it with Options.Command. Close ends it.
 func OpenSingle(ctx context.Context, p plan.Plan, command []string) (*Single, error) {
-	r := &run{plan: p, options: Options{Command: command}, began: time.Now()}
+	r := &run{plan: p, options: Options{Command: command}, began: time.Now(), secrets: mask.New(p.Confidential()...)}
 	if err := r.certificates(); err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (r *run) startHost(ctx context.Context, a *armEpoch) error {
 		return nil
 	}
 	var err error
-	if a.host, err = start(r.options.Command, Host, "server of arm "+a.arm.Name); err != nil {
+	if a.host, err = start(r.options.Command, Host, "server of arm "+a.arm.Name, r.secrets); err != nil {
 		return err
 	}
 	var at worker.Listening

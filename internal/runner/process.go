@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"time"
 
+	"grpcbench/internal/mask"
 	"grpcbench/internal/worker"
 )
 
@@ -23,9 +25,10 @@ type process struct {
 	orders  *json.Encoder
 	answers chan answer // closed when the child has ended
 	stderr  tail
-	busy    sync.Mutex // one order at a time
-	silent  error      // why no order is answered any more: the child has ended, or later answers would be taken for others'
-	write   sync.Mutex // orders are whole lines
+	secrets mask.Secrets // hidden in what it wrote to standard error
+	busy    sync.Mutex   // one order at a time
+	silent  error        // why no order is answered any more: the child has ended, or later answers would be taken for others'
+	write   sync.Mutex   // orders are whole lines
 }
 
 // answer is a worker.Answer whose value is not decoded yet.
@@ -35,10 +38,11 @@ type answer struct {
 }
 
 // start runs command with the role as its last argument. The child ends when
-// its standard input does.
-func start(command []string, role, name string) (*process, error) {
-	p := &process{name: name, answers: make(chan answer, 1)}
+// its standard input does, and has little of our environment.
+func start(command []string, role, name string, secrets mask.Secrets) (*process, error) {
+	p := &process{name: name, answers: make(chan answer, 1), secrets: secrets}
 	p.cmd = exec.Command(command[0], append(command[1:len(command):len(command)], role)...)
+	p.cmd.Env = environment(os.Environ())
 	p.cmd.Stderr = &p.stderr
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -81,7 +85,7 @@ func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, 
 		return p.silent
 	}
 	if err := p.send(o); err != nil {
-		p.silent = fmt.Errorf("%s ended before it was asked to %s%s", p.name, o.Do, p.stderr.note())
+		p.silent = fmt.Errorf("%s ended before it was asked to %s%s", p.name, o.Do, p.note())
 		return p.silent
 	}
 	timer := time.NewTimer(limit)
@@ -90,7 +94,7 @@ func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, 
 	case a, ok := <-p.answers:
 		switch {
 		case !ok:
-			p.silent = fmt.Errorf("%s ended while asked to %s%s", p.name, o.Do, p.stderr.note())
+			p.silent = fmt.Errorf("%s ended while asked to %s%s", p.name, o.Do, p.note())
 			return p.silent
 		case a.Error != "":
 			return errors.New(a.Error)
@@ -169,13 +173,18 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// note is what is worth adding to an error.
-func (t *tail) note() string {
+func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text := strings.TrimSpace(t.text.String())
+	return t.text.String()
+}
+
+// note is what is worth adding to an error: the last words of the child. A crash
+// or a library's log may hold what it was working on.
+func (p *process) note() string {
+	text := strings.TrimSpace(p.stderr.String())
 	if text == "" {
 		return ""
 	}
-	return ": " + text
+	return ": " + p.secrets.Hide(text)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"grpcbench/internal/mask"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
@@ -62,7 +63,7 @@ var ErrPreflight = errors.New("preflight")
 // The error says why nothing could be measured. Once an epoch has been measured
 // there is a Result, and what ended the run early is one of its warnings.
 func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
-	r := &run{plan: p, options: o, began: time.Now(), created: o.Machine.Now(), machine: o.Machine}
+	r := &run{plan: p, secrets: mask.New(p.Confidential()...), options: o, began: time.Now(), created: o.Machine.Now(), machine: o.Machine}
 	if r.options.ID == "" {
 		r.options.ID = result.NewID(r.created)
 	}
@@ -101,6 +102,7 @@ func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
 // run is a plan being executed.
 type run struct {
 	plan    plan.Plan
+	secrets mask.Secrets // of the plan
 	options Options
 	machine probe.Machine
 	began   time.Time // monotonic

@@ -35,11 +35,11 @@ func (g *generator) probe(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	return Explain(g.options, g.trial.Secrets, err)
+	return Explain(g.options, g.trial.Confidential(), err)
 }
 
 // Explain says what a first failed RPC means and which flag to change. What the
-// server wrote is shown without any of the secrets, the run's metadata values.
+// server wrote is shown without any of the secrets, which it may echo.
 func Explain(o call.Options, secrets []string, err error) error {
 	s := status.Convert(err)
 	text := mask.New(secrets...).Clean(s.Message())
@@ -58,7 +58,9 @@ func Explain(o call.Options, secrets []string, err error) error {
 		advice = "the metadata is larger than the server takes (reduce --metadata-size or --metadata)"
 	case s.Code() == codes.ResourceExhausted && strings.Contains(lower, "message"):
 		advice = "a message is larger than its receiver takes (reduce --payload, --response-payload or --request)"
-	case s.Code() == codes.Internal && strings.Contains(lower, "unmarshal the received message"): // grpc-go's client
+	case s.Code() == codes.Internal && o.Method == "" && strings.Contains(lower, "unmarshal the received message"):
+		// grpc-go says so at both ends. Only with --method can it be the request: then
+		// the response is taken as it is.
 		advice = "the server's response is not the message that the method has here (name it by --method, which takes any)"
 	case s.Code() == codes.Internal && (strings.Contains(lower, "unmarshal") || strings.Contains(lower, "deserializ")):
 		advice = "the server cannot read the request message (change --request)"

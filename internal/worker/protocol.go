@@ -14,6 +14,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,6 +106,12 @@ type Trial struct {
 	Window      time.Duration `json:"window_ns"`
 	Drain       time.Duration `json:"drain_ns"`
 	Connections int           `json:"connections"`
+}
+
+// Confidential returns what the user gave to be sent and no output may hold:
+// metadata values, and messages read from files.
+func (t Trial) Confidential() []string {
+	return append(slices.Clone([]string(t.Secrets)), string(t.Request), string(t.Body))
 }
 
 // values are texts of any bytes. Those of a -bin key need not be UTF-8, which a

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestValuesOfAClosedSetAreCompleted(t *testing.T) {
+	// The shell itself chooses those that begin with what was typed.
+	for _, tt := range []struct {
+		args []string
+		want string // lines, then the directive: 4, no files, plus 2, no space behind it
+	}{
+		{[]string{"run", "--tls"}, "off 1.2 1.3 :4"},
+		{[]string{"run", "--loop"}, "open closed :4"},
+		{[]string{"run", "--format"}, "text markdown json csv bench hgrm :4"},
+		{[]string{"run", "--compression"}, "gzip:none gzip:low gzip:medium gzip:high deflate"},
+		{[]string{"run", "--vary"}, "metadata= metadata-size= payload="},
+		{[]string{"run", "--vary"}, "windows= :6"},
+		{[]string{"report", "--format"}, "text markdown json csv bench hgrm :4"},
+		{[]string{"call", "--mtls"}, "on off :4"},
+		{[]string{"certs", "--key"}, "rsa2048 p256 ed25519 :4"},
+	} {
+		code, stdout, _ := command(t, append(append([]string{"__complete"}, tt.args...), "")...)
+		if got := strings.Join(strings.Fields(stdout), " "); code != exitDone || !strings.Contains(got, tt.want) {
+			t.Errorf("%q: exit code %d, %q, want %q", tt.args, code, got, tt.want)
+		}
+	}
+}
+
+func TestTheHelpNamesEveryFormat(t *testing.T) {
+	_, run, _ := command(t, "run", "--help")
+	_, report, _ := command(t, "report", "--help")
+	for _, name := range formatNames() {
+		if !strings.Contains(run, name) || !strings.Contains(report, "\n  "+name+" ") {
+			t.Errorf("the help of run or report does not name %s", name)
+		}
+	}
+}
+
+// One table with one head can be read at once, whatever the number of results.
+func TestSeveralResultsAreOneTable(t *testing.T) {
+	results := t.TempDir()
+	if code, _, stderr := command(t, short(results, "1")...); code != exitDone {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	id := onlyResult(t, results)
+	_, one, _ := command(t, "report", id, "--results", results, "--format", "csv")
+	code, two, stderr := command(t, "report", id, "20260102T030405Z-aaaaaaaa", id, "--results", results, "--format", "csv")
+	if code != exitFailed || !strings.Contains(stderr, "20260102T030405Z-aaaaaaaa") {
+		t.Errorf("exit code %d, stderr %q: must name the result that cannot be read", code, stderr)
+	}
+	head, rows, _ := strings.Cut(one, "\n")
+	if want := head + "\n" + rows + rows; two != want {
+		t.Errorf("two results are %d bytes, want one head and %d rows twice", len(two), strings.Count(rows, "\n"))
+	}
+}

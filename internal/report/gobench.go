@@ -1,0 +1,98 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+)
+
+// benchUnits maps metrics to units of the Go benchmark format, in the order of a
+// line. benchstat understands ns and B, also as part of a unit.
+func benchUnits() [][2]string {
+	return [][2]string{
+		{"latency_mean", "ns/op"}, {"latency_p50", "p50-ns"}, {"latency_p90", "p90-ns"}, {"latency_p99", "p99-ns"},
+		{"client_cpu_ns_per_rpc", "client-cpu-ns/rpc"}, {"server_cpu_ns_per_rpc", "server-cpu-ns/rpc"},
+		{"client_allocs_per_rpc", "client-allocs/rpc"}, {"server_allocs_per_rpc", "server-allocs/rpc"},
+		{"sent_bytes_per_rpc", "sent-B/rpc"}, {"received_bytes_per_rpc", "received-B/rpc"},
+		{"saturated_client_cpu_ns_per_rpc", "saturated-client-cpu-ns/rpc"}, {"saturated_server_cpu_ns_per_rpc", "saturated-server-cpu-ns/rpc"},
+		{"saturated_achieved_rpc_per_s", saturatedRate},
+	}
+}
+
+// saturatedRate is the one unit of which more is better.
+const saturatedRate = "saturated-rpc/s"
+
+// Bench writes r in the Go benchmark format (golang.org/design/14313), a line for
+// each whole epoch of each arm: benchstat takes them for repetitions and finds
+// its own intervals. The error is that of w.
+//
+// What tells two runs apart without making them incomparable, such as their ids
+// and versions, stands in comments: benchstat never compares across a difference
+// in configuration. That is why a result that is not to be used has its verdict
+// there.
+func Bench(w io.Writer, r result.Result) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# grpc-bench run %s · %s\n# %s\n", clean(r.ID), headline(r, clean), clean(strings.Join(machine(r), " · ")))
+	for _, f := range findings(r) {
+		fmt.Fprintf(&b, "# %s: %s\n", clean(f.head()), clean(f.text))
+	}
+	for _, c := range benchConfiguration(r) {
+		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(c.key+": "+clean(c.value)))
+	}
+	fmt.Fprintf(&b, "Unit %s better=higher\n", saturatedRate)
+	tags := result.Tags(r.Arms)
+	for i, a := range r.Arms {
+		for _, e := range a.Epochs {
+			if e.Interrupted || e.Ledger.Scheduled <= 0 {
+				continue
+			}
+			fmt.Fprintf(&b, "BenchmarkRun/arm=%s-%d\t%d%s\n", tags[i], max(1, r.Machine.GOMAXPROCS), e.Ledger.Scheduled, benchValues(e))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// benchLine is a line of configuration. One without a value takes back that of a
+// result before it.
+type benchLine struct{ key, value string }
+
+// benchConfiguration is what two runs must have in common to be compared.
+func benchConfiguration(r result.Result) []benchLine {
+	l := r.Plan.Load
+	load := fmt.Sprintf("%s, %s RPC/s over %d arms", plan.Open, number(l.Rate), len(r.Plan.Arms))
+	if l.Loop == plan.Closed {
+		load = fmt.Sprintf("%s, %d callers an arm", plan.Closed, l.Concurrency)
+	}
+	return []benchLine{
+		{"goos", r.Machine.OS}, {"goarch", r.Machine.Arch}, {"pkg", "grpc-bench"}, {"cpu", r.Machine.CPU},
+		{"load", load}, {"verdict", flag(r.Verdict)},
+	}
+}
+
+// benchValues are the values and units of one epoch. A quantile with so few
+// observations above it that no report shows it is left out.
+func benchValues(e result.Epoch) string {
+	by := make(map[string]measurement)
+	for _, m := range measurements(e.Figures, nil) {
+		by[m.metric] = m
+	}
+	var b strings.Builder
+	for _, u := range benchUnits() {
+		m, ok := by[u[0]]
+		if quantile := strings.Contains(u[0], "_p"); !ok || quantile && m.unit == "ns" && m.count > 0 && m.above < tooFew {
+			continue
+		}
+		value := strconv.FormatFloat(m.value, 'f', -1, 64)
+		if math.IsInf(m.value, 1) {
+			value = "+Inf"
+		}
+		fmt.Fprintf(&b, "\t%s %s", value, u[1])
+	}
+	return b.String()
+}
