@@ -30,7 +30,8 @@ func edges() map[string]string {
 		"internal/call":        "internal/codec internal/load" + protos,
 		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
 		"internal/servercmd":   "internal/benchserver internal/certs internal/codec proto/bench/v1",
-		"internal/worker": "internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
+		"internal/wire":        "internal/channel internal/load",
+		"internal/worker": "internal/wire internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
 		"internal/result":   "internal/codec internal/hist internal/load internal/plan",
 		"internal/runner":   "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
@@ -56,7 +57,7 @@ func outside() map[string]string {
 		"github.com/goccy/go-yaml":      "internal/plan",
 		"github.com/klauspost/compress": "internal/codec",
 		"github.com/spf13":              "internal/plan internal/servercmd cmd/bench cmd/server",
-		"golang.org/x/net":              "internal/faultproxy",
+		"golang.org/x/net":              "internal/faultproxy internal/wire",
 		"golang.org/x/sync":             "internal/benchserver internal/runner",
 		"golang.org/x/sys":              "internal/codec internal/load internal/probe",
 		"golang.org/x/term":             "cmd/bench",

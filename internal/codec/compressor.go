@@ -17,7 +17,7 @@ import (
 // these names before, grpc-go's own gzip included, is replaced.
 func Install(out Spec) *Counters {
 	counters := newCounters()
-	for _, name := range []string{Gzip, Deflate, Zstd} {
+	for _, name := range Names() {
 		level := LevelMedium
 		if out.Name == name && out.Compresses() {
 			level = out.Level
@@ -26,6 +26,10 @@ func Install(out Spec) *Counters {
 	}
 	return counters
 }
+
+// Names are the encodings that Install registers, in the order in which grpc-go then
+// announces them.
+func Names() []string { return []string{Gzip, Deflate, Zstd} }
 
 // compressor is an encoding.Compressor: a format with its idle encoders and
 // decoders kept for the next message, as in grpc-go's own gzip.

@@ -16,8 +16,8 @@ func schedule() []Mutant {
 	}, {
 		Name: "the lateness of the pacer is not charged to the call",
 		File: loads + "/open.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
-		Old: "arrival{seq: seq, intended: intended})",
-		New: "arrival{seq: seq, intended: l.Clock.Now()})",
+		Old: "l.release(r, e, seq, intended)",
+		New: "l.release(r, e, seq, l.Clock.Now())",
 	}, {
 		Name: TimesFromActualStart,
 		File: loads + "/book.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
@@ -26,13 +26,13 @@ func schedule() []Mutant {
 	}, {
 		Name: ForgetsIntendedStart,
 		File: loads + "/loop.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
-		Old: "\tsent := r.clock.Now()\n",
-		New: "\tsent := r.clock.Now()\n\tintended = sent\n",
+		Old: "\top.Sent = now\n",
+		New: "\top.Sent = now\n\top.Intended = now\n",
 	}, {
 		Name: "an arrival waits until there is room in flight",
 		File: loads + "/open.go", Package: loads, Test: "TestArrivalsBeyondTheCapAreNeverQueued",
-		Old: "\tr.book.Scheduled(a.seq, a.intended)\n\tif ",
-		New: "\tr.book.Scheduled(a.seq, a.intended)\n\tfor r.flow.InFlight() >= int64(l.MaxInFlight) {\n\t\ttime.Sleep(time.Millisecond)\n\t}\n\tif ",
+		Old: "\tif r.flow.InFlight() >= int64(l.MaxInFlight) {\n",
+		New: "\tfor r.flow.InFlight() >= int64(l.MaxInFlight) {\n\t\ttime.Sleep(time.Millisecond)\n\t}\n\tif r.flow.InFlight() >= int64(l.MaxInFlight) {\n",
 	}, {
 		Name: "the warm-up counts in the window",
 		File: loads + "/book.go", Package: loads, Test: "TestEdgesAreReadAtTheWindowsEnds",
@@ -67,7 +67,7 @@ func account() []Mutant {
 	}, {
 		Name: "what was not started is not booked",
 		File: loads + "/open.go", Package: loads, Test: "TestArrivalsBeyondTheCapAreBookedAndRankAboveAllOthers",
-		Old: "\t\tr.book.NotStarted(a.seq, a.intended, MaxInFlight)\n",
+		Old: "\t\tr.book.NotStarted(seq, intended, MaxInFlight)\n",
 		New: "",
 	}, {
 		Name: "the conservation of RPCs is not checked",

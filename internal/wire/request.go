@@ -19,6 +19,7 @@ type Request struct {
 	Message    []byte // as it goes out, compressed or not
 	Compressed bool   // the message's flag
 	Encoding   string // grpc-encoding; "": none announced
+	Accept     string // grpc-accept-encoding; "": none announced
 	Metadata   []Field
 	Unique     func(seq int64) []Field // more metadata, of one RPC each; nil: none
 	Deadline   time.Duration           // 0: none
@@ -46,8 +47,10 @@ func (r *Request) fields(authority string, secure bool) []hpack.HeaderField {
 		all = append(all, hpack.HeaderField{Name: "grpc-timeout", Value: timeout(r.Deadline)})
 	}
 	if r.Encoding != "" {
-		all = append(all, hpack.HeaderField{Name: "grpc-encoding", Value: r.Encoding},
-			hpack.HeaderField{Name: "grpc-accept-encoding", Value: r.Encoding})
+		all = append(all, hpack.HeaderField{Name: "grpc-encoding", Value: r.Encoding})
+	}
+	if r.Accept != "" {
+		all = append(all, hpack.HeaderField{Name: "grpc-accept-encoding", Value: r.Accept})
 	}
 	return appendFields(all, r.Metadata)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/status"
@@ -13,6 +14,7 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/codec"
 	"grpcbench/internal/load"
 	"grpcbench/internal/wire"
 	serverpb "grpcbench/proto"
@@ -28,7 +30,8 @@ type wireEngine struct {
 }
 
 func newWireEngine(o call.Options) (*wireEngine, error) {
-	e := &wireEngine{request: wire.Request{Path: o.Name(), Deadline: o.Deadline, Length: -1, Metadata: fieldsOf(o.Static())}}
+	e := &wireEngine{request: wire.Request{Path: o.Name(), Deadline: o.Deadline, Length: -1,
+		Accept: strings.Join(codec.Names(), ","), Metadata: fieldsOf(o.Static())}}
 	if unique := o.Unique(); unique != nil {
 		e.request.Unique = func(seq int64) []wire.Field { return fieldsOf(unique(seq)) }
 	}
