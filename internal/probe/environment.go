@@ -11,21 +11,14 @@ import (
 // by its length alone: none that works is longer.
 const longestValue = 200
 
-// recorded are the variables that change what a process of this program measures
-// or costs, and no others: what else stands in an environment is not ours to
-// store. Those of the Go runtime are in its package runtime, those of grpc-go in
-// its internal/envconfig, grpclog and internal/binarylog. Proxies are not among
-// them, since channels heed none, nor is SSLKEYLOGFILE, which Go does not read.
+// recorded are the variables that change what a run's processes measure or cost,
+// of those that they are given, and no others: what else stands in an environment
+// is not ours to store. Those of the Go runtime are in its package runtime, those
+// of grpc-go in its internal/envconfig and grpclog.
 func recorded() []string {
 	return []string{
 		"GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK",
-		"GRPC_BINARY_LOG_FILTER", "GRPC_ENFORCE_ALPN_ENABLED",
-		"GRPC_GO_LOG_SEVERITY_LEVEL", "GRPC_GO_LOG_VERBOSITY_LEVEL", "GRPC_GO_LOG_FORMATTER",
-		"GRPC_GO_SERVER_GOROUTINE_LABELS",
-		"GRPC_GO_EXPERIMENTAL_CONTROL_BUFFER_THROTTLE_LIMIT",
-		"GRPC_GO_EXPERIMENTAL_ENABLE_8KB_DEFAULT_HEADER_LIST_SIZE",
-		"GRPC_GO_EXPERIMENTAL_ENABLE_RECEIVE_BUFFER_COMPACTION",
-		"GRPC_GO_EXPERIMENTAL_HTTP_FRAMER_READ_BUFFER_POOLING",
+		"GRPC_ENFORCE_ALPN_ENABLED", "GRPC_GO_LOG_FORMATTER", "GRPC_GO_LOG_SEVERITY_LEVEL", "GRPC_GO_LOG_VERBOSITY_LEVEL",
 		"SSL_CERT_DIR", "SSL_CERT_FILE",
 	}
 }
@@ -56,7 +49,7 @@ func Environment() map[string]string {
 func plain(value string) string {
 	odd := strings.ContainsFunc(value, func(r rune) bool {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !letter && !strings.ContainsRune("_-.,=+:/#*%{}", r)
+		return !letter && !strings.ContainsRune("_-.,=+:/#*", r)
 	})
 	if odd || len(value) > longestValue {
 		return fmt.Sprintf("<%d bytes>", len(value))
