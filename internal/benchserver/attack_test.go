@@ -340,3 +340,18 @@ func TestConnectionsAboveTheLimitDoNotHurtTheOthers(t *testing.T) {
 	})
 	await(t, "a new client is served", func() bool { return foo(t.Context(), f.client(t)) == nil })
 }
+
+// What GODEBUG switches on again for old programs stays off here.
+//
+//	fault:   GODEBUG=tls10server=1 in the server's environment, a client of TLS 1.1
+//	promise: the handshake is refused; TLS 1.3 goes on
+//	figure:  {minTraffic} honest RPCs ok
+func TestTheEnvironmentAllowsNoOldTLS(t *testing.T) {
+	f := newFortress(t, besieged{TLS: true}, "GODEBUG=tls10server=1,tlsrsakex=1,tls3des=1")
+	c := tls.Client(f.dial(t), &tls.Config{
+		InsecureSkipVerify: true, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	if err := c.Handshake(); err == nil || !strings.Contains(err.Error(), "protocol version not supported") {
+		t.Errorf("a handshake of TLS 1.1: %v, want a refusal of the version", err)
+	}
+	f.serves(t, minTraffic)
+}

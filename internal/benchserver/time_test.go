@@ -131,6 +131,11 @@ func (t bubble) connectSilently() {
 	synctest.Wait()
 }
 
+// A client that connects and says nothing is given up.
+//
+//	fault:   a connection whose handshake never ends
+//	promise: it is closed
+//	figure:  after 10 s, to the nanosecond of fake time
 func TestAHandshakeThatNeverEndsIsClosed(t *testing.T) {
 	inBubble(t, func(t bubble) {
 		t.connectSilently()
