@@ -22,7 +22,10 @@ const (
 // everyway runs a test against a server of its own, in plaintext and under TLS.
 func everyway(t *testing.T, test func(t *testing.T, f *fortress)) {
 	for name, secure := range map[string]bool{"plaintext": false, "TLS": true} {
-		t.Run(name, func(t *testing.T) { test(t, newFortress(t, besieged{TLS: secure})) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a server process
+			test(t, newFortress(t, besieged{TLS: secure}))
+		})
 	}
 }
 
@@ -147,7 +150,10 @@ func TestAWindowUpdateFloodIsTakenOrThrottled(t *testing.T) {
 // and with one that does not.
 func hearingAndDeaf(t *testing.T, test func(t *testing.T, f *fortress, deaf bool)) {
 	for name, deaf := range map[string]bool{"answers read": false, "answers not read": true} {
-		t.Run(name, func(t *testing.T) { test(t, newFortress(t, besieged{}), deaf) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a server process
+			test(t, newFortress(t, besieged{}), deaf)
+		})
 	}
 }
 
