@@ -160,9 +160,9 @@ func TestASignalWhileTheResultIsWrittenLeavesItWhole(t *testing.T) {
 	for range 5 { // it may be too fast once
 		results := t.TempDir()
 		p := startProgram(t, short(results, "1")...)
-		until(t, func() bool { return has(t, results, ".writing-*") || has(t, results, "2*") })
+		until(t, func() bool { return has(t, results, ".running-*/next") || has(t, results, "2*") })
 		p.signal(t, syscall.SIGSTOP)
-		writing := has(t, results, ".writing-*")
+		writing := has(t, results, ".running-*/next")
 		p.signal(t, os.Interrupt)
 		p.signal(t, syscall.SIGCONT)
 		code := p.end(t)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"grpcbench/internal/mask"
 	"grpcbench/internal/probe"
 )
 
@@ -55,12 +56,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.As(err, &code):
 		return int(code)
 	}
-	// Errors that were joined are a line each.
-	fmt.Fprintln(stderr, "grpc-bench:", strings.ReplaceAll(err.Error(), "\n", "\ngrpc-bench: "))
+	say(stderr, err)
 	if errors.As(err, &usage) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// say prints err, a line for each of those that were joined. What a server or a
+// file wrote into it does not act on the terminal.
+func say(w io.Writer, err error) {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintln(w, "grpc-bench:", mask.Harmless(line))
+	}
 }
 
 // What is announced and not in this version is refused by name.
@@ -69,12 +77,31 @@ var (
 	laterFlags    = []string{"churn", "fail-on-regression", "gate", "server-binary", "slo", "threshold"}
 )
 
-// flagError is what the flag parser says, as a mistake in the command line.
+// flagError is what the flag parser says, as a mistake in the command line. Of
+// what is not a flag only the name is repeated: a value may be secret.
 func flagError(_ *cobra.Command, err error) error {
-	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && slices.Contains(laterFlags, e.GetSpecifiedName()) {
-		return usageError{fmt.Errorf("--%s: must be left out: this version does not have it", e.GetSpecifiedName())}
+	if _, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
+		return usageError{errors.New("flag: must be --NAME or --NAME VALUE")}
 	}
-	return usageError{err}
+	e, ok := errors.AsType[*pflag.NotExistError](err)
+	switch {
+	case !ok:
+		return usageError{err}
+	case slices.Contains(laterFlags, e.GetSpecifiedName()):
+		return usageError{fmt.Errorf("--%s: must be left out: this version does not have it", e.GetSpecifiedName())}
+	case e.GetSpecifiedShortnames() != "":
+		return usageError{fmt.Errorf("unknown flag -%s: must be --NAME, with two dashes", nameIn(e.GetSpecifiedName()))}
+	}
+	return usageError{fmt.Errorf("unknown flag: --%s", nameIn(e.GetSpecifiedName()))}
+}
+
+// nameIn is what text begins with that may be the name of a flag or a command.
+func nameIn(text string) string {
+	end := strings.IndexFunc(text, func(c rune) bool { return c != '-' && (c < 'a' || c > 'z') })
+	if end < 0 {
+		end = len(text)
+	}
+	return text[:min(end, 40)]
 }
 
 // version is what --version prints: what makes a difference to a measurement.
@@ -106,7 +133,7 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 				return usageError{fmt.Errorf("command %q: must be left out: this version does not have it", args[0])}
 			}
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q: see grpc-bench --help", args[0])}
+				return usageError{fmt.Errorf("unknown command %q: see grpc-bench --help", nameIn(args[0]))}
 			}
 			return c.Help()
 		},

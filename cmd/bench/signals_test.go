@@ -28,14 +28,21 @@ type program struct {
 	said   []string // lines of stderr
 }
 
-func startProgram(t *testing.T, args ...string) *program {
+// programCommand is the program as a process that is killed when ctx ends.
+func programCommand(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{cmd: exec.CommandContext(t.Context(), self, args...)}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	return cmd
+}
+
+func startProgram(t *testing.T, args ...string) *program {
+	t.Helper()
+	p := &program{cmd: programCommand(t.Context(), t, args...)}
 	p.cmd.Stdout = &p.stdout
 	pipe, err := p.cmd.StderrPipe()
 	if err != nil {

@@ -118,7 +118,7 @@ func TestNoSentenceRepeatsAMetadataValue(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
-	for _, name := range []string{"run", "report", "server", "certs"} {
+	for _, name := range []string{"run", "call", "report", "server", "certs"} {
 		code, stdout, stderr := command(t, name, "--help")
 		if code != exitDone || stderr != "" {
 			t.Errorf("%s --help: exit code %d, stderr %q", name, code, stderr)
@@ -130,7 +130,7 @@ func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 		}
 	}
 	_, stdout, _ := command(t)
-	for _, want := range []string{"Exit codes: 0", "\n  run ", "\n  report ", "\n  server ", "\n  certs ", "\n  completion "} {
+	for _, want := range []string{"Exit codes: 0", "\n  run ", "\n  call ", "\n  report ", "\n  server ", "\n  certs ", "\n  completion "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("help: must hold %q", want)
 		}

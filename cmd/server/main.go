@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"grpcbench/internal/mask"
 	"grpcbench/internal/servercmd"
 )
 
@@ -38,7 +39,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "grpc-bench-server: %v\n", err)
+	fmt.Fprintln(stderr, "grpc-bench-server:", mask.Harmless(err.Error()))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
 	}

@@ -26,7 +26,7 @@ func edges() map[string]string {
 	return map[string]string{
 		"internal/load":        "internal/hist",
 		"internal/probe":       "internal/hist",
-		"internal/plan":        "internal/codec internal/payload",
+		"internal/plan":        "internal/certs internal/codec internal/payload",
 		"internal/call":        "internal/codec internal/load" + protos,
 		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
 		"internal/servercmd":   "internal/benchserver internal/certs internal/codec proto/bench/v1",
@@ -38,9 +38,9 @@ func edges() map[string]string {
 		"internal/exchange": "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
 		"internal/compare":  "internal/hist internal/result internal/stats",
 		"internal/report":   "internal/exchange internal/hist internal/mask internal/plan internal/result",
-		"cmd/bench": "internal/certs internal/compare internal/exchange internal/plan internal/probe internal/report internal/result internal/runner" +
+		"cmd/bench": "internal/certs internal/compare internal/exchange internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/worker",
-		"cmd/server": "internal/servercmd",
+		"cmd/server": "internal/mask internal/servercmd",
 		"internal/benchmarks": "internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
 			" internal/worker proto",
 	}

@@ -23,7 +23,7 @@ import (
 //
 //	fault:   {each} requests of each kind: an hour's wait, 2 GiB, negative sizes and codes, 1 MiB of metadata, no such method
 //	promise: each is refused with its code; an honest client is served
-//	figure:  none waits; at most {most} bytes of memory
+//	figure:  none waits; at most {mostMiB} MiB of memory
 func TestRequestsForTooMuchAreRefused(t *testing.T) {
 	const each = 200
 	f := newFortress(t, besieged{})

@@ -22,7 +22,10 @@ const (
 // everyway runs a test against a server of its own, in plaintext and under TLS.
 func everyway(t *testing.T, test func(t *testing.T, f *fortress)) {
 	for name, secure := range map[string]bool{"plaintext": false, "TLS": true} {
-		t.Run(name, func(t *testing.T) { test(t, newFortress(t, besieged{TLS: secure})) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a server process
+			test(t, newFortress(t, besieged{TLS: secure}))
+		})
 	}
 }
 
@@ -31,7 +34,7 @@ func everyway(t *testing.T, test func(t *testing.T, f *fortress)) {
 //
 //	fault:   {resets} requests, each reset at once, on one connection
 //	promise: one handler at a time for each stream allowed; an honest client is served
-//	figure:  at most 1000 + {spare} goroutines, {most} bytes; all given back
+//	figure:  at most 1000 + {spare} goroutines, {mostMiB} MiB; all given back
 func TestRapidResetIsContained(t *testing.T) {
 	const resets = 100_000
 	everyway(t, func(t *testing.T, f *fortress) {
@@ -59,19 +62,19 @@ func TestRapidResetIsContained(t *testing.T) {
 //
 //	fault:   HEADERS and then CONTINUATION frames without end
 //	promise: the connection is closed; an honest client is served
-//	figure:  closed before {headerBytes} bytes; at most {most} bytes of memory
+//	figure:  closed before {headerMiB} MiB; at most {mostMiB} MiB of memory
 func TestAHeaderBlockWithoutEndClosesTheConnection(t *testing.T) {
-	const headerBytes = 64 << 20
+	const headerMiB = 64
 	everyway(t, func(t *testing.T, f *fortress) {
 		f.withstand(t, 1, func() {
 			a := f.attacker(t, false)
 			block := a.encode(headers(fooMethod))
 			a.wrote(a.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block}))
 			more := a.encode([]hpack.HeaderField{{Name: "x-bench-0", Value: strings.Repeat("x", 16<<10), Sensitive: true}})
-			for len(more)*a.frames < headerBytes && a.wrote(a.WriteContinuation(1, false, more[:min(len(more), 16<<10)])) {
+			for len(more)*a.frames < headerMiB<<20 && a.wrote(a.WriteContinuation(1, false, more[:min(len(more), 16<<10)])) {
 			}
 			_ = a.flush(longest) // into a connection that is closed
-			if len(more)*a.frames >= headerBytes {
+			if len(more)*a.frames >= headerMiB<<20 {
 				t.Errorf("the server took %d CONTINUATION frames", a.frames)
 			}
 			a.awaitClosed(t)
@@ -84,7 +87,7 @@ func TestAHeaderBlockWithoutEndClosesTheConnection(t *testing.T) {
 //
 //	fault:   {pings} PING frames
 //	promise: GOAWAY ENHANCE_YOUR_CALM and the end of the connection
-//	figure:  at most {most} bytes of memory; an honest client is served
+//	figure:  at most {mostMiB} MiB of memory; an honest client is served
 func TestAPingFloodClosesTheConnection(t *testing.T) {
 	const pings = 100_000
 	everyway(t, func(t *testing.T, f *fortress) {
@@ -109,7 +112,7 @@ func TestAPingFloodClosesTheConnection(t *testing.T) {
 //
 //	fault:   {frames} SETTINGS frames, their answers read or not
 //	promise: each is answered, or the server stops reading; an honest client is served
-//	figure:  at most {most} bytes of memory
+//	figure:  at most {mostMiB} MiB of memory
 func TestASettingsFloodIsAnsweredOrThrottled(t *testing.T) {
 	const frames = 1_000_000
 	hearingAndDeaf(t, func(t *testing.T, f *fortress, deaf bool) {
@@ -128,7 +131,7 @@ func TestASettingsFloodIsAnsweredOrThrottled(t *testing.T) {
 //
 //	fault:   {frames} WINDOW_UPDATE frames, while a large answer is read or is not
 //	promise: each is taken, or the server stops reading; an honest client is served
-//	figure:  at most {most} bytes of memory
+//	figure:  at most {mostMiB} MiB of memory
 func TestAWindowUpdateFloodIsTakenOrThrottled(t *testing.T) {
 	const frames = 1_000_000
 	hearingAndDeaf(t, func(t *testing.T, f *fortress, deaf bool) {
@@ -147,7 +150,10 @@ func TestAWindowUpdateFloodIsTakenOrThrottled(t *testing.T) {
 // and with one that does not.
 func hearingAndDeaf(t *testing.T, test func(t *testing.T, f *fortress, deaf bool)) {
 	for name, deaf := range map[string]bool{"answers read": false, "answers not read": true} {
-		t.Run(name, func(t *testing.T) { test(t, newFortress(t, besieged{}), deaf) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a server process
+			test(t, newFortress(t, besieged{}), deaf)
+		})
 	}
 }
 
@@ -173,7 +179,7 @@ func (a *attacker) flood(t *testing.T, n int, deaf bool, write func() error) {
 //
 //	fault:   {connections} connections: TCP alone, half a TLS hello, half a preface
 //	promise: each costs a goroutine and is given back; an honest client is served
-//	figure:  at most {each} goroutines a connection, {most} bytes
+//	figure:  at most {each} goroutines a connection, {mostMiB} MiB
 func TestHalfOpenConnectionsCostLittle(t *testing.T) {
 	const (
 		connections = 200
@@ -207,7 +213,7 @@ func TestHalfOpenConnectionsCostLittle(t *testing.T) {
 //
 //	fault:   a message of {size} bytes in DATA frames of one byte
 //	promise: it is answered; an honest client is served meanwhile
-//	figure:  at most {most} bytes of memory
+//	figure:  at most {mostMiB} MiB of memory
 func TestAMessageInFramesOfOneByteIsAnswered(t *testing.T) {
 	const size = 300_000
 	everyway(t, func(t *testing.T, f *fortress) {
@@ -232,7 +238,7 @@ func TestAMessageInFramesOfOneByteIsAnswered(t *testing.T) {
 //
 //	fault:   1000 requests for 4 MiB each, no window to send them in
 //	promise: few are kept, the others wait; an honest client is served
-//	figure:  at most {most} bytes of memory; all given back
+//	figure:  at most {mostMiB} MiB of memory; all given back
 func TestAnswersThatNobodyReadsAreNotKept(t *testing.T) {
 	everyway(t, func(t *testing.T, f *fortress) {
 		ask := message(t, &benchv1.EchoRequest{ResponseSize: benchserver.MaxBody, ResponseContent: benchv1.Content_CONTENT_RANDOM})
@@ -257,7 +263,7 @@ func TestAnswersThatNobodyReadsAreNotKept(t *testing.T) {
 //
 //	fault:   {requests} requests, each with names never seen, of 3 KiB
 //	promise: they are answered; an honest client is served
-//	figure:  at most {most} bytes of memory
+//	figure:  at most {mostMiB} MiB of memory
 func TestHeaderTableChurnIsBounded(t *testing.T) {
 	const requests = 10_000
 	everyway(t, func(t *testing.T, f *fortress) {
@@ -282,13 +288,13 @@ func TestHeaderTableChurnIsBounded(t *testing.T) {
 
 // A header list far above the limit ends its request or its connection.
 //
-//	fault:   {requests} requests with {size} bytes of metadata
+//	fault:   {requests} requests with {kib} KiB of metadata
 //	promise: none reaches its method; an honest client is served
-//	figure:  at most {most} bytes of memory
+//	figure:  at most {mostMiB} MiB of memory
 func TestAHugeHeaderListReachesNoMethod(t *testing.T) {
 	const (
 		requests = 20
-		size     = 1 << 20
+		kib      = 1024
 	)
 	everyway(t, func(t *testing.T, f *fortress) {
 		seen := func() uint64 { return f.snapshot(t).GetUserMetadata().GetKeys() }
@@ -296,7 +302,7 @@ func TestAHugeHeaderListReachesNoMethod(t *testing.T) {
 		f.withstand(t, requests, func() {
 			for range requests {
 				a := f.attacker(t, false)
-				block := a.encode(headers(fooMethod, hpack.HeaderField{Name: "x-bench-0", Value: strings.Repeat("v", size), Sensitive: true}))
+				block := a.encode(headers(fooMethod, hpack.HeaderField{Name: "x-bench-0", Value: strings.Repeat("v", kib<<10), Sensitive: true}))
 				ok := a.wrote(a.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block[:16<<10]}))
 				for block = block[16<<10:]; ok && len(block) > 0; block = block[min(len(block), 16<<10):] {
 					ok = a.wrote(a.WriteContinuation(1, len(block) <= 16<<10, block[:min(len(block), 16<<10)]))
@@ -339,4 +345,19 @@ func TestConnectionsAboveTheLimitDoNotHurtTheOthers(t *testing.T) {
 		})
 	})
 	await(t, "a new client is served", func() bool { return foo(t.Context(), f.client(t)) == nil })
+}
+
+// What GODEBUG switches on again for old programs stays off here.
+//
+//	fault:   GODEBUG=tls10server=1 in the server's environment, a client of TLS 1.1
+//	promise: the handshake is refused; TLS 1.3 goes on
+//	figure:  {minTraffic} honest RPCs ok
+func TestTheEnvironmentAllowsNoOldTLS(t *testing.T) {
+	f := newFortress(t, besieged{TLS: true}, "GODEBUG=tls10server=1,tlsrsakex=1,tls3des=1")
+	c := tls.Client(f.dial(t), &tls.Config{
+		InsecureSkipVerify: true, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	if err := c.Handshake(); err == nil || !strings.Contains(err.Error(), "protocol version not supported") {
+		t.Errorf("a handshake of TLS 1.1: %v, want a refusal of the version", err)
+	}
+	f.serves(t, minTraffic)
 }

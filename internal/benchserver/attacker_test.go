@@ -174,8 +174,7 @@ func await(t *testing.T, what string, done func() bool) {
 	defer tick.Stop()
 	for !done() {
 		if time.Now().After(limit) {
-			t.Errorf("waited in vain until %s", what)
-			return
+			t.Fatalf("waited in vain until %s", what)
 		}
 		<-tick.C
 	}

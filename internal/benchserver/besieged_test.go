@@ -32,8 +32,8 @@ const (
 	// longest is how long anything that must happen may take: it tells slow from
 	// never.
 	longest = 20 * time.Second
-	// most is how much memory an attack may cost, above what the server had.
-	most = 32 << 20
+	// mostMiB is how much memory an attack may cost, above what the server had.
+	mostMiB = 32
 	// spare is how many goroutines an attacking connection may cost, besides one
 	// for each stream that the server allows it.
 	spare = 50
@@ -274,8 +274,8 @@ func (f *fortress) withstand(t *testing.T, connections int, attack func()) (peak
 	if limit := before.HeldGoroutines + uint64(connections*(maxConcurrentStreams+spare)); peak.Goroutines > limit {
 		t.Errorf("%d goroutines, want %d at most", peak.Goroutines, limit)
 	}
-	if peak.Memory > before.Memory+most {
-		t.Errorf("memory grew by %.1f MiB, want %.1f at most", mib(peak.Memory)-mib(before.Memory), mib(most))
+	if peak.Memory > before.Memory+mostMiB<<20 {
+		t.Errorf("memory grew by %.1f MiB, want %.1f at most", mib(peak.Memory)-mib(before.Memory), float64(mostMiB))
 	}
 	for _, c := range f.hostile {
 		_ = c.Close() // those that the server closed are closed
@@ -305,6 +305,9 @@ func (f *fortress) honestly(t *testing.T) *honest {
 			err := foo(ctx, f.honest)
 			cancel()
 			slowest = max(slowest, time.Since(began))
+			if t.Context().Err() != nil { // the test has failed and is over
+				return
+			}
 			if err != nil {
 				t.Errorf("honest RPC %d during the attack: %v", h.served.Load()+1, err)
 				return

@@ -32,6 +32,11 @@ func faulty() *grpc.ServiceDesc {
 	}
 }
 
+// A handler that panics takes its RPC with it and nothing else.
+//
+//	fault:   a panic in a unary and in a streaming handler
+//	promise: INTERNAL without the panic's words; the process and its connections live
+//	figure:  2 panics counted; the next RPC is ok
 func TestAPanicEndsItsRPCAndNothingElse(t *testing.T) {
 	s, err := New(Options{})
 	if err != nil {

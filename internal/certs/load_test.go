@@ -49,6 +49,11 @@ func put(t *testing.T, path string, data []byte, mode os.FileMode) {
 	}
 }
 
+// A certificate or key that cannot be used is refused by name.
+//
+//	fault:   files missing, empty, garbage, malformed, huge, encrypted, of each other, readable by others
+//	promise: one sentence with the file and what is wrong
+//	figure:  no part of the key of 6 bytes is in it, plain or encoded
 func TestLoadPairSaysWhatIsWrong(t *testing.T) {
 	other := newSet(t).Client
 	encrypted := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("secret")})

@@ -154,6 +154,21 @@ func TestChannelsAreDistinctReadyConnections(t *testing.T) {
 	}
 }
 
+func TestTheTimeToResolveANameIsAPartOfTCP(t *testing.T) {
+	l := serve(t, nil)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := open(t, channel.Options{Address: "localhost:" + port}).Connections()[0]
+	if named.Resolution <= 0 || named.Resolution >= named.TCP || named.Remote != l.Addr().String() {
+		t.Errorf("connection %+v, want a name resolved within TCP to %s", named, l.Addr())
+	}
+	if direct := open(t, channel.Options{Address: l.Addr().String()}).Connections()[0]; direct.Resolution != 0 {
+		t.Errorf("connection %+v, want no name resolved for an address", direct)
+	}
+}
+
 func TestBytesAreThoseOfTheWire(t *testing.T) {
 	set := authority(t, certs.Options{})
 	for name, tlsConfig := range map[string]*tls.Config{"plaintext": nil, "TLS": {Certificates: []tls.Certificate{pair(t, set.Server)}}} {

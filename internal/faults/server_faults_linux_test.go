@@ -63,7 +63,7 @@ func wantTraffic(t *testing.T, what string, n int64) {
 //
 //	fault:   server killed in the window, never started again
 //	promise: all that was due is accounted for; INVALID, exit 4; on time; small
-//	figure:  at least {minTraffic} RPCs before and after; memory ≤ {mostRSS} B; result ≤ {mostJSON} B
+//	figure:  at least {minTraffic} RPCs before and after; memory ≤ {mostRSS}; result ≤ {mostJSON}
 func TestAServerKilledForGoodEndsTheRunOnTime(t *testing.T) {
 	t.Parallel()
 	const window = 2 * time.Second
@@ -92,7 +92,7 @@ func TestAServerKilledForGoodEndsTheRunOnTime(t *testing.T) {
 //
 //	fault:   server killed under a closed loop
 //	promise: attempts are paced; every one is accounted for; small
-//	figure:  at most {mostAttempts} failures a caller in 2 s; memory ≤ {mostRSS} B
+//	figure:  at most {mostAttempts} failures a caller in 2 s; memory ≤ {mostRSS}
 func TestFailingCallersAreHeldBack(t *testing.T) {
 	t.Parallel()
 	const (

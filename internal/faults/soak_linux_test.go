@@ -82,6 +82,7 @@ func TestSoak(t *testing.T) {
 			}
 		case <-settles:
 			early = last
+			t.Logf("generator's memory settled at %d MiB", early>>20)
 		case <-next.C:
 			if n < servers {
 				add(s.stop())

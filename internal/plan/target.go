@@ -1,10 +1,11 @@
 package plan
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"path/filepath"
 	"slices"
+
+	"grpcbench/internal/certs"
 )
 
 // maxPEMBytes bounds a file of certificates or a key. A system's whole list of
@@ -75,7 +76,7 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 		m.add("--cacert %q: must hold a certificate in PEM form", f.caCert)
 	}
 	if t.CertPEM != nil && t.KeyPEM != nil {
-		if _, err := tls.X509KeyPair(t.CertPEM, t.KeyPEM); err != nil {
+		if _, err := certs.LoadPair(f.cert, f.key); err != nil {
 			m.add("--cert %q and --key-file %q: %w", f.cert, f.key, err)
 		}
 	}

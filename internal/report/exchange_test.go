@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/hist"
 	corpus "grpcbench/internal/hostile"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
@@ -343,6 +344,22 @@ func TestHGRMHoldsTheQuantilesOfAllScheduledRPCs(t *testing.T) {
 			if last.count != h.Count() || math.Abs(last.share-want) > 1e-12 || (last.inverse == "inf") != (want == 1) {
 				t.Errorf("%s: %s ends with %+v, want %d RPCs and a share of %v", name, a.Name, last, h.Count(), want)
 			}
+		}
+	}
+}
+
+func TestAnArmWithoutALatencyHasNoPercentiles(t *testing.T) {
+	r := stored(t)
+	for i, scheduled := range []int64{0, 5} { // none was due; none ended well
+		var err error
+		if r.Arms[i].Latency, err = result.Summarize(hist.New(), scheduled, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, of := plots(t, hgrm(t, r))
+	for i, a := range r.Arms {
+		if lines := of[a.Name]; (len(lines) == 0) != (i < 2) {
+			t.Errorf("%s: %d lines: %v", a.Name, len(lines), lines)
 		}
 	}
 }

@@ -47,6 +47,9 @@ func percentiles(b *strings.Builder, d result.Distribution) error {
 	}
 	fmt.Fprintf(b, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)")
 	for _, p := range h.HDR().CumulativeDistributionWithTicks(ticksPerHalf) {
+		if d.Valued == 0 { // of an empty histogram the library makes one line
+			break
+		}
 		// p is of the RPCs that have a latency.
 		share := p.Quantile / 100 * float64(d.Valued) / float64(d.Count)
 		inverse := "inf"

@@ -82,6 +82,9 @@ type Machine struct {
 	MemBytes   int64   `json:"memory_bytes,omitempty"`
 	CgroupCPUs float64 `json:"cgroup_cpus,omitempty"` // quota; absent: none
 	Virtual    bool    `json:"virtual,omitempty"`
+	// Environment holds the variables that change what is measured, of those that
+	// were set; strange values by their length.
+	Environment map[string]string `json:"environment,omitempty"`
 	// Epochs are the machine's facts in each epoch's window, in order.
 	Epochs []MachineEpoch `json:"epochs,omitempty"`
 }

@@ -47,7 +47,7 @@ type File struct {
 	Data []byte
 }
 
-// Write stores an examined result that has an id, as [Draft.Publish] does.
+// Write stores an examined result that has an id already, as [Draft.Publish] does.
 func Write(results string, r Result, files ...File) (path string, err error) {
 	if !IsID(r.ID) {
 		return "", fmt.Errorf("write result: id %q: must be of the form of NewID", r.ID)

@@ -102,7 +102,7 @@ func tool() result.Tool {
 func (r *run) machineFacts() result.Machine {
 	f := r.machine.Fingerprint()
 	m := result.Machine{OS: f.OS, Arch: f.Arch, Kernel: f.Kernel, CPU: f.CPU, CPUs: f.CPUs, GOMAXPROCS: f.GOMAXPROCS,
-		MemBytes: f.MemBytes, CgroupCPUs: f.CgroupCPUs, Virtual: f.Virtual}
+		MemBytes: f.MemBytes, CgroupCPUs: f.CgroupCPUs, Virtual: f.Virtual, Environment: probe.Environment()}
 	for _, e := range r.epochs {
 		if e.machine != nil {
 			m.Epochs = append(m.Epochs, machineEpoch(*e.machine))

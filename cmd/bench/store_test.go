@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"grpcbench/internal/result"
+)
+
+// TestARunThatIsKilledKeepsWhatItHadFinished: the next report finds it.
+//
+//	fault:   the run's process killed after its {finished} epochs (SIGKILL, as when memory runs out)
+//	promise: report shows them as a PARTIAL result that says so
+//	figure:  {finished} epochs of {planned}; nothing else left
+func TestARunThatIsKilledKeepsWhatItHadFinished(t *testing.T) {
+	const finished, planned = 2, 4
+	results := t.TempDir()
+	p := startProgram(t, short(results, "4")...)
+	p.await(t, "epoch 3 of 4")
+	kill(t, p)
+	id := idOfDead(t, results)
+	code, shown, stderr := command(t, "report", id, "--results", results)
+	if code != exitDone || !strings.Contains(stderr, "ended without storing its result; what it had finished is "+id) {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	if !strings.Contains(shown, "PARTIAL: ended without storing its result after 2 of 4 epochs") {
+		t.Errorf("the report does not say what it is of:\n%s", shown)
+	}
+	if onlyResult(t, results) != id {
+		t.Errorf("result %s, want %s", onlyResult(t, results), id)
+	}
+	r, err := result.Read(results, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Unfinished || r.Verdict != result.Partial || r.Plan.Epochs.Min != planned {
+		t.Errorf("verdict %s, unfinished %t, want PARTIAL", r.Verdict, r.Unfinished)
+	}
+	wantLedgers(t, r, finished)
+}
+
+// kill ends a program as the kernel does that is out of memory.
+func kill(t *testing.T, p *program) {
+	t.Helper()
+	p.signal(t, os.Kill)
+	_ = p.cmd.Wait() // killed
+}
+
+// idOfDead is the id of the run that has a place in results and no result.
+func idOfDead(t *testing.T, results string) string {
+	t.Helper()
+	names := filesIn(t, results)
+	if len(names) != 1 {
+		t.Fatalf("results %v, want the place of one run", names)
+	}
+	return strings.TrimPrefix(names[0], ".running-")
+}
+
+// wantLedgers fails unless every arm has so many epochs and accounts for its RPCs.
+func wantLedgers(t *testing.T, r result.Result, epochs int) {
+	t.Helper()
+	if err := result.Recheck(r); err != nil {
+		t.Error(err)
+	}
+	for _, a := range r.Arms {
+		if len(a.Epochs) != epochs || a.Ledger.OK == 0 {
+			t.Errorf("arm %s: %d epochs with %d RPCs, want %d epochs", a.Name, len(a.Epochs), a.Ledger.OK, epochs)
+		}
+		for _, l := range []result.Ledger{a.Ledger, a.LedgerTotal} {
+			if err := l.Check(); err != nil {
+				t.Errorf("arm %s: %v", a.Name, err)
+			}
+		}
+	}
+}
+
+// TestARunKilledAtAnyTimeLeavesNothingUnreadable.
+//
+//	fault:   the run's process killed at {kills} random times
+//	promise: what is left can be read and adds up; the next run begins in a clean directory
+//	figure:  {kills} of {kills}
+func TestARunKilledAtAnyTimeLeavesNothingUnreadable(t *testing.T) {
+	const kills = 10
+	results := t.TempDir()
+	kept := 0
+	for range kills {
+		ctx, cancel := context.WithTimeout(t.Context(), rand.N(time.Second)+100*time.Millisecond)
+		cmd := programCommand(ctx, t, "run", "--results", results, "--epochs", "20", "--vary", "tls=off,1.3", "--aa", "off",
+			"--loop", "closed", "--concurrency", "2", "--connections", "1", "--window", "100ms", "--warmup", "20ms")
+		out, err := cmd.CombinedOutput()
+		cancel()
+		if cmd.ProcessState.ExitCode() >= 0 {
+			t.Fatalf("void: the run ended before it was killed: %v: %s", err, out)
+		}
+	}
+	ids, err := result.Recover(results)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, id := range filesIn(t, results) {
+		r, err := result.Read(results, id)
+		if err != nil {
+			t.Errorf("left %s: %v", id, err)
+			continue
+		}
+		kept++
+		wantLedgers(t, r, len(r.Arms[0].Epochs))
+	}
+	t.Logf("%d runs had finished an epoch, %d of them found at the end", kept, len(ids))
+	if kept == 0 {
+		t.Error("void: no run had finished anything")
+	}
+}
+
+func TestANextRunRecoversToo(t *testing.T) {
+	results := t.TempDir()
+	p := startProgram(t, short(results, "3")...)
+	p.await(t, "epoch 2 of 3")
+	kill(t, p)
+	id := idOfDead(t, results)
+	code, _, stderr := command(t, short(results, "1")...)
+	if code != exitDone || !strings.Contains(stderr, "what it had finished is "+id) {
+		t.Errorf("exit code %d, stderr %q, want the recovered run in it", code, stderr)
+	}
+	if names := filesIn(t, results); len(names) != 2 || !slices.Contains(names, id) {
+		t.Errorf("results %v, want the recovered one and that of this run", names)
+	}
+}
+
+// TestResultsRemovedDuringARunAreStillPrinted: what was measured is on the
+// terminal, and the error names why it is nowhere else.
+//
+//	fault:   results directory removed while the run measures
+//	promise: exit 1, the cause, and the report on standard output; nothing half written
+//	figure:  1 report of 2 epochs
+func TestResultsRemovedDuringARunAreStillPrinted(t *testing.T) {
+	results := filepath.Join(t.TempDir(), "results")
+	p := startProgram(t, short(results, "2")...)
+	p.await(t, "epoch 2 of 2")
+	if err := os.RemoveAll(results); err != nil {
+		t.Fatal(err)
+	}
+	code := p.end(t)
+	if said := strings.Join(p.said, "\n"); code != exitFailed || !strings.Contains(said, "store result: ") || !strings.Contains(said, "no such file or directory") {
+		t.Errorf("exit code %d, stderr %q, want 1 and why", code, said)
+	}
+	wantReport(t, p.stdout.String())
+	if _, err := os.Stat(results); !os.IsNotExist(err) {
+		t.Errorf("results: %v, want none", err)
+	}
+}
+
+// wantReport fails unless text is the report of a run of two epochs whose
+// checkpoint could not be written.
+func wantReport(t *testing.T, text string) {
+	t.Helper()
+	for _, part := range []string{"2 epochs", "tls=1.3", "could not be kept while the run lasted"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the report does not say %q:\n%s", part, text)
+		}
+	}
+}
+
+// TestAPlaceThatCannotHoldResultsIsFoundBeforeTheLoad.
+//
+//	fault:   results is a file, a link to nowhere, or below a file
+//	promise: exit 1 before anything is measured, with the cause
+//	figure:  3 of 3; 0 epochs begun
+func TestAPlaceThatCannotHoldResultsIsFoundBeforeTheLoad(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, results := range []string{file, link, filepath.Join(file, "results")} {
+		code, stdout, stderr := command(t, short(results, "1")...)
+		wantRefused(t, results, code, stdout, stderr)
+	}
+}
+
+func wantRefused(t *testing.T, results string, code int, stdout, stderr string) {
+	t.Helper()
+	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "grpc-bench: write results directory: ") || strings.Contains(stderr, "epoch 1") {
+		t.Errorf("%s: exit code %d, stdout %q, stderr %q, want exit code 1 and the cause before any epoch", results, code, stdout, stderr)
+	}
+}
