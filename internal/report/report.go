@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 
+	"grpcbench/internal/mask"
 	"grpcbench/internal/result"
 )
 
@@ -67,7 +68,7 @@ func JSON(w io.Writer, r result.Result) error {
 	var escaped bytes.Buffer
 	for _, c := range b.String() {
 		switch {
-		case c == '\n' || !acts(c):
+		case c == '\n' || !mask.Acts(c):
 			escaped.WriteRune(c)
 		case c > 0xFFFF: // RFC 8259, section 7: a surrogate pair
 			c -= 0x10000
