@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/conform"
 	"grpcbench/internal/result"
 )
 
@@ -191,5 +192,24 @@ func wantRefused(t *testing.T, results string, code int, stdout, stderr string) 
 	t.Helper()
 	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "grpc-bench: write results directory: ") || strings.Contains(stderr, "epoch 1") {
 		t.Errorf("%s: exit code %d, stdout %q, stderr %q, want exit code 1 and the cause before any epoch", results, code, stdout, stderr)
+	}
+}
+
+// What --format json prints is a result that can be kept under any name.
+func TestAReportInJSONIsReadAsAResultWithoutADoubt(t *testing.T) {
+	results := t.TempDir()
+	if code, _, stderr := command(t, short(results, "1")...); code != exitDone {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	_, printed, _ := command(t, "report", onlyResult(t, results), "--results", results, "--format", "json")
+	file := filepath.Join(t.TempDir(), "before-the-upgrade.json")
+	if err := os.WriteFile(file, []byte(printed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := conform.File(file); err != nil {
+		t.Error(err)
+	}
+	if code, again, stderr := command(t, "report", file, "--format", "json"); code != exitDone || again != printed || strings.Contains(again, "no_checksum") {
+		t.Errorf("exit code %d, the same: %t\n%s", code, again == printed, stderr)
 	}
 }
