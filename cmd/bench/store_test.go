@@ -16,7 +16,7 @@ import (
 
 // TestARunThatIsKilledKeepsWhatItHadFinished: the next report finds it.
 //
-//	fault:   the run's process killed after its {finished} epochs (SIGKILL, as when memory runs out)
+//	fault:   the run's process killed between two epochs (SIGKILL, as when memory runs out)
 //	promise: report shows them as a PARTIAL result that says so
 //	figure:  {finished} epochs of {planned}; nothing else left
 func TestARunThatIsKilledKeepsWhatItHadFinished(t *testing.T) {
@@ -83,9 +83,9 @@ func wantLedgers(t *testing.T, r result.Result, epochs int) {
 
 // TestARunKilledAtAnyTimeLeavesNothingUnreadable.
 //
-//	fault:   the run's process killed at {kills} random times
+//	fault:   the run's process killed at a random time
 //	promise: what is left can be read and adds up; the next run begins in a clean directory
-//	figure:  {kills} of {kills}
+//	figure:  {kills} kills of {kills}
 func TestARunKilledAtAnyTimeLeavesNothingUnreadable(t *testing.T) {
 	const kills = 10
 	results := t.TempDir()
