@@ -87,6 +87,7 @@ func wantLedgers(t *testing.T, r result.Result, epochs int) {
 //	promise: what is left can be read and adds up; the next run begins in a clean directory
 //	figure:  {kills} kills of {kills}
 func TestARunKilledAtAnyTimeLeavesNothingUnreadable(t *testing.T) {
+	t.Parallel()
 	const kills = 10
 	results := t.TempDir()
 	kept := 0
