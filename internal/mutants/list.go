@@ -167,6 +167,31 @@ func shown() []Mutant {
 		Old: "known, there := runs[f.text[i:i+f.run]]; there && !known {",
 		New: "known, there := runs[f.text[i:i+f.run]]; there && known {",
 	}, {
+		Name: "what a server says in the preflight is not masked",
+		File: "internal/worker/preflight.go", Package: "cmd/bench", Test: "TestNoSecretThatAServerRepeatsIsShown",
+		Old: "mask.New(secrets...).Clean(",
+		New: "mask.New().Clean(",
+	}, {
+		Name: "the last words of a child are not masked",
+		File: "internal/runner/process.go", Package: "cmd/bench", Test: "TestTheLastWordsOfADeadChildHoldNoSecret",
+		Old: "p.secrets.Hide(text)",
+		New: "text",
+	}, {
+		Name: "children inherit the environment",
+		File: "internal/runner/process.go", Package: "cmd/bench", Test: "TestNoSecretLeavesARun",
+		Old: "environment(os.Environ())",
+		New: "os.Environ()",
+	}, {
+		Name: "errors are written to the terminal as they are",
+		File: "cmd/bench/main.go", Package: "cmd/bench", Test: "TestNothingThatIsSaidActsOnATerminal",
+		Old: "mask.Harmless(line))",
+		New: "line+mask.Harmless(\"\"))",
+	}, {
+		Name: "credentials go anywhere in plaintext",
+		File: "internal/plan/credential.go", Package: "internal/plan", Test: "TestCredentialsGoOnlyWhereNobodyElseReadsThem",
+		Old: "case loopback(s.Target), s.TLS != Off && ",
+		New: "case loopback(s.Target), s.TLS == Off || ",
+	}, {
 		Name: "metadata values are stored",
 		File: "internal/plan/plan.go", Package: "internal/plan", Test: "TestPlanSurvivesJSONWithoutItsSecrets",
 		Old: "Secrets []string `json:\"-\"`",
