@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -422,38 +421,44 @@ func TestNoRefusalRepeatsASecret(t *testing.T) {
 
 // TestTheServerKeepsItsKey: it says where it listens and what it counted.
 //
-//	fault:   libraries that log all they can, a client that sends secrets
+//	fault:   a server that logs all that gRPC can, a client that sends secrets
 //	promise: neither the server's key nor metadata is in anything it says
 //	figure:  every 10 bytes of each, plain, base64, hex, URL: 0 found
 func TestTheServerKeepsItsKey(t *testing.T) {
 	s := newScene(t)
 	s.canaries["server key"] = serverKey(t, s)
 	s.search = newSearch(s.canaries)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	r, w := io.Pipe()
-	var stderr bytes.Buffer
-	var said strings.Builder
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, []string{"server", "--listen", "127.0.0.1:0", "--cert", s.path("server.crt"), "--key-file", s.path("server.key")}, strings.NewReader(""), w, &stderr)
-		_ = w.Close() // a pipe that is closed cannot fail
-	}()
-	var addr string
-	if _, err := fmt.Fscanf(io.TeeReader(r, &said), "listening on %s", &addr); err != nil {
+	self, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
-	rest := make(chan error, 1)
-	go func() { _, err := io.Copy(&said, r); rest <- err }()
+	// A process of its own: its compressors are not this one's.
+	cmd := exec.CommandContext(t.Context(), self, "server", "--listen", "127.0.0.1:0", "--cert", s.path("server.crt"), "--key-file", s.path("server.key"))
+	cmd.Env = append(append(os.Environ(), asProgram+"=1"), noisy[1:]...) // http2debug is asked for to see headers
+	var said, stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var addr string
+	if _, err := fmt.Fscanf(io.TeeReader(stdout, &said), "listening on %s", &addr); err != nil {
+		t.Fatal(err)
+	}
 	if code, text := s.run(t, append([]string{"call", addr, "--cacert", s.path("ca.crt")}, s.metadata()...)...); code != exitDone {
 		t.Fatalf("call: exit code %d\n%s", code, text)
 	}
-	stop()
-	if code := <-ended; code != exitDone {
-		t.Errorf("exit code %d", code)
-	}
-	if err := <-rest; err != nil {
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := io.Copy(&said, stdout); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, stderr.String())
 	}
 	s.hunt(t, "the server", said.String()+stderr.String())
 }
