@@ -101,6 +101,15 @@ func (s scene) run(t *testing.T, args ...string) (code int, said string) {
 	return code, stdout + stderr
 }
 
+// call is run with the command call, which is a process of its own: it installs
+// compressors.
+func (s scene) call(t *testing.T, args ...string) (code int, said string) {
+	t.Helper()
+	code, stdout, stderr := runCall(t, args...)
+	s.hunt(t, fmt.Sprintf("call %.60q", args), stdout+stderr)
+	return code, stdout + stderr
+}
+
 // huntResults searches everything that was stored, and every report of it.
 func (s scene) huntResults(t *testing.T) {
 	t.Helper()
@@ -331,7 +340,7 @@ func TestNoSecretThatAServerRepeatsIsShown(t *testing.T) {
 		if code != exitFailed || !strings.Contains(said, "UNAUTHENTICATED") || !strings.Contains(said, "«masked»") {
 			t.Errorf("%s: exit code %d, must show what the server said, and mask it:\n%s", name, code, said)
 		}
-		code, said = s.run(t, id("call", p.addr, "--method", "/example.Service/Get")...)
+		code, said = s.call(t, id(p.addr, "--method", "/example.Service/Get")...)
 		if code != exitFailed || !strings.Contains(said, "«masked»") {
 			t.Errorf("%s: call: exit code %d, must show what the server said, and mask it:\n%s", name, code, said)
 		}
@@ -448,7 +457,7 @@ func TestTheServerKeepsItsKey(t *testing.T) {
 	if _, err := fmt.Fscanf(io.TeeReader(stdout, &said), "listening on %s", &addr); err != nil {
 		t.Fatal(err)
 	}
-	if code, text := s.run(t, append([]string{"call", addr, "--cacert", s.path("ca.crt")}, s.metadata()...)...); code != exitDone {
+	if code, text := s.call(t, append([]string{addr, "--cacert", s.path("ca.crt")}, s.metadata()...)...); code != exitDone {
 		t.Fatalf("call: exit code %d\n%s", code, text)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
