@@ -90,7 +90,7 @@ func (g *inProcess) during(t *testing.T, concurrency int, act func()) load.Ledge
 
 // longest bounds a run that a test ends by itself: only one that hangs gets
 // there.
-const longest = 2 * time.Minute
+const longest = 30 * time.Second
 
 // closed runs a closed loop until ctx ends and holds its account together.
 func (g *inProcess) closed(t *testing.T, ctx context.Context, concurrency int, call load.Call) load.Ledger {
