@@ -28,7 +28,7 @@ check:
 	scripts/rules.sh
 
 # Tests that need more than Go, or more than a minute, carry one of these.
-TAGS = mutants,peers,truth
+TAGS = mutants,peers,root,soak,truth
 
 ## test: the tests that need nothing but Go
 .PHONY: test
@@ -55,16 +55,22 @@ bench:
 truth:
 	scripts/tagged.sh truth -count=1 -timeout 30m -v
 
+## soak: ten minutes at full speed against a server that is restarted each minute
+.PHONY: soak
+soak:
+	scripts/tagged.sh soak -count=1 -timeout 20m -v
+
 ## mutants: break the code on purpose; a named test must notice each time
 .PHONY: mutants
 mutants:
 	scripts/tagged.sh mutants -count=1 -timeout 30m -v
 
-## generate: the protobuf code, after a lint of the definitions
+## generate: the protobuf code, after a lint of the definitions; docs/reliability.md
 .PHONY: generate
 generate:
 	$(GO) tool -modfile=tools/go.mod buf lint
 	$(GO) tool -modfile=tools/go.mod buf generate
+	$(GO) run ./internal/reliability
 
 # The targets of the published example, by its names.
 

@@ -68,7 +68,7 @@ except() {
 	rule 'one place can switch verification off, and a flag asks it to' \
 		'InsecureSkipVerify[[:space:]]*(:|=[^=])' $(except '^internal/(channel/tls\.go|plan/)' $code)
 	rule 'results and keys are written whole or not at all, by the packages that know how' \
-		'\bos\.(WriteFile|Create)\(' $(except '^internal/(result|certs)/' $code)
+		'\bos\.(WriteFile|Create)\(' $(except '^internal/(result|certs|mutants)/' $code)
 	rule 'math/rand/v2 from the seed of the plan, so that a run can be repeated' '"math/rand"' $code $tests
 	rule 'a package is named after what it knows' \
 		'^package (util|utils|common|helpers?|types|models|misc)$' $code $tests

@@ -1,11 +1,22 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"grpcbench/internal/hostile"
 	"grpcbench/internal/result"
@@ -74,4 +85,57 @@ func TestNothingThatIsSaidActsOnATerminal(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestACertificateCannotActOnATerminal: its names are the server's words.
+//
+//	fault:   control characters in subject, issuer and names of a server's certificate
+//	promise: neither a refusal nor a call lets one act on the terminal
+//	figure:  every string of the corpus: 0 controls
+func TestACertificateCannotActOnATerminal(t *testing.T) {
+	shown := 0
+	for _, s := range hostile.Strings() {
+		pair, ok := namedAfter(t, s[:min(len(s), 200)])
+		if !ok {
+			continue // no certificate can hold it
+		}
+		addr := answering(t, &tls.Config{Certificates: []tls.Certificate{pair}}, func(stream grpc.ServerStream, _ []byte) error {
+			return stream.SendMsg(&emptypb.Empty{})
+		})
+		for _, args := range [][]string{{addr}, {addr, "--insecure-skip-verify"}} {
+			code, stdout, stderr := runCall(t, args...)
+			if refused := len(args) == 1; refused != (code == exitFailed) {
+				t.Errorf("%.40q: call %q: exit code %d\n%s", s, args, code, stderr)
+			}
+			if err := hostile.Check(stdout + stderr); err != nil {
+				t.Errorf("call %q: %v", args, err)
+			}
+		}
+		shown++
+	}
+	if shown < 20 {
+		t.Errorf("%d certificates, want one for most strings", shown)
+	}
+}
+
+// namedAfter is a certificate whose names are s; ok is false if it cannot be made
+// or read.
+func namedAfter(t *testing.T, s string) (pair tls.Certificate, ok bool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: s, Organization: []string{s}}, NotAfter: time.Now().Add(time.Hour)}
+	for _, names := range [][]string{{s}, nil} { // a subject may hold more than a DNS name
+		c.DNSNames = names
+		der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+		if err != nil {
+			continue
+		}
+		if _, err := x509.ParseCertificate(der); err == nil {
+			return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, true
+		}
+	}
+	return pair, false
 }

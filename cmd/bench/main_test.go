@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/conform"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -162,12 +163,16 @@ func TestReportAsksTheContentAndNotTheStoredVerdict(t *testing.T) {
 	}
 }
 
-// onlyResult is the id of the one result in a directory.
+// onlyResult is the id of the one result in a directory, which must be as the
+// published schema promises.
 func onlyResult(t *testing.T, results string) string {
 	t.Helper()
 	names := filesIn(t, results)
 	if len(names) != 1 || !result.IsID(names[0]) {
 		t.Fatalf("results %v, want one", names)
+	}
+	if err := conform.File(filepath.Join(results, names[0], result.FileName)); err != nil {
+		t.Error(err)
 	}
 	return names[0]
 }

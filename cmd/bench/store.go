@@ -37,7 +37,7 @@ func recoverRuns(dir string, stderr io.Writer) {
 		fmt.Fprintf(stderr, "grpc-bench: a run ended without storing its result; what it had finished is %s\n", id)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "grpc-bench:", err)
+		say(stderr, err)
 	}
 }
 

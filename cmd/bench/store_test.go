@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/conform"
 	"grpcbench/internal/result"
 )
 
 // TestARunThatIsKilledKeepsWhatItHadFinished: the next report finds it.
 //
-//	fault:   the run's process killed after its {finished} epochs (SIGKILL, as when memory runs out)
+//	fault:   the run's process killed between two epochs (SIGKILL, as when memory runs out)
 //	promise: report shows them as a PARTIAL result that says so
 //	figure:  {finished} epochs of {planned}; nothing else left
 func TestARunThatIsKilledKeepsWhatItHadFinished(t *testing.T) {
@@ -82,10 +83,11 @@ func wantLedgers(t *testing.T, r result.Result, epochs int) {
 
 // TestARunKilledAtAnyTimeLeavesNothingUnreadable.
 //
-//	fault:   the run's process killed at {kills} random times
+//	fault:   the run's process killed at a random time
 //	promise: what is left can be read and adds up; the next run begins in a clean directory
-//	figure:  {kills} of {kills}
+//	figure:  {kills} kills of {kills}
 func TestARunKilledAtAnyTimeLeavesNothingUnreadable(t *testing.T) {
+	t.Parallel()
 	const kills = 10
 	results := t.TempDir()
 	kept := 0
@@ -191,5 +193,24 @@ func wantRefused(t *testing.T, results string, code int, stdout, stderr string) 
 	t.Helper()
 	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "grpc-bench: write results directory: ") || strings.Contains(stderr, "epoch 1") {
 		t.Errorf("%s: exit code %d, stdout %q, stderr %q, want exit code 1 and the cause before any epoch", results, code, stdout, stderr)
+	}
+}
+
+// What --format json prints is a result that can be kept under any name.
+func TestAReportInJSONIsReadAsAResultWithoutADoubt(t *testing.T) {
+	results := t.TempDir()
+	if code, _, stderr := command(t, short(results, "1")...); code != exitDone {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	_, printed, _ := command(t, "report", onlyResult(t, results), "--results", results, "--format", "json")
+	file := filepath.Join(t.TempDir(), "before-the-upgrade.json")
+	if err := os.WriteFile(file, []byte(printed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := conform.File(file); err != nil {
+		t.Error(err)
+	}
+	if code, again, stderr := command(t, "report", file, "--format", "json"); code != exitDone || again != printed || strings.Contains(again, "no_checksum") {
+		t.Errorf("exit code %d, the same: %t\n%s", code, again == printed, stderr)
 	}
 }

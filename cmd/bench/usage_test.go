@@ -77,7 +77,7 @@ func mistakes() []mistake {
 		{"run a:1 --cacert nope.crt", `--cacert "nope.crt"`},
 		{"run a:1 --cacert not.pem", `--cacert "not.pem": must hold a certificate`},
 		{"run a:1 --cert client.crt", `must be given together`},
-		{"run a:1 --cert client.crt --key-file other/client.key", `private key does not match public key`},
+		{"run a:1 --cert client.crt --key-file other/client.key", `must be the key of certificate client.crt`},
 		{"run a:1 --key p256", `must be left out with a TARGET`},
 		{"run a:1 --tls off --cacert ca.crt", `must be left out with --tls off`},
 		{"run a:1 --insecure-skip-verify --cacert ca.crt", `must be left out with --cacert`},

@@ -50,17 +50,18 @@ func edges() map[string]string {
 // that is known in one place can be replaced there.
 func outside() map[string]string {
 	return map[string]string{
-		"google.golang.org/grpc":        "internal/benchserver internal/call internal/channel internal/codec internal/exchange internal/worker proto proto/bench/v1",
-		"google.golang.org/protobuf":    "internal/benchserver internal/exchange internal/worker proto proto/bench/v1",
-		"google.golang.org/genproto":    "internal/exchange",
-		"github.com/HdrHistogram":       "internal/hist internal/result",
-		"github.com/goccy/go-yaml":      "internal/plan",
-		"github.com/klauspost/compress": "internal/codec",
-		"github.com/spf13":              "internal/plan internal/servercmd cmd/bench cmd/server",
-		"golang.org/x/net":              "internal/faultproxy internal/wire",
-		"golang.org/x/sync":             "internal/benchserver internal/runner",
-		"golang.org/x/sys":              "internal/codec internal/load internal/probe",
-		"golang.org/x/term":             "cmd/bench",
+		"google.golang.org/grpc":          "internal/benchserver internal/call internal/channel internal/codec internal/exchange internal/worker proto proto/bench/v1",
+		"google.golang.org/protobuf":      "internal/benchserver internal/exchange internal/worker proto proto/bench/v1",
+		"google.golang.org/genproto":      "internal/exchange",
+		"github.com/HdrHistogram":         "internal/hist internal/result",
+		"github.com/goccy/go-yaml":        "internal/plan",
+		"github.com/google/jsonschema-go": "internal/conform",
+		"github.com/klauspost/compress":   "internal/codec",
+		"github.com/spf13":                "internal/plan internal/servercmd cmd/bench cmd/server",
+		"golang.org/x/net":                "internal/faultproxy internal/wire",
+		"golang.org/x/sync":               "internal/benchserver internal/runner",
+		"golang.org/x/sys":                "internal/codec internal/load internal/probe",
+		"golang.org/x/term":               "cmd/bench",
 	}
 }
 

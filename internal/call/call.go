@@ -249,11 +249,18 @@ func atLimit(message string) bool {
 	return false
 }
 
+// mostCode is the largest undefined code that is told by its number. A server may
+// send any of 2^32, and each that is told apart takes memory.
+const mostCode = 99
+
 // codeName is the specification's name of a gRPC code, such as
 // DEADLINE_EXCEEDED (gRPC status codes, doc/statuscodes.md).
 func codeName(c codes.Code) string {
 	if name, ok := codeNames[c]; ok {
 		return name
+	}
+	if c > mostCode {
+		return "CODE_OTHER"
 	}
 	return fmt.Sprintf("CODE_%d", c)
 }

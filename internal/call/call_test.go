@@ -224,3 +224,22 @@ func TestALimitOfThisMachineIsNotAFailureOfTheServer(t *testing.T) {
 		t.Errorf("a server's own words: %s, want UNAVAILABLE", got)
 	}
 }
+
+// TestTheCodesThatAServerMakesUpAreFew: a ledger has a row for each.
+//
+//	fault:   server that ends every RPC with another code that gRPC does not know
+//	promise: memory and result stay bounded
+//	figure:  at most {codesTold} codes and one for the others, of a million
+func TestTheCodesThatAServerMakesUpAreFew(t *testing.T) {
+	const codesTold = 99
+	names := map[string]bool{}
+	for c := range codes.Code(1_000_000) {
+		if c > codes.OK {
+			names[Code(status.Error(c, ""))] = true
+		}
+	}
+	names[Code(status.Error(codes.Code(1<<32-1), ""))] = true
+	if len(names) != codesTold+1 { // 1 to 99, and the others
+		t.Errorf("%d names, want %d", len(names), codesTold+1)
+	}
+}

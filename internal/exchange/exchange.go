@@ -144,10 +144,18 @@ func once(ctx context.Context, o call.Options, secrets []string, conn *grpc.Clie
 		return s, nil
 	case context.Cause(within) == errPatience:
 		return s, fmt.Errorf("call %s: no answer within %v (is the server frozen?)", o.Name(), patience)
-	case o.Deadline > 0 && within.Err() != nil && ctx.Err() == nil:
+	case passed(within) && ctx.Err() == nil:
 		return s, fmt.Errorf("call %s: %s: no answer within --deadline %v (raise it)", o.Name(), s.Code, o.Deadline)
 	}
 	return s, worker.Explain(o, secrets, err)
+}
+
+// passed reports whether ctx has a deadline that is over. It does not ask
+// ctx.Err: the server's own answer to the deadline may be here before the timer
+// has run.
+func passed(ctx context.Context) bool {
+	at, ok := ctx.Deadline()
+	return ok && !time.Now().Before(at)
 }
 
 // limited is ctx with the RPC's deadline, or with an end that the server does not

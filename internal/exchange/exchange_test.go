@@ -133,6 +133,21 @@ func TestBothEndsShowTheSameCall(t *testing.T) {
 	}
 }
 
+func TestBytesOfConnectingAreNotTheRPCs(t *testing.T) {
+	e := do(t, trial(bundled(t), nil))
+	// Out: the preface, SETTINGS of two values, WINDOW_UPDATE, and the acknowledged
+	// SETTINGS, which may follow when the connection is ready; in: SETTINGS of four
+	// values and the same two (RFC 9113, sections 3.4, 6.5 and 6.9).
+	if want := (exchange.Bytes{Sent: 24 + 9 + 2*6 + 13 + 9, Received: 9 + 4*6 + 13 + 9}); e.Opening != want {
+		t.Errorf("connecting took %+v, want %+v", e.Opening, want)
+	}
+	// Every field of the header is sent for the first time: some 100 bytes, of which
+	// those of the port differ, and a message of five.
+	if b := e.Traffic; b.Sent < 100 || b.Sent > 130 || b.Received < 60 || b.Received > 80 {
+		t.Errorf("the RPC took %+v, want about 114 and 70", b)
+	}
+}
+
 func TestAServerWithoutControlIsNotAskedFurther(t *testing.T) {
 	addr := foreign(t, func(stream grpc.ServerStream, request []byte) error {
 		if string(request) != "\x0a\x02hi" {
@@ -162,6 +177,14 @@ func TestAServerWithoutControlIsNotAskedFurther(t *testing.T) {
 	// Field 2, a string of three bytes.
 	if want := (exchange.Message{Present: true, Bytes: 5, Wire: 5}); e.Response != want {
 		t.Errorf("response %+v, want %+v", e.Response, want)
+	}
+}
+
+func TestAServerThatAnswersAnythingIsNotTakenForOursBecauseOfIt(t *testing.T) {
+	s := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error { return stream.SendMsg(&emptypb.Empty{}) }))
+	e := do(t, trial(serve(t, s.Serve, s.Stop), nil))
+	if want := (exchange.Server{Unknown: "the server does not have bench.v1.Control"}); e.Failure != nil || e.Server != want {
+		t.Errorf("server %+v, failure %v, want %+v", e.Server, e.Failure, want)
 	}
 }
 

@@ -65,6 +65,17 @@ func account() []Mutant {
 		Old: "\t\tif iv != nil {\n\t\t\tiv.latency.Record(",
 		New: "\t\tif iv != nil && seq%50 != 49 {\n\t\t\tiv.latency.Record(",
 	}, {
+		Name: "an RPC ends as its first attempt does, at stats.End",
+		File: "internal/call/call.go", Package: "internal/runner", Test: "TestARefusedStreamIsTriedAgainAndCountedOnce",
+		Old: "err := once(ctx, conn); err",
+		New: "err := channel.EndOfAttempt(ctx, func(ctx context.Context) error { return once(ctx, conn) }); err",
+		Also: []Edit{
+			{"internal/call/call.go", "\t\"grpcbench/internal/codec\"\n", "\t\"grpcbench/internal/channel\"\n\t\"grpcbench/internal/codec\"\n"},
+			{"internal/channel/channel.go", "\t\tgrpc.WithNoProxy(),\n", "\t\tgrpc.WithNoProxy(), grpc.WithStatsHandler(new(ends)),\n"},
+			{"internal/channel/channel.go", "\t\"google.golang.org/grpc/credentials/insecure\"\n", "\t\"google.golang.org/grpc/credentials/insecure\"\n\t\"google.golang.org/grpc/stats\"\n"},
+			{"internal/channel/channel.go", "// Open makes a channel", endOfAttempt + "// Open makes a channel"},
+		},
+	}, {
 		Name: "what was not started is not booked",
 		File: loads + "/open.go", Package: loads, Test: "TestArrivalsBeyondTheCapAreBookedAndRankAboveAllOthers",
 		Old: "\t\tr.book.NotStarted(seq, intended, MaxInFlight)\n",
@@ -167,6 +178,31 @@ func shown() []Mutant {
 		Old: "known, there := runs[f.text[i:i+f.run]]; there && !known {",
 		New: "known, there := runs[f.text[i:i+f.run]]; there && known {",
 	}, {
+		Name: "what a server says in the preflight is not masked",
+		File: "internal/worker/preflight.go", Package: "cmd/bench", Test: "TestNoSecretThatAServerRepeatsIsShown",
+		Old: "mask.New(secrets...).Clean(",
+		New: "mask.New().Clean(",
+	}, {
+		Name: "the last words of a child are not masked",
+		File: "internal/runner/process.go", Package: "cmd/bench", Test: "TestTheLastWordsOfADeadChildHoldNoSecret",
+		Old: "p.secrets.Hide(text)",
+		New: "text",
+	}, {
+		Name: "children inherit the environment",
+		File: "internal/runner/process.go", Package: "cmd/bench", Test: "TestNoSecretLeavesARun",
+		Old: "environment(os.Environ())",
+		New: "os.Environ()",
+	}, {
+		Name: "errors are written to the terminal as they are",
+		File: "cmd/bench/main.go", Package: "cmd/bench", Test: "TestNothingThatIsSaidActsOnATerminal",
+		Old: "mask.Harmless(line))",
+		New: "line+mask.Harmless(\"\"))",
+	}, {
+		Name: "credentials go anywhere in plaintext",
+		File: "internal/plan/credential.go", Package: "internal/plan", Test: "TestCredentialsGoOnlyWhereNobodyElseReadsThem",
+		Old: "case loopback(s.Target), s.TLS != Off && ",
+		New: "case loopback(s.Target), s.TLS == Off || ",
+	}, {
 		Name: "metadata values are stored",
 		File: "internal/plan/plan.go", Package: "internal/plan", Test: "TestPlanSurvivesJSONWithoutItsSecrets",
 		Old: "Secrets []string `json:\"-\"`",
@@ -175,12 +211,17 @@ func shown() []Mutant {
 		Name: "text is written to the terminal as it is",
 		File: reports + "/escape.go", Package: reports, Test: "TestTextHoldsNothingThatActsOnATerminal",
 		Old: "\t\t\tb.WriteRune(unicode.ReplacementChar)\n",
-		New: "\t\t\tb.WriteRune(c)\n",
+		New: "\t\t\tif _ = unicode.ReplacementChar; true {\n\t\t\t\tb.WriteRune(c)\n\t\t\t}\n",
 	}, {
 		Name: "text is written into Markdown as it is",
 		File: reports + "/escape.go", Package: reports, Test: "TestMarkdownHoldsHostileTextInCodeAlone",
 		Old: "f := fence(s, 1)",
 		New: "f := fence(\"\", 1)",
+	}, {
+		Name: "the names in a directory are not synced",
+		File: "internal/result/store.go", Package: "internal/result", Test: "TestNamesAreGivenToWhatIsOnTheDiskOnly", Tag: "root",
+		Old: "return errors.Join(d.Sync(), d.Close())",
+		New: "return d.Close()",
 	}, {
 		Name: "results can be read by everybody",
 		File: "internal/result/store.go", Package: "internal/result", Test: "TestWriteStoresAWholePrivateDirectory",
@@ -188,3 +229,28 @@ func shown() []Mutant {
 		New: "os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)",
 	}}
 }
+
+// endOfAttempt lets the end of an attempt be taken for the end of its RPC, as a
+// tool does that counts in a stats.Handler.
+const endOfAttempt = `
+type ends struct{ first error; seen bool }
+
+func EndOfAttempt(ctx context.Context, call func(context.Context) error) error {
+	e := new(ends)
+	if err := call(context.WithValue(ctx, ends{}, e)); err != nil {
+		return err
+	}
+	return e.first
+}
+
+func (*ends) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (*ends) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (*ends) HandleConn(context.Context, stats.ConnStats)                       {}
+func (*ends) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	end, ok := s.(*stats.End)
+	if e, known := ctx.Value(ends{}).(*ends); ok && known && !e.seen {
+		e.seen, e.first = true, end.Error
+	}
+}
+
+`

@@ -3,10 +3,7 @@
 package mutants
 
 import (
-	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,16 +13,17 @@ const root = "../.."
 
 // Without its mutation every test passes: what fails below, fails for the mutant.
 func TestTheSourceWithoutAMutationPasses(t *testing.T) {
-	tests := map[string][]string{}
+	type place struct{ pkg, tag string }
+	tests := map[place][]string{}
 	for _, m := range All() {
-		if !slices.Contains(tests[m.Package], m.Test) {
-			tests[m.Package] = append(tests[m.Package], m.Test)
+		if at := (place{m.Package, m.Tag}); !slices.Contains(tests[at], m.Test) {
+			tests[at] = append(tests[at], m.Test)
 		}
 	}
-	for pkg, names := range tests {
-		t.Run(pkg, func(t *testing.T) {
+	for at, names := range tests {
+		t.Run(at.pkg, func(t *testing.T) {
 			t.Parallel()
-			out, err := goTest(t, pkg, strings.Join(names, "|"), "-v")
+			out, err := goTest(t, at.pkg, strings.Join(names, "|"), "-v", "-tags="+at.tag)
 			if err != nil {
 				t.Fatalf("%v:\n%s", err, out)
 			}
@@ -42,7 +40,7 @@ func TestEachMutantIsNoticedByItsTest(t *testing.T) {
 	for _, m := range All() {
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()
-			out, err := goTest(t, m.Package, m.Test, "-overlay="+overlay(t, m))
+			out, err := goTest(t, m.Package, m.Test, "-tags="+m.Tag, overlay(t, m))
 			if err == nil {
 				t.Fatalf("%s passed although %s", m.Test, m.Name)
 			}
@@ -54,7 +52,7 @@ func TestEachMutantIsNoticedByItsTest(t *testing.T) {
 }
 
 func TestAMutantThatNoLongerFitsIsRefused(t *testing.T) {
-	m := Mutant{Name: "x", File: "a.go", Old: "one", New: "two"}
+	m := Edit{File: "a.go", Old: "one", New: "two"}
 	for _, source := range []string{"", "one one"} {
 		if _, err := m.Apply(source); err == nil {
 			t.Errorf("%q: applied", source)
@@ -75,33 +73,12 @@ func goTest(t *testing.T, pkg, names string, flags ...string) (out string, err e
 	return string(b), err
 }
 
-// overlay writes m's file with its mistake, and the file by which the go command
-// reads it in place of the source, which stays as it is.
+// overlay is the flag of a build with m's mistake.
 func overlay(t *testing.T, m Mutant) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join(root, m.File))
+	file, err := Overlay(t.TempDir(), root, m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mutated, err := m.Apply(string(source))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	replaced := filepath.Join(dir, filepath.Base(m.File))
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {path: replaced}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "overlay.json")
-	for name, content := range map[string]string{replaced: mutated, file: string(list)} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return file
+	return "-overlay=" + file
 }

@@ -20,6 +20,11 @@ func TestNamesOfCredentialsAreKnownByTheirWords(t *testing.T) {
 	}
 }
 
+// TestCredentialsGoOnlyWhereNobodyElseReadsThem: the name tells a credential.
+//
+//	fault:   credentials asked to be sent in plaintext or unverified
+//	promise: refused for a target that is not this machine, unless it is allowed
+//	figure:  9 ways refused in one sentence, 13 that are safe or allowed accepted
 func TestCredentialsGoOnlyWhereNobodyElseReadsThem(t *testing.T) {
 	const off, skip = "with --tls off, readable to all on the way (use --tls 1.3, or --allow-cleartext-credentials)",
 		"with --insecure-skip-verify, to whoever answers there (use --cacert, or --allow-cleartext-credentials)"

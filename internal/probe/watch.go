@@ -74,7 +74,7 @@ func (i *Interval) addHiccups(late *hist.Histogram) {
 
 // reading is the machine's account at one instant. A nil fact could not be had.
 type reading struct {
-	at, wall  time.Time      // on the monotonic and on the wall clock, one right after the other
+	at, wall  time.Time      // the same instant on the monotonic and on the wall clock
 	ours      *time.Duration // CPU time of our processes together
 	cpus      *cpuTimes
 	throttled *time.Duration
@@ -82,7 +82,11 @@ type reading struct {
 }
 
 func (m Machine) reading(pids []int) reading {
-	r := reading{at: time.Now(), wall: m.Now(), ours: cpuOfAll(pids)}
+	now := time.Now()
+	r := reading{at: now, wall: now.Round(0), ours: cpuOfAll(pids)}
+	if m.Wall != nil {
+		r.wall = m.Now()
+	}
 	if b, ok := m.read("/proc/stat"); ok {
 		if t, ok := parseStat(b); ok {
 			r.cpus = &t

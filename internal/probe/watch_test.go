@@ -87,3 +87,26 @@ func TestMachineWithoutFilesHasNoFactsButTime(t *testing.T) {
 		t.Errorf("between (-want +got):\n%s", diff)
 	}
 }
+
+// TestAWallClockThatStepsChangesNoDuration: what passes between the readings of the
+// two clocks is far below a minute.
+//
+//	fault:   wall clock stepped by an hour, either way, during a window
+//	promise: the window's length is the monotonic clock's; the step is reported
+//	figure:  2 of 2 steps
+func TestAWallClockThatStepsChangesNoDuration(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		var stepped time.Duration
+		m := Machine{Wall: func() time.Time { return time.Now().Add(stepped) }}
+		before := time.Now()
+		w := m.Watch()
+		stepped = step
+		i := w.Stop()
+		if i.Elapsed <= 0 || i.Elapsed > time.Since(before) {
+			t.Errorf("step %v: elapsed %v, want at most %v", step, i.Elapsed, time.Since(before))
+		}
+		if off := (i.ClockStep - step).Abs(); off > time.Minute {
+			t.Errorf("step %v: seen as %v", step, i.ClockStep)
+		}
+	}
+}

@@ -3,19 +3,13 @@ package report
 import (
 	"strings"
 	"unicode"
+
+	"grpcbench/internal/mask"
 )
 
 // longest is how many characters of one string are shown: enough for a warning
 // of several sentences, not enough to flood a terminal.
 const longest = 500
-
-// acts reports whether c does something to a terminal or to the order of the
-// text around it instead of standing for itself: C0 and C1 controls and DEL,
-// which begin escape sequences (ECMA-48), line and paragraph separators, and
-// format characters, among them the bidirectional ones (Unicode annex 9).
-func acts(c rune) bool {
-	return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)
-}
 
 // clean returns s on one line, safe to print on a terminal: what acts, and what
 // is not UTF-8, is replaced by U+FFFD; newlines and tabs by spaces. A long s is
@@ -31,7 +25,7 @@ func clean(s string) string {
 		switch {
 		case c == '\n' || c == '\r' || c == '\t':
 			b.WriteByte(' ')
-		case acts(c):
+		case mask.Acts(c):
 			b.WriteRune(unicode.ReplacementChar)
 		default:
 			b.WriteRune(c)

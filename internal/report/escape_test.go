@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"reflect"
@@ -8,24 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
+	"grpcbench/internal/hostile"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
-
-// hostile are strings that act where they are shown unescaped: in HTML,
-// templates, terminals, Markdown, tables, shells and paths.
-func hostile() []string {
-	return []string{
-		`</script><script>alert(1)</script>`, `<img src=x onerror=alert(1)>`, `" autofocus onfocus=alert(1) x="`,
-		`javascript:alert(1)`, `{{.}}`, `${7*7}`, `]]>`, `<!--`, "a\u2028b", "\x1b[2J", "\x1b]0;PWNED\x07", "\x1b]8;;http://evil\x07x",
-		"\x1b]52;c;cm0=\x07", "\u009b31m", "\u202e\u2066x\u2069\u202c", "a\x00b", "\xff\xfe\x80", strings.Repeat("A", 1<<20), "a|b|c",
-		"x\n# heading\r\n\n| a |\n", "![](http://evil/x)", "[x](javascript:alert(1))", "```\n</details>\n```", "`", "a`b``c", "~~~", "=cmd()",
-		"../../etc/passwd", "CON", "\xed\xa0\xbd", "\U000e0041tag", "@someone #1", "   ", "'; rm -rf /; '", "\x7f\x08\x08",
-	}
-}
 
 // fill puts s into every string of v, and into every map that is not empty as
 // one more key.
@@ -76,16 +65,11 @@ func poisoned(s string) []result.Result {
 }
 
 func TestTextHoldsNothingThatActsOnATerminal(t *testing.T) {
-	for _, s := range hostile() {
+	for _, s := range hostile.Strings() {
 		for _, r := range poisoned(s) {
 			got := text(t, r, report.TextOptions{})
-			for _, c := range got {
-				if c != '\n' && (unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)) {
-					t.Fatalf("%.40q: the text holds %U", s, c)
-				}
-			}
-			if !utf8.ValidString(got) || len(got) > 1<<20 {
-				t.Fatalf("%.40q: text of %d bytes, valid UTF-8 %t", s, len(got), utf8.ValidString(got))
+			if err := hostile.Check(got); err != nil || len(got) > 1<<20 {
+				t.Fatalf("%.40q: text of %d bytes: %v", s, len(got), err)
 			}
 			for _, line := range strings.Split(got, "\n") {
 				if n := utf8.RuneCountInString(line); n > 80 {
@@ -96,14 +80,17 @@ func TestTextHoldsNothingThatActsOnATerminal(t *testing.T) {
 	}
 }
 
+// TestMarkdownHoldsHostileTextInCodeAlone: as CommonMark reads it.
+//
+//	fault:   markup in every string of a result
+//	promise: it stands in code, and no table and no fold is broken
+//	figure:  every string of the corpus in every field: 0 outside of code
 func TestMarkdownHoldsHostileTextInCodeAlone(t *testing.T) {
-	for _, s := range hostile() {
+	for _, s := range hostile.Strings() {
 		for _, r := range poisoned(s) {
 			got := markdown(t, r)
-			for _, c := range got {
-				if c != '\n' && (unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)) {
-					t.Fatalf("%.40q: the Markdown holds %U", s, c)
-				}
+			if err := hostile.Check(got); err != nil {
+				t.Fatalf("%.40q: %v", s, err)
 			}
 			prose := strings.NewReplacer("<br>", "", "<details>", "", "</details>", "", "<summary>", "", "</summary>", "").Replace(withoutCode(t, got))
 			if i := strings.IndexAny(prose, "<>`{}$!@'\"\\"); i >= 0 {
@@ -172,13 +159,11 @@ func withoutSpans(line string) string {
 }
 
 func TestJSONEscapesWhatActsAndLosesNothing(t *testing.T) {
-	for _, s := range hostile() {
+	for _, s := range hostile.Strings() {
 		want := result.Result{Name: s}
 		got := render(t, func(w io.Writer) error { return report.JSON(w, want) })
-		for _, c := range got {
-			if c != '\n' && (unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)) {
-				t.Fatalf("%.40q: the JSON holds %U", s, c)
-			}
+		if err := hostile.Check(got); err != nil {
+			t.Fatalf("%.40q: %v", s, err)
 		}
 		var back result.Result
 		if err := json.Unmarshal([]byte(got), &back); err != nil {
@@ -186,6 +171,34 @@ func TestJSONEscapesWhatActsAndLosesNothing(t *testing.T) {
 		}
 		if valid := strings.ToValidUTF8(s, "\ufffd"); back.Name != valid && utf8.ValidString(s) {
 			t.Errorf("%.40q came back as %.40q", s, back.Name)
+		}
+	}
+}
+
+// TestNoFormatLetsAStringAct: whatever stands in an imported result.
+//
+//	fault:   control characters, escape sequences and formulas in every string of a result
+//	promise: no format of a report lets one act on a terminal
+//	figure:  every string of the corpus in every field, 0 controls
+func TestNoFormatLetsAStringAct(t *testing.T) {
+	own := map[string]*strings.Replacer{ // what a format is made of
+		"csv": strings.NewReplacer("\r\n", "\n"), "bench": strings.NewReplacer("\t", " "),
+	}
+	for _, f := range report.Formats(report.TextOptions{}) {
+		for _, s := range hostile.Strings() {
+			s = s[:min(len(s), 600)] // more than a writer shows
+			for _, r := range []result.Result{overheads(), invalid()} {
+				fill(reflect.ValueOf(&r).Elem(), s)
+				var b bytes.Buffer
+				_ = f.Render(&b, r) // a format may refuse what it cannot say
+				got := b.String()
+				if o := own[f.Name]; o != nil {
+					got = o.Replace(got)
+				}
+				if err := hostile.Check(got); err != nil {
+					t.Fatalf("%s of %.40q: %v", f.Name, s, err)
+				}
+			}
 		}
 	}
 }

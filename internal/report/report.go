@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 
+	"grpcbench/internal/mask"
 	"grpcbench/internal/result"
 )
 
@@ -53,8 +54,9 @@ func each(write func(io.Writer, result.Result) error) func(io.Writer, ...result.
 	}
 }
 
-// JSON writes the stored form of r, indented by two spaces. Decoding it gives r
-// back; characters that act on a terminal are written as \u escapes.
+// JSON writes the stored form of r, indented by two spaces, with a checksum of its
+// own. Decoding it gives r back; characters that act on a terminal are written as
+// \u escapes.
 func JSON(w io.Writer, r result.Result) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -67,7 +69,7 @@ func JSON(w io.Writer, r result.Result) error {
 	var escaped bytes.Buffer
 	for _, c := range b.String() {
 		switch {
-		case c == '\n' || !acts(c):
+		case c == '\n' || !mask.Acts(c):
 			escaped.WriteRune(c)
 		case c > 0xFFFF: // RFC 8259, section 7: a surrogate pair
 			c -= 0x10000
@@ -76,6 +78,6 @@ func JSON(w io.Writer, r result.Result) error {
 			fmt.Fprintf(&escaped, `\u%04x`, c)
 		}
 	}
-	_, err := w.Write(escaped.Bytes())
+	_, err := w.Write(result.Seal(escaped.Bytes()))
 	return err
 }

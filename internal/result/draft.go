@@ -13,7 +13,7 @@ import (
 
 // Names in a results directory that begin with a dot are not results.
 const (
-	lockName    = ".lock"     // held while a place is made or cleared
+	lockName    = ".lock"     // held while a place is made, or those of the dead are cleared
 	runningName = ".running-" // and an id: a run's place while it runs
 	brokenName  = ".broken-"  // and an id: a dead run's place that cannot be read
 )
@@ -218,6 +218,9 @@ func (d *Draft) takeOver() (kept bool, err error) {
 		return false, nil
 	}
 	last, err := d.last()
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // its own process has just removed it
+	}
 	if err != nil {
 		return false, err
 	}

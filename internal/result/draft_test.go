@@ -245,7 +245,7 @@ func flip(t *testing.T, path string, at int) {
 // TestManyRunsWriteAndRecoverAtOnce: places are made and cleared by all of them in
 // one directory.
 //
-//	fault:   {writers} runs write at once while others clear away dead ones
+//	fault:   many runs write at once while others clear away dead ones
 //	promise: every result is there and whole; no live run loses its place
 //	figure:  {writers} × {rounds} results, each id once; {rounds} dead runs recovered
 func TestManyRunsWriteAndRecoverAtOnce(t *testing.T) {

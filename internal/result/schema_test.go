@@ -12,11 +12,12 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"grpcbench/internal/codec"
+	"grpcbench/internal/conform"
 	"grpcbench/internal/plan"
 )
 
 const (
-	schemaFile  = "../../docs/result.schema.json"
+	schemaFile  = conform.Schema
 	formatsFile = "../../docs/formats.md"
 )
 
@@ -83,24 +84,6 @@ func TestSchemaFileIsCurrent(t *testing.T) {
 	golden(t, schemaFile, append(data, '\n'))
 }
 
-// validate holds a document against the schema in the file that users get.
-func validate(t *testing.T, doc any) error {
-	t.Helper()
-	data, err := os.ReadFile(schemaFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s jsonschema.Schema
-	if err := json.Unmarshal(data, &s); err != nil {
-		t.Fatal(err)
-	}
-	resolved, err := s.Resolve(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resolved.Validate(doc)
-}
-
 // document is the fixture as a reader without our types sees it.
 func document(t *testing.T) map[string]any {
 	t.Helper()
@@ -140,7 +123,7 @@ func TestTheSchemaDescribesAResult(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			doc := document(t)
 			tt.change(doc)
-			if err := validate(t, doc); (err == nil) != tt.valid {
+			if err := conform.Document(doc); (err == nil) != tt.valid {
 				t.Errorf("error %v, want valid: %t", err, tt.valid)
 			}
 		})

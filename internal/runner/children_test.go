@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"grpcbench/internal/compare"
+	"grpcbench/internal/conform"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -120,7 +121,22 @@ func measure(t *testing.T, ctx context.Context, p plan.Plan, o runner.Options) r
 	r.Comparisons = compare.Arms(r)
 	result.Examine(r)
 	wantSums(t, *r)
+	wantStorable(t, *r)
 	return *r
+}
+
+// wantStorable fails if r cannot be stored, or what is stored is not as the
+// published schema promises.
+func wantStorable(t *testing.T, r result.Result) {
+	t.Helper()
+	path, err := result.Write(t.TempDir(), r)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if err := conform.File(filepath.Join(path, result.FileName)); err != nil {
+		t.Error(err)
+	}
 }
 
 // wantSums fails if the account of r is not whole.

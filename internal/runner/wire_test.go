@@ -72,7 +72,7 @@ func TestEachOptionReachesTheWire(t *testing.T) {
 
 // Options that decide nothing about what a server sees.
 var unseen = []string{
-	"aa", "allow-failures", "drain", "epochs", "format", "max-time", "name", "quick", "results", "suite", "tag", "vary", "warmup", "window",
+	"aa", "allow-cleartext-credentials", "allow-failures", "drain", "epochs", "format", "max-time", "name", "quick", "results", "suite", "tag", "vary", "warmup", "window",
 }
 
 func TestEveryOptionHasARow(t *testing.T) {

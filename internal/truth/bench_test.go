@@ -4,7 +4,6 @@ package truth
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -29,7 +28,11 @@ func build(t *testing.T, broken ...mutants.Mutant) bench {
 	b := bench{t, filepath.Join(t.TempDir(), "grpc-bench")}
 	args := []string{"build", "-buildvcs=false", "-o", b.path}
 	if len(broken) > 0 {
-		args = append(args, "-overlay="+overlay(t, broken))
+		overlay, err := mutants.Overlay(t.TempDir(), root, broken...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "-overlay="+overlay)
 	}
 	cmd := exec.CommandContext(t.Context(), "go", append(args, "./cmd/bench")...)
 	cmd.Dir = root
@@ -40,34 +43,6 @@ func build(t *testing.T, broken ...mutants.Mutant) bench {
 }
 
 const root = "../.."
-
-// overlay writes the file by which the go command reads broken sources in place
-// of the real ones.
-func overlay(t *testing.T, broken []mutants.Mutant) string {
-	t.Helper()
-	dir, replaced := t.TempDir(), map[string]string{}
-	for _, m := range broken {
-		path, err := filepath.Abs(filepath.Join(root, m.File))
-		if err != nil {
-			t.Fatal(err)
-		}
-		source, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		mutated, err := m.Apply(string(source))
-		if err != nil {
-			t.Fatal(err)
-		}
-		replaced[path] = filepath.Join(dir, filepath.Base(m.File))
-		write(t, replaced[path], []byte(mutated))
-	}
-	list, err := json.Marshal(map[string]any{"Replace": replaced})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return write(t, filepath.Join(dir, "overlay.json"), list)
-}
 
 func write(t *testing.T, path string, content []byte) string {
 	t.Helper()
