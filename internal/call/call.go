@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/load"
 	serverpb "grpcbench/proto"
@@ -28,15 +30,6 @@ const (
 	Foo  = serverpb.Server_Foo_FullMethodName
 	Echo = benchv1.Bench_Echo_FullMethodName
 )
-
-// BadPayload is the code of a response that is not what was asked for. It is no
-// gRPC code: the server thought that all was well.
-const BadPayload = "BAD_PAYLOAD"
-
-// ClientLimit is the code of an RPC that had no connection because this machine
-// had no file descriptor or local port left to make one. It is no gRPC code:
-// grpc-go says UNAVAILABLE, as of a server that is not there.
-const ClientLimit = "CLIENT_LIMIT"
 
 // Options says what each RPC is. The zero value is Foo(Empty).
 type Options struct {
@@ -223,14 +216,14 @@ func checkSize(r *benchv1.EchoResponse, want int) error {
 }
 
 // Code names how an RPC failed: the gRPC code in capitals, as the specification
-// writes it, BadPayload or ClientLimit. err is not nil.
+// writes it, load.BadPayload or load.ClientLimit. err is not nil.
 func Code(err error) string {
 	if errors.Is(err, ErrBadPayload) {
-		return BadPayload
+		return load.BadPayload
 	}
 	s := status.Convert(err)
 	if s.Code() == codes.Unavailable && atLimit(s.Message()) {
-		return ClientLimit
+		return load.ClientLimit
 	}
 	return codeName(s.Code())
 }
@@ -241,12 +234,7 @@ func atLimit(message string) bool {
 	if !strings.HasPrefix(message, `connection error: desc = "transport: Error while dialing`) {
 		return false
 	}
-	for _, limit := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS} {
-		if strings.Contains(message, limit.Error()) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(channel.Limits(), func(limit syscall.Errno) bool { return strings.Contains(message, limit.Error()) })
 }
 
 // mostCode is the largest undefined code that is told by its number. A server may
@@ -274,7 +262,7 @@ var codeNames = map[codes.Code]string{
 	codes.DataLoss: "DATA_LOSS", codes.Unauthenticated: "UNAUTHENTICATED",
 }
 
-// CodeOf is the gRPC code of a name, as Code gives it; Unknown for BadPayload and
+// CodeOf is the gRPC code of a name, as Code gives it; Unknown for load.BadPayload and
 // other names that are not gRPC's.
 func CodeOf(name string) codes.Code {
 	for code, n := range codeNames {

@@ -137,8 +137,8 @@ func TestAResponseOfTheWrongSizeIsNotOK(t *testing.T) {
 	w := &witness{bytes: 99}
 	o := Options{Echo: &benchv1.EchoRequest{ResponseSize: 100, ResponseContent: benchv1.Content_CONTENT_ZEROS}}
 	c := caller(t, o, w)
-	if got := c.Call(t.Context(), 0, 0); got != BadPayload {
-		t.Errorf("outcome %q of 99 bytes where 100 were asked for, want %s", got, BadPayload)
+	if got := c.Call(t.Context(), 0, 0); got != load.BadPayload {
+		t.Errorf("outcome %q of 99 bytes where 100 were asked for, want %s", got, load.BadPayload)
 	}
 	w.bytes = 100
 	if got := c.Call(t.Context(), 0, 1); got != load.OK {
@@ -202,7 +202,7 @@ func TestALimitOfThisMachineIsNotAFailureOfTheServer(t *testing.T) {
 		cause error
 		want  string
 	}{
-		{syscall.EMFILE, ClientLimit}, {syscall.ENFILE, ClientLimit}, {syscall.EADDRNOTAVAIL, ClientLimit},
+		{syscall.EMFILE, load.ClientLimit}, {syscall.ENFILE, load.ClientLimit}, {syscall.EADDRNOTAVAIL, load.ClientLimit},
 		{syscall.ECONNREFUSED, "UNAVAILABLE"},
 	} {
 		dial := func(context.Context, string) (net.Conn, error) {

@@ -10,14 +10,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -85,30 +81,18 @@ type Connection struct {
 // Total is the time from the start of dialling until the server's SETTINGS.
 func (c Connection) Total() time.Duration { return c.TCP + c.TLS + c.HTTP2 }
 
-// attempts is how often a connection that ends before its SETTINGS is tried. A
-// server that refuses a client certificate under TLS 1.3 says why and hangs up,
-// and what we write meanwhile may fail before its words are read.
-const attempts = 3
-
 // Open makes a channel and returns when its connection is ready: the handshake
 // is over and the server has sent its SETTINGS. Otherwise it says why there is no
 // connection and which flag to change, after at most the timeout.
 func Open(ctx context.Context, o Options) (*Channel, error) {
-	for failed := 1; ; failed++ {
-		c, err := o.open(ctx)
-		if err == nil {
-			return c, nil
-		}
-		if failed == attempts || !unexplained(err) || ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
-			return nil, c.explain(err)
-		}
-	}
+	return Persist(ctx, o.Address, o.timeout(), o.open)
 }
 
-// open is one attempt. The channel is returned with an error too, closed, to
-// explain it.
+func (o Options) timeout() time.Duration { return cmp.Or(o.Timeout, defaultTimeout) }
+
+// open is one attempt.
 func (o Options) open(ctx context.Context) (*Channel, error) {
-	c := &Channel{address: o.Address, timeout: cmp.Or(o.Timeout, defaultTimeout)}
+	c := &Channel{address: o.Address, timeout: o.timeout()}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
 		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c}),
@@ -166,12 +150,6 @@ func (c *Channel) ready(ctx context.Context) error {
 	}
 }
 
-// unexplained is a connection that ended without a word.
-func unexplained(cause error) bool {
-	return errors.Is(cause, errNoSettings) || errors.Is(cause, io.EOF) ||
-		errors.Is(cause, syscall.ECONNRESET) || errors.Is(cause, syscall.EPIPE)
-}
-
 // cause is the error of the latest failed attempt.
 func (c *Channel) cause() error {
 	c.mu.Lock()
@@ -181,7 +159,7 @@ func (c *Channel) cause() error {
 	}
 	// Dialling and TLS went well, so it was the server that ended the connection
 	// before its SETTINGS.
-	return errNoSettings
+	return ErrNoSettings
 }
 
 // silence says in which phase the server stopped answering.
@@ -192,12 +170,12 @@ func (c *Channel) silence(ctx context.Context) error {
 		return c.lastError
 	}
 	if len(c.connections) == 0 && c.reached {
-		return fmt.Errorf("%w: %w", errSilentTLS, ctx.Err())
+		return fmt.Errorf("%w: %w", ErrSilentTLS, ctx.Err())
 	}
 	if len(c.connections) == 0 {
 		return fmt.Errorf("%w: %w", errSilent, ctx.Err())
 	}
-	return fmt.Errorf("%w: %w", errNoSettings, ctx.Err())
+	return fmt.Errorf("%w: %w", ErrNoSettings, ctx.Err())
 }
 
 // Connections returns what each connection of the channel cost, oldest first.
@@ -230,23 +208,15 @@ func (c *Channel) AwaitChange(ctx context.Context, limit time.Duration) {
 
 // dial makes the TCP connection and puts the byte counter on it.
 func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
-	var asked time.Time
-	var resolution time.Duration
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		DNSStart: func(httptrace.DNSStartInfo) { asked = time.Now() },
-		DNSDone:  func(httptrace.DNSDoneInfo) { resolution = time.Since(asked) },
-	})
-	start := time.Now()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	conn, made, err := Dial(ctx, address)
 	if err != nil {
 		c.failed(err)
 		return nil, err
 	}
-	elapsed := time.Since(start)
 	c.mu.Lock()
 	c.reached = true
 	c.mu.Unlock()
-	return &counted{Conn: conn, channel: c, tcp: elapsed, resolution: resolution}, nil
+	return &counted{Conn: conn, channel: c, made: made}, nil
 }
 
 func (c *Channel) failed(err error) {

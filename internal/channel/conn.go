@@ -13,8 +13,7 @@ import (
 type counted struct {
 	net.Conn
 	channel *Channel
-
-	tcp, resolution time.Duration
+	made    Connection // by TCP
 }
 
 func (c *counted) Read(b []byte) (int, error) {
@@ -47,15 +46,15 @@ func (t *timed) ClientHandshake(ctx context.Context, authority string, raw net.C
 	conn, info, err := t.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = errSilentTLS
+			err = ErrSilentTLS
 		}
 		t.channel.failed(err)
 		return nil, nil, err
 	}
 	end := time.Now()
-	made := &Connection{Local: raw.LocalAddr().String(), Remote: raw.RemoteAddr().String()}
+	made := &Connection{}
 	if c, ok := raw.(*counted); ok {
-		made.TCP, made.Resolution = c.tcp, c.resolution
+		*made = c.made
 	}
 	if tlsInfo, ok := info.(credentials.TLSInfo); ok {
 		made.TLS = end.Sub(start)
@@ -94,7 +93,7 @@ func (s *settled) first(n int, err error) {
 	s.read = true
 	if n == 0 {
 		if errors.Is(err, net.ErrClosed) { // by our own side, which waited long enough
-			err = errNoSettings
+			err = ErrNoSettings
 		}
 		s.channel.failed(err)
 		return

@@ -14,23 +14,24 @@ import (
 	"time"
 )
 
+// Causes for which there is advice, beside those of the system and of TLS.
 var (
 	errSilent     = errors.New("no answer")
-	errSilentTLS  = errors.New("no answer to the TLS handshake")
-	errNoSettings = errors.New("the server ended the connection or fell silent before its HTTP/2 SETTINGS")
+	ErrSilentTLS  = errors.New("no answer to the TLS handshake")
+	ErrNoSettings = errors.New("the server ended the connection or fell silent before its HTTP/2 SETTINGS")
 )
 
 // explain says in one sentence why a connection could not be made and which flag
 // to change.
-func (c *Channel) explain(cause error) error {
-	advice := c.advise(cause)
+func explain(address string, timeout time.Duration, cause error) error {
+	advice := advise(cause, timeout)
 	if advice == "" {
-		return fmt.Errorf("connect to %s: %w", c.address, cause)
+		return fmt.Errorf("connect to %s: %w", address, cause)
 	}
-	return fmt.Errorf("connect to %s: %s: %w", c.address, advice, cause)
+	return fmt.Errorf("connect to %s: %s: %w", address, advice, cause)
 }
 
-func (c *Channel) advise(cause error) string {
+func advise(cause error, timeout time.Duration) string {
 	if s := adviseCertificate(cause); s != "" {
 		return s
 	}
@@ -47,12 +48,12 @@ func (c *Channel) advise(cause error) string {
 		return "the server does not offer HTTP/2 by ALPN, so it is no gRPC server"
 	case strings.Contains(text, "unsupported versions"), strings.Contains(text, "protocol version"):
 		return "the server does not speak this TLS version (change --tls)"
-	case errors.Is(cause, errSilentTLS):
-		return fmt.Sprintf("TLS handshake timeout after %v (does the server speak TLS? else --tls off)", c.timeout)
-	case errors.Is(cause, errNoSettings), errors.Is(cause, io.EOF), errors.Is(cause, syscall.ECONNRESET):
+	case errors.Is(cause, ErrSilentTLS):
+		return fmt.Sprintf("TLS handshake timeout after %v (does the server speak TLS? else --tls off)", timeout)
+	case errors.Is(cause, ErrNoSettings), errors.Is(cause, io.EOF), errors.Is(cause, syscall.ECONNRESET):
 		return "the server does not speak HTTP/2 in this way (plaintext needs --tls off, a TLS server needs --tls 1.2 or 1.3, one that demands client certificates needs --cert and --key-file)"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
-		return fmt.Sprintf("no answer within %v (check TARGET)", c.timeout)
+		return fmt.Sprintf("no answer within %v (check TARGET)", timeout)
 	}
 	var dns *net.DNSError
 	if errors.As(cause, &dns) {

@@ -11,7 +11,7 @@ import (
 
 // Status is how the RPC ended.
 type Status struct {
-	Code    string // as gRPC writes it, such as NOT_FOUND, or call.BadPayload
+	Code    string // as gRPC writes it, such as NOT_FOUND, or load.BadPayload
 	Message string // the server's; "": none
 	Details []Detail
 }

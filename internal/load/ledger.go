@@ -5,8 +5,18 @@ import (
 	"maps"
 )
 
-// OK is the outcome of an RPC that succeeded, as gRPC's code 0 is named.
-const OK = "OK"
+// Outcomes of an RPC, beside gRPC's codes.
+const (
+	// OK is that of an RPC that succeeded, as gRPC's code 0 is named.
+	OK = "OK"
+	// BadPayload is that of a response that is not what was asked for: the server
+	// thought that all was well.
+	BadPayload = "BAD_PAYLOAD"
+	// ClientLimit is that of an RPC that had no connection because this machine had
+	// no file descriptor or local port left to make one. gRPC's code is UNAVAILABLE
+	// then, as of a server that is not there.
+	ClientLimit = "CLIENT_LIMIT"
+)
 
 // Reasons why an arrival was not started.
 const (

@@ -182,8 +182,8 @@ func misdeeds() []misdeed {
 		{name: "silence after headers", answer: func(s *stream) { s.Begin() }, code: "DEADLINE_EXCEEDED", call: call.Options{Deadline: time.Second}},
 		{name: "connection closed in a message", answer: func(s *stream) { s.Begin(); s.Prefixed(0, 100, make([]byte, 50)); s.HangUp() }, code: "UNAVAILABLE", broken: true},
 		{name: "GOAWAY and hung up", answer: func(s *stream) { s.GoAway(http2.ErrCodeInternal); s.HangUp() }, code: "UNAVAILABLE", broken: true},
-		{name: "response of the wrong size", answer: func(s *stream) { s.Answer([]byte("\x0a\x03abc")) }, code: call.BadPayload, call: echo},
-		{name: "empty response where one was asked for", answer: func(s *stream) { s.Answer([]byte{}) }, code: call.BadPayload, call: echo},
+		{name: "response of the wrong size", answer: func(s *stream) { s.Answer([]byte("\x0a\x03abc")) }, code: load.BadPayload, call: echo},
+		{name: "empty response where one was asked for", answer: func(s *stream) { s.Answer([]byte{}) }, code: load.BadPayload, call: echo},
 	}
 }
 

@@ -12,9 +12,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"grpcbench/internal/channel"
@@ -30,6 +33,8 @@ type Options struct {
 }
 
 const defaultTimeout = 5 * time.Second
+
+func (o *Options) timeout() time.Duration { return cmp.Or(o.Timeout, defaultTimeout) }
 
 // authority is the :authority of requests.
 func (o *Options) authority() string { return o.Address }
@@ -47,6 +52,8 @@ type Channel struct {
 	current  *conn
 	conns    map[*conn]struct{} // all that live: current, in the making, and draining
 	dialing  bool
+	// unreachable is the code of RPCs while there is no connection.
+	unreachable string
 	closed   bool
 	queue    []pending // RPCs that wait for the connection being dialled
 	resting  []load.Op // failed without a connection: their callers wait a moment before the next
@@ -115,7 +122,7 @@ func (c *Channel) begin(p pending) {
 	case c.dialing:
 		c.queue = append(c.queue, p)
 	default:
-		c.finish(p.op, codeUnavailable)
+		c.finish(p.op, c.unreachable)
 	}
 }
 
@@ -246,17 +253,12 @@ const (
 // RPCs fail at once.
 func (c *Channel) reconnect() {
 	for wait := float64(backoffBase); ; wait = min(wait*backoffFactor, float64(backoffMax)) {
-		if c.connect(context.Background()) == nil {
+		err := c.connect(context.Background())
+		if err == nil {
 			return
 		}
 		c.mu.Lock()
-		c.dialing = false
-		queue := c.queue
-		c.queue = nil
-		c.at = c.turns.Now()
-		for _, p := range queue {
-			c.finish(p.op, codeUnavailable)
-		}
+		c.undialled(err)
 		c.mu.Unlock()
 		timer := time.NewTimer(time.Duration(wait * (1 - backoffJitter + 2*backoffJitter*rand.Float64())))
 		select {
@@ -268,6 +270,20 @@ func (c *Channel) reconnect() {
 		c.mu.Lock()
 		c.dialing = true
 		c.mu.Unlock()
+	}
+}
+
+// undialled ends the RPCs that waited for a connection which could not be made.
+func (c *Channel) undialled(cause error) {
+	c.dialing, c.unreachable = false, codeUnavailable
+	if slices.ContainsFunc(channel.Limits(), func(limit syscall.Errno) bool { return errors.Is(cause, limit) }) {
+		c.unreachable = load.ClientLimit
+	}
+	queue := c.queue
+	c.queue = nil
+	c.at = c.turns.Now()
+	for _, p := range queue {
+		c.finish(p.op, c.unreachable)
 	}
 }
 
@@ -397,5 +413,3 @@ func (n nobody) Now() time.Duration                               { return time.
 func (nobody) Sent(op *load.Op, now time.Duration)                { op.Sent = now }
 func (nobody) Ended(load.Op, string, time.Duration)               {}
 func (nobody) Next(load.Op, time.Duration) (o load.Op, more bool) { return o, false }
-
-func (c *Channel) timeout() time.Duration { return cmp.Or(c.options.Timeout, defaultTimeout) }

@@ -15,18 +15,23 @@ import (
 // over and the server has sent its SETTINGS. Otherwise it says why there is no
 // connection and which flag to change, after at most the timeout.
 func Open(ctx context.Context, o Options) (*Channel, error) {
+	return channel.Persist(ctx, o.Address, o.timeout(), o.open)
+}
+
+// open is one attempt.
+func (o Options) open(ctx context.Context) (*Channel, error) {
 	c := &Channel{options: o, conns: map[*conn]struct{}{}, closing: make(chan struct{}), dialing: true,
 		turns: nobody{time.Now()}}
 	if err := c.connect(ctx); err != nil {
 		_ = c.Close() // the cause is returned
-		return nil, channel.Explain(o.Address, c.timeout(), err)
+		return nil, err
 	}
 	return c, nil
 }
 
 // connect makes the channel's next connection and returns when it can be used.
 func (c *Channel) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout())
+	ctx, cancel := context.WithTimeout(ctx, c.options.timeout())
 	defer cancel()
 	n, made, err := c.dial(ctx)
 	if err != nil {
@@ -65,18 +70,15 @@ func (c *Channel) connect(ctx context.Context) error {
 
 // dial makes the TCP connection and, over it, that of TLS.
 func (c *Channel) dial(ctx context.Context) (net.Conn, channel.Connection, error) {
-	var made channel.Connection
-	start := time.Now()
-	n, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.options.Address)
+	n, made, err := channel.Dial(ctx, c.options.Address)
 	if err != nil {
 		return nil, made, err
 	}
-	made.TCP, made.Local = time.Since(start), n.LocalAddr().String()
 	s, err := newSocket(n.(*net.TCPConn), &c.sent, &c.read) // what "tcp" dials
 	if err != nil || c.options.TLS == nil {
 		return s, made, err
 	}
-	start = time.Now()
+	start := time.Now()
 	secure := tls.Client(s, c.config())
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = n.Close() // the cause is returned

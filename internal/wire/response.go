@@ -6,9 +6,6 @@ import (
 	"grpcbench/internal/load"
 )
 
-// BadPayload is the code of a response that is not what was asked for.
-const BadPayload = "BAD_PAYLOAD"
-
 // MaxMessage bounds a response message: a payload of 4 MiB with its framing.
 const MaxMessage = 4<<20 + 4<<10
 
@@ -102,10 +99,10 @@ func (c *conn) outcome(s *stream, m meaning) string {
 	r := &c.channel.options.Request
 	c.channel.count(s)
 	if r.Length >= 0 && !s.response.compressed && int(s.response.length) != r.Length {
-		return BadPayload
+		return load.BadPayload
 	}
 	if s.response.keep && r.Check(s.encoding, s.response.compressed, s.response.kept) != nil {
-		return BadPayload
+		return load.BadPayload
 	}
 	return load.OK
 }

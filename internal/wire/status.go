@@ -19,6 +19,10 @@ const (
 	codeUnauthenticated   = "UNAUTHENTICATED"
 )
 
+// mostCode is the largest undefined status that is told by its number: each that is
+// told apart takes memory.
+const mostCode = 99
+
 // grpcCode names a grpc-status number; OK is load.OK.
 func grpcCode(status int) string {
 	names := [...]string{load.OK, codeCancelled, codeUnknown, "INVALID_ARGUMENT", codeDeadlineExceeded, "NOT_FOUND", "ALREADY_EXISTS",
@@ -26,6 +30,9 @@ func grpcCode(status int) string {
 		codeInternal, codeUnavailable, "DATA_LOSS", codeUnauthenticated}
 	if status >= 0 && status < len(names) {
 		return names[status]
+	}
+	if status > mostCode {
+		return "CODE_OTHER"
 	}
 	return "CODE_" + strconv.Itoa(status)
 }

@@ -134,7 +134,7 @@ func (e *wireEngine) once(ctx context.Context) error {
 	switch code {
 	case load.OK:
 		return nil
-	case wire.BadPayload:
+	case load.BadPayload:
 		return call.ErrBadPayload
 	}
 	return status.Error(call.CodeOf(code), said)

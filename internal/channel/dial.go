@@ -1,0 +1,61 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http/httptrace"
+	"syscall"
+	"time"
+)
+
+// Dial makes the TCP connection to host:port and says what it took and between
+// which addresses: TCP, Resolution, Local and Remote of made.
+func Dial(ctx context.Context, address string) (conn net.Conn, made Connection, err error) {
+	var asked time.Time
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart: func(httptrace.DNSStartInfo) { asked = time.Now() },
+		DNSDone:  func(httptrace.DNSDoneInfo) { made.Resolution = time.Since(asked) },
+	})
+	start := time.Now()
+	conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, Connection{}, err
+	}
+	made.TCP, made.Local, made.Remote = time.Since(start), conn.LocalAddr().String(), conn.RemoteAddr().String()
+	return conn, made, nil
+}
+
+// attempts is how often a connection that ends before its SETTINGS is tried. A
+// server that refuses a client certificate under TLS 1.3 says why and hangs up,
+// and what we write meanwhile may fail before its words are read.
+const attempts = 3
+
+// Persist opens a channel to address by open, once more if the connection ended
+// without a word. An error says why there is none and which flag to change; timeout
+// is what open bounds an attempt by.
+func Persist[C any](ctx context.Context, address string, timeout time.Duration, open func(context.Context) (C, error)) (C, error) {
+	for failed := 1; ; failed++ {
+		c, err := open(ctx)
+		if err == nil {
+			return c, nil
+		}
+		if failed == attempts || !unexplained(err) || ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+			var none C
+			return none, explain(address, timeout, err)
+		}
+	}
+}
+
+// unexplained is a connection that ended without a word.
+func unexplained(cause error) bool {
+	return errors.Is(cause, ErrNoSettings) || errors.Is(cause, io.EOF) ||
+		errors.Is(cause, syscall.ECONNRESET) || errors.Is(cause, syscall.EPIPE)
+}
+
+// Limits are the errors of a machine that has no file descriptor or no local port
+// left for a connection.
+func Limits() []syscall.Errno {
+	return []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS}
+}
