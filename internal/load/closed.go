@@ -28,7 +28,7 @@ func (l ClosedLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	r := &run{clock: l.Clock, phases: l.Phases, book: NewBook(l.Phases), call: call, flow: &Flow{}, calls: calls}
-	stopFolding := foldEverySecond(r.book, l.Phases, l.Clock.Now)
+	stopFolding := foldEverySecond(r.book, l.Phases, l.Clock.Now, l.Edges.Second)
 	starting, stop := context.WithCancel(ctx)
 	defer stop()
 

@@ -47,7 +47,7 @@ func (l OpenLoop) Run(ctx context.Context, call Call) (Outcome, error) {
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	r := &run{clock: l.Clock, phases: l.Phases, book: NewBook(l.Phases), call: call, flow: &Flow{}, calls: calls}
-	stopFolding := foldEverySecond(r.book, l.Phases, r.flow.paced)
+	stopFolding := foldEverySecond(r.book, l.Phases, r.flow.paced, l.Edges.Second)
 
 	released := hist.New()
 	arrivals := make(chan arrival)
@@ -148,7 +148,7 @@ func (l OpenLoop) release(r *run, arrivals chan arrival, a arrival) {
 //
 // reached is how far the loop has come: whatever it books later is not due before.
 // It is not the time, since a loop that was held up has yet to book what it missed.
-func foldEverySecond(b *Book, p Phases, reached func() time.Duration) (stop func() error) {
+func foldEverySecond(b *Book, p Phases, reached func() time.Duration, second func(Interval) error) (stop func() error) {
 	if p.Window <= openIntervals*intervalLength {
 		return func() error { return nil }
 	}
@@ -162,7 +162,7 @@ func foldEverySecond(b *Book, p Phases, reached func() time.Duration) (stop func
 				failed <- nil
 				return
 			case <-tick.C:
-				if err := b.Fold(reached()); err != nil {
+				if err := b.Fold(reached(), second); err != nil {
 					failed <- err
 					return
 				}
