@@ -142,11 +142,10 @@ func (h *Histogram) Reset() {
 	h.min, h.max, h.sum, h.clamped = math.MaxInt64, math.MinInt64, 0, 0
 }
 
-// Encoded is a histogram as text: HDR is the base64 of the V2 compressed HDR
-// encoding, which HdrHistogram's own tools read; the rest is what that encoding
-// does not hold. Times in nanoseconds.
+// Encoded is a histogram to be kept or sent: HDR is HdrHistogram's V2 compressed
+// encoding, the rest is what that does not hold. Times in nanoseconds.
 type Encoded struct {
-	HDR     string  `json:"hdr"`
+	HDR     HDR     `json:"hdr"`
 	Count   int64   `json:"count"`
 	Min     int64   `json:"min"`
 	Max     int64   `json:"max"`
@@ -154,19 +153,42 @@ type Encoded struct {
 	Clamped int64   `json:"clamped,omitempty"`
 }
 
-// Encode returns the histogram as text.
+// HDR is HdrHistogram's V2 compressed encoding. Memory and JSON differ: it is kept
+// as it is, and written in base64.
+type HDR []byte
+
+// Text is the base64 that HdrHistogram's own tools read.
+func (h HDR) Text() string { return base64.StdEncoding.EncodeToString(h) }
+
+// ParseHDR is the inverse of Text.
+func ParseHDR(text string) (HDR, error) {
+	if len(text) > maxEncoded {
+		return nil, fmt.Errorf("decode histogram: %d bytes, must be at most %d", len(text), maxEncoded)
+	}
+	h, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("decode histogram: %w", err)
+	}
+	return h, nil
+}
+
+// Encode returns what can be decoded to the same histogram.
 func (h *Histogram) Encode() (Encoded, error) {
 	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	if err != nil {
 		return Encoded{}, fmt.Errorf("encode histogram: %w", err)
 	}
-	return Encoded{HDR: string(b), Count: h.Count(), Min: h.Min(), Max: h.Max(), Sum: h.sum, Clamped: h.clamped}, nil
+	raw, err := ParseHDR(string(b))
+	if err != nil {
+		return Encoded{}, err
+	}
+	return Encoded{HDR: raw, Count: h.Count(), Min: h.Min(), Max: h.Max(), Sum: h.sum, Clamped: h.clamped}, nil
 }
 
 // maxEncoded bounds what Decode reads; a full histogram takes less than a tenth.
 const maxEncoded = 4 << 20
 
-// Decode is the inverse of Encode. It refuses text that is too long, another
+// Decode is the inverse of Encode. It refuses what is too long, another
 // geometry, and a count that does not agree with the buckets.
 func Decode(e Encoded) (*Histogram, error) {
 	if len(e.HDR) > maxEncoded {
@@ -175,7 +197,7 @@ func Decode(e Encoded) (*Histogram, error) {
 	if err := checkGeometry(e.HDR); err != nil {
 		return nil, fmt.Errorf("decode histogram: %w", err)
 	}
-	d, err := hdrhistogram.Decode([]byte(e.HDR))
+	d, err := hdrhistogram.Decode([]byte(e.HDR.Text()))
 	if err != nil {
 		return nil, fmt.Errorf("decode histogram: %w", err)
 	}
@@ -192,15 +214,11 @@ func Decode(e Encoded) (*Histogram, error) {
 // checkGeometry reads the header of an encoded histogram. It comes before the
 // library's decoder, which allocates whatever geometry a header asks for.
 //
-// The text is base64 of cookie and length, 4 bytes each, and a zlib stream that
+// It is cookie and length, 4 bytes each, and a zlib stream that
 // begins with cookie, payload length, normalizing offset and digits, 4 bytes
 // each, then the lowest and the highest value, 8 bytes each (HdrHistogram, V2
 // encoding).
-func checkGeometry(text string) error {
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return err
-	}
+func checkGeometry(raw HDR) error {
 	if len(raw) < 8 {
 		return fmt.Errorf("%d bytes, must be at least 8", len(raw))
 	}

@@ -55,6 +55,7 @@ type Book struct {
 
 	mu      sync.Mutex // guards the account and the order of folding
 	account Account
+	folded  int      // intervals, those given away too
 	second  interval // scratch: one interval of all shards
 	shard   [shards]shard
 }
@@ -95,7 +96,7 @@ type Interval struct {
 type Account struct {
 	Warmup                Ledger
 	Window                Ledger
-	Intervals             []Interval      // of the window, in time order, one second each; the last may be shorter
+	Intervals             []Interval      // of the window, in time order, one second each, but for those given away; the last may be shorter
 	Latency, Service, Lag *hist.Histogram // of the window: ok, ok and started calls
 }
 
@@ -227,21 +228,39 @@ func (c *counts) ledger() Ledger {
 
 // Fold merges the oldest intervals that lie wholly before now and have nothing
 // left in flight, until no more than a bounded number is held open. It is what
-// keeps the memory of a long run flat; call it about once a second.
-func (b *Book) Fold(now time.Duration) error {
+// keeps the memory of a long run flat; call it about once a second, from one
+// goroutine. They are given to take, when it is not nil, and else kept.
+func (b *Book) Fold(now time.Duration, take func(Interval) error) error {
 	for {
 		done, err := b.foldOldest(now, openIntervals-2)
 		if done || err != nil {
 			return err
 		}
+		if take == nil {
+			continue
+		}
+		for _, iv := range b.giveAway() {
+			if err := take(iv); err != nil {
+				return err
+			}
+		}
 	}
+}
+
+// giveAway returns the intervals that were folded and forgets them.
+func (b *Book) giveAway() []Interval {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	given := b.account.Intervals
+	b.account.Intervals = nil
+	return given
 }
 
 // foldOldest folds one interval; done says that there is none to fold.
 func (b *Book) foldOldest(now time.Duration, keep int) (done bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i := len(b.account.Intervals)
+	i := b.folded
 	end := b.phases.Warmup + time.Duration(i+1)*intervalLength
 	if i >= b.intervals() || now < end || int((now-b.phases.Warmup)/intervalLength)-i < keep {
 		return true, nil
@@ -292,6 +311,7 @@ func (b *Book) fold(i int) error {
 	}
 	b.account.Window.Add(sum)
 	b.account.Intervals = append(b.account.Intervals, out)
+	b.folded++
 	return nil
 }
 
@@ -330,7 +350,7 @@ func (s *shard) giveOldest(sum *interval) (Ledger, error) {
 func (b *Book) Close(stuck int64) (*Account, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.account.Intervals); i < b.intervals(); i++ {
+	for i := b.folded; i < b.intervals(); i++ {
 		if err := b.fold(i); err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ type ClosedLoop struct {
 // calls have ended or were given up.
 func (l ClosedLoop) Run(ctx context.Context, e Engine) (Outcome, error) {
 	r := newRun(l.Clock, l.Phases, e)
-	stopFolding := foldEverySecond(r.book, l.Phases, l.Clock.Now)
+	stopFolding := foldEverySecond(r.book, l.Phases, l.Clock.Now, l.Edges.Second)
 	starting, stop := context.WithCancel(ctx)
 	defer stop()
 	r.next = func(after Op, now time.Duration) (Op, bool) { return l.next(starting, r, after, now) }

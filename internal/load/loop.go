@@ -29,6 +29,10 @@ type Edges struct {
 	// moment with nothing in flight; started is the number of RPCs started
 	// before, and every one of them has ended.
 	Quiet func(started int64)
+	// Second, when not nil, is given each second of a long window when it is over and
+	// all of it has ended, in order; the Outcome's Intervals are those that follow.
+	// Whoever takes them keeps the loop's memory flat.
+	Second func(Interval) error
 }
 
 // Flow is the loop's own book of calls in flight, kept apart from the Book so
@@ -98,7 +102,7 @@ func (r *run) watched(e Edges) Edges {
 			}
 		}
 	}
-	return Edges{Open: note(0, e.Open), Close: note(1, e.Close), Quiet: e.Quiet}
+	return Edges{Open: note(0, e.Open), Close: note(1, e.Close), Quiet: e.Quiet, Second: e.Second}
 }
 
 // schedule books an arrival that is to be started.

@@ -39,7 +39,7 @@ type Outcome struct {
 // The calling goroutine paces; with a Pacer it should be one that ends after Run.
 func (l OpenLoop) Run(ctx context.Context, e Engine) (Outcome, error) {
 	r := newRun(l.Clock, l.Phases, e)
-	stopFolding := foldEverySecond(r.book, l.Phases, r.flow.paced)
+	stopFolding := foldEverySecond(r.book, l.Phases, r.flow.paced, l.Edges.Second)
 
 	released := hist.New()
 	stopped := l.pace(ctx, r, e, released)
@@ -123,7 +123,7 @@ func (l OpenLoop) release(r *run, e Engine, seq int64, intended time.Duration) {
 //
 // reached is how far the loop has come: whatever it books later is not due before.
 // It is not the time, since a loop that was held up has yet to book what it missed.
-func foldEverySecond(b *Book, p Phases, reached func() time.Duration) (stop func() error) {
+func foldEverySecond(b *Book, p Phases, reached func() time.Duration, second func(Interval) error) (stop func() error) {
 	if p.Window <= openIntervals*intervalLength {
 		return func() error { return nil }
 	}
@@ -137,7 +137,7 @@ func foldEverySecond(b *Book, p Phases, reached func() time.Duration) (stop func
 				failed <- nil
 				return
 			case <-tick.C:
-				if err := b.Fold(reached()); err != nil {
+				if err := b.Fold(reached(), second); err != nil {
 					failed <- err
 					return
 				}

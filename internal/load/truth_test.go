@@ -4,10 +4,13 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // The tests of this file hold the loops against servers whose latencies are
@@ -381,6 +384,46 @@ func TestALongWindowFoldsNothingThatABlockedGeneratorHasYetToBook(t *testing.T) 
 	}
 	if len(o.Intervals) != 60 {
 		t.Errorf("%d seconds, want 60", len(o.Intervals))
+	}
+}
+
+// TestSecondsThatAreGivenAwayAreThoseThatWouldBeKept: 60 s of 100 RPCs each, the
+// second of sequence number 2550 (25 s) with one that takes 3 s, which holds back
+// that second and the ones after it.
+func TestSecondsThatAreGivenAwayAreThoseThatWouldBeKept(t *testing.T) {
+	run := func(take func(Interval) error) (o Outcome) {
+		synctest.Test(t, func(t *testing.T) {
+			clock := SleepClock{Start: time.Now()}
+			l := OpenLoop{Schedule: Uniform{Rate: 100, Duration: minute.End()}, Clock: clock, Phases: minute,
+				Connections: 1, MaxInFlight: 10_000, Drain: time.Minute, Edges: Edges{Second: take}}
+			var err error
+			o, err = l.Run(t.Context(), NewCallers(against(clock, func(now time.Duration, seq int64) time.Duration {
+				if seq == 2550 {
+					return now + 3*time.Second
+				}
+				return now + time.Millisecond
+			}), nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+		return o
+	}
+	kept := run(nil)
+	var given []Interval
+	rest := run(func(iv Interval) error {
+		given = append(given, iv)
+		return nil
+	})
+	balanced(t, kept)
+	if len(given) < 50 {
+		t.Errorf("%d of 60 seconds given away, want all but the last few", len(given))
+	}
+	if diff := cmp.Diff(kept.Intervals, slices.Concat(given, rest.Intervals)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(kept.Window, rest.Window); diff != "" {
+		t.Error(diff)
 	}
 }
 

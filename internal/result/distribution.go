@@ -52,7 +52,7 @@ func Summarize(h *hist.Histogram, n int64, withHDR bool) (Distribution, error) {
 		if err != nil {
 			return Distribution{}, err
 		}
-		d.HDR = e.HDR
+		d.HDR = e.HDR.Text()
 	}
 	return d, nil
 }
@@ -74,7 +74,11 @@ func (d *Distribution) quantiles() []quantile {
 // Histogram decodes HDR. The largest value is exact unless Max is null; then it
 // is the upper edge of its bucket.
 func (d Distribution) Histogram() (*hist.Histogram, error) {
-	e := hist.Encoded{HDR: d.HDR, Count: d.Valued, Min: d.Min, Sum: d.Sum, Clamped: d.Clamped}
+	raw, err := hist.ParseHDR(d.HDR)
+	if err != nil {
+		return nil, err
+	}
+	e := hist.Encoded{HDR: raw, Count: d.Valued, Min: d.Min, Sum: d.Sum, Clamped: d.Clamped}
 	if d.Max != nil {
 		e.Max = *d.Max
 		return hist.Decode(e)

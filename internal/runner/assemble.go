@@ -61,9 +61,9 @@ func (r *run) assembleArm(i int) (result.Arm, error) {
 
 func windows(epoch int, m *worker.Measured) []result.Window {
 	var out []result.Window
-	for _, iv := range m.Intervals {
+	for _, iv := range m.Seconds() {
 		w := result.Window{Epoch: epoch, Start: int64(iv.Start), Scheduled: iv.Ledger.Scheduled, OK: iv.Ledger.OK,
-			LatencyHDR: iv.Latency.HDR, ServiceHDR: iv.Service.HDR, LagHDR: iv.Lag.HDR}
+			LatencyHDR: iv.Latency.HDR.Text(), ServiceHDR: iv.Service.HDR.Text(), LagHDR: iv.Lag.HDR.Text()}
 		if iv.HasP50 {
 			w.P50 = &iv.P50
 		}

@@ -13,6 +13,7 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/load"
 	benchv1 "grpcbench/proto/bench/v1"
 )
 

@@ -35,6 +35,7 @@ type process struct {
 type answer struct {
 	Error string          `json:"error"`
 	Value json.RawMessage `json:"value"`
+	Part  json.RawMessage `json:"part"`
 }
 
 // start runs command with the role as its last argument. The child ends when
@@ -90,27 +91,52 @@ func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, 
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	select {
-	case a, ok := <-p.answers:
-		switch {
-		case !ok:
-			p.silent = fmt.Errorf("%s ended while asked to %s%s", p.name, o.Do, p.note())
-			return p.silent
-		case a.Error != "":
-			return errors.New(a.Error)
-		case to == nil:
+	for {
+		select {
+		case a, ok := <-p.answers:
+			if !ok {
+				p.silent = fmt.Errorf("%s ended while asked to %s%s", p.name, o.Do, p.note())
+				return p.silent
+			}
+			last, err := a.into(to)
+			if err != nil {
+				err = fmt.Errorf("%s: answer to %s: %w", p.name, o.Do, err)
+			}
+			if !last {
+				if p.silent = err; err != nil {
+					return err
+				}
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if a.Error != "" {
+				return errors.New(a.Error)
+			}
 			return nil
+		case <-timer.C:
+			p.silent = fmt.Errorf("%s: no answer to %s within %v", p.name, o.Do, limit)
+		case <-ctx.Done():
+			p.silent = context.Cause(ctx)
 		}
-		if err := json.Unmarshal(a.Value, to); err != nil {
-			return fmt.Errorf("%s: answer to %s: %w", p.name, o.Do, err)
-		}
-		return nil
-	case <-timer.C:
-		p.silent = fmt.Errorf("%s: no answer to %s within %v", p.name, o.Do, limit)
-	case <-ctx.Done():
-		p.silent = context.Cause(ctx)
+		return p.silent
 	}
-	return p.silent
+}
+
+// into decodes the answer; last is false for a part, which to takes.
+func (a answer) into(to any) (last bool, err error) {
+	if a.Part != nil {
+		taker, ok := to.(interface{ Take(part []byte) error })
+		if !ok {
+			return false, errors.New("a part of what has none")
+		}
+		return false, taker.Take(a.Part)
+	}
+	if a.Error != "" || to == nil {
+		return true, nil
+	}
+	return true, json.Unmarshal(a.Value, to)
 }
 
 func (p *process) send(o worker.Order) error {

@@ -96,7 +96,7 @@ func seconds(m *worker.Measured, window time.Duration) float64 {
 		return window.Seconds()
 	}
 	last := 0
-	for i, iv := range m.Intervals {
+	for i, iv := range m.Seconds() {
 		if iv.Ledger.Scheduled > 0 {
 			last = i + 1
 		}

@@ -27,6 +27,17 @@ func channelRows() []row {
 				t.Errorf("RPCs came on %d connections, want 7", got)
 			}
 		}},
+		// Beyond 4 s a generator hands its seconds over while it measures.
+		{option: "window", args: "--window 6s --rate 100", target: plaintext, check: func(t *testing.T, s seen) {
+			if got := len(s.arm.Windows); got != 6 {
+				t.Fatalf("%d seconds, want 6", got)
+			}
+			for i, w := range s.arm.Windows {
+				if w.Start != int64(i)*int64(time.Second) || w.OK == 0 {
+					t.Errorf("second %d begins at %v with %d ok", i, time.Duration(w.Start), w.OK)
+				}
+			}
+		}},
 		{option: "connections", args: "--connections 1", check: func(t *testing.T, s seen) {
 			if got := s.arm.Observed.Connections; got != 1 {
 				t.Errorf("%d connections, want 1", got)

@@ -23,7 +23,7 @@ func FuzzOrders(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		want := 0
-		handle := func(_ context.Context, o Order) (any, error) {
+		handle := func(_ context.Context, o Order, _ func(part any) error) (any, error) {
 			want++
 			if o.Setup != nil {
 				_, _ = Options(o.Setup.Settings, o.Setup.Secrets, o.Setup.Request, o.Setup.Body)

@@ -56,7 +56,7 @@ func (g *generator) close() {
 	}
 }
 
-func (g *generator) handle(ctx context.Context, o Order) (any, error) {
+func (g *generator) handle(ctx context.Context, o Order, send func(part any) error) (any, error) {
 	switch {
 	case o.Do == DoSetup && o.Setup != nil && g.counters == nil:
 		return struct{}{}, g.setup(*o.Setup)
@@ -67,7 +67,7 @@ func (g *generator) handle(ctx context.Context, o Order) (any, error) {
 	case o.Do == DoProbe:
 		return struct{}{}, g.probe(ctx)
 	case o.Do == DoRun && o.Run != nil:
-		return g.run(ctx, *o.Run)
+		return g.run(ctx, *o.Run, send)
 	case o.Do == DoSaturate && o.Saturate != nil:
 		return g.saturate(ctx, *o.Saturate)
 	case o.Do == DoAccount:
@@ -237,14 +237,14 @@ func (e *edges) read(i int, pacer bool) {
 func (e *edges) whole() bool { return !e.at[0].IsZero() && !e.at[1].IsZero() }
 
 // run makes the warm-up, the window and the drain.
-func (g *generator) run(ctx context.Context, r Run) (any, error) {
+func (g *generator) run(ctx context.Context, r Run, send func(part any) error) (any, error) {
 	if err := g.prepare(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := g.until(ctx)
 	defer cancel()
 	e := &edges{g: g}
-	outcome, err := g.loop(ctx, commonStart(r.Start), e)
+	outcome, err := g.loop(ctx, commonStart(r.Start), e, send)
 	if err != nil {
 		return nil, err
 	}
@@ -258,11 +258,12 @@ func commonStart(instant int64) time.Time {
 	return time.Now().Add(time.Duration(instant - probe.Monotonic()))
 }
 
-func (g *generator) loop(ctx context.Context, start time.Time, e *edges) (load.Outcome, error) {
+func (g *generator) loop(ctx context.Context, start time.Time, e *edges, send func(part any) error) (load.Outcome, error) {
 	t := g.trial
 	phases := load.Phases{Warmup: t.Warmup, Window: t.Window}
 	open := t.Load.Loop == plan.Open
-	at := load.Edges{Open: func() { e.read(0, open) }, Close: func() { e.read(1, open) }}
+	at := load.Edges{Open: func() { e.read(0, open) }, Close: func() { e.read(1, open) },
+		Second: func(iv load.Interval) error { return send(iv) }}
 	if !open {
 		l := load.ClosedLoop{Concurrency: t.Load.Concurrency, Connections: t.Connections, Clock: load.SleepClock{Start: start},
 			Phases: phases, Drain: t.Drain, DrainStopped: drainStopped, Edges: at}

@@ -40,7 +40,7 @@ func (h *host) stop() {
 	}
 }
 
-func (h *host) handle(ctx context.Context, o Order) (any, error) {
+func (h *host) handle(ctx context.Context, o Order, _ func(part any) error) (any, error) {
 	switch {
 	case o.Do == DoServe && o.Serve != nil && h.server == nil:
 		return h.serve(*o.Serve)

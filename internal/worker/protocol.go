@@ -48,17 +48,19 @@ const (
 	DoSetup    = "setup"    // generator: answer {}
 	DoConnect  = "connect"  // generator: open one connection; answer Connected
 	DoProbe    = "probe"    // generator: make one RPC; answer {}
-	DoRun      = "run"      // generator: warm-up, window, drain; answer Measured
+	DoRun      = "run"      // generator: warm-up, window, drain; parts load.Interval, answer Measured
 	DoSaturate = "saturate" // generator: a closed loop at full speed; answer Saturated
 	DoAccount  = "account"  // generator: answer Finished, of its life so far
 	DoFinish   = "finish"   // generator: close the connections; answer Finished
 	DoStop     = "stop"     // generator: start no more RPCs; host: give up marks
 )
 
-// Answer is one line from a worker: a value, or why there is none.
+// Answer is one line from a worker: a value, or why there is none, or a part that
+// comes before the value.
 type Answer struct {
 	Error string `json:"error,omitempty"`
 	Value any    `json:"value,omitempty"`
+	Part  any    `json:"part,omitempty"`
 }
 
 // Serve says what the host's server is.
@@ -178,8 +180,9 @@ type Run struct {
 
 // Measured is one arm's epoch.
 type Measured struct {
-	Ledger       load.Ledger     `json:"ledger"` // of the window
-	Intervals    []load.Interval `json:"intervals"`
+	Ledger       load.Ledger     `json:"ledger"`    // of the window
+	Intervals    []load.Interval `json:"intervals"` // of the window, behind Earlier
+	Earlier      []load.Interval `json:"-"`         // parts of the answer
 	Latency      hist.Encoded    `json:"latency"`
 	Service      hist.Encoded    `json:"service"`
 	Lag          hist.Encoded    `json:"lag"`
@@ -200,6 +203,19 @@ type Measured struct {
 	Stopped      bool            `json:"stopped"`
 	MessageCodec Work            `json:"message_codec"` // requests compressed in the window, drain included
 }
+
+// Take takes a part of the answer.
+func (m *Measured) Take(part []byte) error {
+	var iv load.Interval
+	if err := json.Unmarshal(part, &iv); err != nil {
+		return err
+	}
+	m.Earlier = append(m.Earlier, iv)
+	return nil
+}
+
+// Seconds are all intervals of the window, in time order.
+func (m *Measured) Seconds() []load.Interval { return slices.Concat(m.Earlier, m.Intervals) }
 
 // Traffic is bytes of one direction and the calls they belong to.
 type Traffic struct {

@@ -38,8 +38,9 @@ func (i *interruptible) interrupt() {
 	}
 }
 
-// handler carries out one order.
-type handler func(ctx context.Context, o Order) (any, error)
+// handler carries out one order. Until it returns it may send parts of its answer,
+// one at a time.
+type handler func(ctx context.Context, o Order, send func(part any) error) (any, error)
 
 // obey reads orders until in ends and answers each on out. Orders are carried
 // out one after the other; stop is called at once, whatever is being done.
@@ -69,7 +70,7 @@ func obey(ctx context.Context, in io.Reader, out io.Writer, handle handler, stop
 	}()
 	e := json.NewEncoder(out)
 	for o := range orders {
-		value, err := handle(ctx, o)
+		value, err := handle(ctx, o, func(part any) error { return e.Encode(Answer{Part: part}) })
 		a := Answer{Value: value}
 		if err != nil {
 			a = Answer{Error: err.Error()}
