@@ -54,12 +54,12 @@ type Channel struct {
 	dialing  bool
 	// unreachable is the code of RPCs while there is no connection.
 	unreachable string
-	closed   bool
-	queue    []pending // RPCs that wait for the connection being dialled
-	resting  []load.Op // failed without a connection: their callers wait a moment before the next
-	made     []channel.Connection
-	timer    *time.Timer // of the first deadline
-	closing  chan struct{}
+	closed      bool
+	queue       []pending // RPCs that wait for the connection being dialled
+	resting     []load.Op // failed without a connection: their callers wait a moment before the next
+	made        []channel.Connection
+	timer       *time.Timer // of the first deadline
+	closing     chan struct{}
 
 	said     string // the latest status message, as encoded
 	attempts int64  // streams begun
@@ -115,6 +115,9 @@ func (c *Channel) Flush() {
 // begin starts an RPC on the connection, keeps it while there will be one, or fails
 // it: like an application's call it does not wait for a server that is down.
 func (c *Channel) begin(p pending) {
+	if d := c.options.Request.Deadline; d > 0 {
+		c.arm(p.op.Sent + d)
+	}
 	switch {
 	case c.current != nil:
 		c.attempts++
@@ -292,6 +295,7 @@ func (c *Channel) lost(from *conn, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.turns.Now()
+	from.sayWhy(cause)
 	_ = from.net.Close() // whatever it was: it is over
 	if c.current == from {
 		c.current = nil
@@ -348,23 +352,51 @@ func (c *conn) abandon(code string) {
 	}
 }
 
-// arm makes the timer fire at the first deadline.
+// arm makes the timer fire at a deadline, unless it will fire before.
 func (c *Channel) arm(at time.Duration) {
-	if c.timer == nil {
+	if c.timer == nil && !c.closed {
 		c.timer = time.AfterFunc(at-c.turns.Now(), c.expire)
 	}
 }
 
+// expire ends the RPCs whose deadline has passed and arms the timer for the next.
 func (c *Channel) expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.timer = nil
 	c.at = c.turns.Now()
+	var late []load.Op
+	c.queue, late = c.overdue(c.queue)
+	for _, op := range late {
+		c.finish(op, codeDeadlineExceeded)
+	}
 	for conn := range c.conns {
-		if next, ok := conn.expire(c.at); ok && !c.closed {
-			c.arm(next)
-		}
+		conn.expire(c.at)
 		conn.flush()
+		if !conn.due.empty() {
+			c.arm(conn.due.head().at)
+		}
+		c.armFor(conn.waiting)
+	}
+	c.armFor(c.queue)
+}
+
+// overdue takes out the RPCs whose deadline has passed.
+func (c *Channel) overdue(all []pending) (rest []pending, late []load.Op) {
+	for _, p := range all {
+		if p.op.Sent+c.options.Request.Deadline <= c.at {
+			late = append(late, p.op)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return rest, late
+}
+
+// armFor arms the timer for those that wait for a connection or a stream.
+func (c *Channel) armFor(waiting []pending) {
+	if len(waiting) > 0 {
+		c.arm(waiting[0].op.Sent + c.options.Request.Deadline)
 	}
 }
 
@@ -398,6 +430,7 @@ func (c *Channel) Close() error {
 	close(c.closing)
 	c.turns = nobody{time.Now()}
 	for conn := range c.conns {
+		conn.goAway(codeNoError)
 		_ = conn.net.Close() // over
 	}
 	if c.timer != nil {

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -56,6 +58,11 @@ func (c *conn) start(p pending) {
 		c.channel.finish(p.op, codeInternal)
 		return
 	}
+	if c.sender.size > c.peer.maxHeaderList {
+		c.channel.said = fmt.Sprintf("header list size %d: must be at most %d, which is the server's limit", c.sender.size, c.peer.maxHeaderList)
+		c.channel.finish(p.op, codeInternal)
+		return
+	}
 	id := c.nextID
 	c.nextID += 2
 	s := c.streams.add(id)
@@ -70,7 +77,6 @@ func (c *conn) start(p pending) {
 	}
 	if d := c.channel.options.Request.Deadline; d > 0 {
 		c.due.push(due{id: id, at: p.op.Sent + d}, c.streams.get)
-		c.channel.arm(c.due.head().at)
 	}
 	if c.nextID > lastStreamID-2 {
 		c.channel.replace(c)
@@ -326,6 +332,22 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 	return nil
 }
 
+// sayWhy tells the server what it did wrong before the connection is closed (RFC
+// 9113, 5.4.1).
+func (c *conn) sayWhy(cause error) {
+	var v *Violation
+	if errors.As(cause, &v) {
+		c.goAway(v.code)
+	}
+}
+
+func (c *conn) goAway(code uint32) {
+	c.out = appendFrameHeader(c.out, 8, frameGoAway, 0, 0)
+	c.out = binary.BigEndian.AppendUint32(c.out, 0) // no stream of the server's was seen
+	c.out = binary.BigEndian.AppendUint32(c.out, code)
+	c.flush()
+}
+
 // redo makes the chosen streams' RPCs again on the channel's next connection.
 func (c *conn) redo(chosen func(*stream) bool) {
 	var again, lost []load.Op
@@ -348,17 +370,18 @@ func (c *conn) redo(chosen func(*stream) bool) {
 	}
 }
 
-// expire ends the streams whose deadline has passed and returns the next one.
-func (c *conn) expire(now time.Duration) (next time.Duration, ok bool) {
-	for !c.due.empty() {
+// expire ends the RPCs whose deadline has passed.
+func (c *conn) expire(now time.Duration) {
+	var late []load.Op
+	c.waiting, late = c.channel.overdue(c.waiting)
+	for _, op := range late {
+		c.channel.finish(op, codeDeadlineExceeded)
+	}
+	for !c.due.empty() && c.due.head().at <= now {
 		d := c.due.head()
-		if d.at > now {
-			return d.at, true
-		}
 		c.due.pop()
 		if s := c.streams.get(d.id); s != nil {
 			c.fail(s, codeDeadlineExceeded)
 		}
 	}
-	return 0, false
 }

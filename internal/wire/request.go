@@ -94,6 +94,7 @@ type sender struct {
 	encoder *hpack.Encoder
 	block   bytes.Buffer
 	steady  []byte // a block that can be sent again; nil: not found
+	size    uint64 // of the latest header list
 	message []byte // with its prefix
 }
 
@@ -109,23 +110,28 @@ func (s *sender) headers(seq int64) ([]byte, error) {
 		return s.steady, nil
 	}
 	s.block.Reset()
-	for _, f := range s.fields {
-		if err := s.encoder.WriteField(f); err != nil {
-			return nil, err
-		}
+	s.size = 0
+	if err := s.write(s.fields); err != nil {
+		return nil, err
 	}
 	if s.request.Unique != nil {
-		for _, f := range appendFields(nil, s.request.Unique(seq)) {
-			if err := s.encoder.WriteField(f); err != nil {
-				return nil, err
-			}
-		}
-		return s.block.Bytes(), nil
+		return s.block.Bytes(), s.write(appendFields(nil, s.request.Unique(seq)))
 	}
 	if survey(s.block.Bytes()) == indexedOnly {
 		s.steady = bytes.Clone(s.block.Bytes())
 	}
 	return s.block.Bytes(), nil
+}
+
+// write encodes fields and adds up their size, as RFC 9113, 6.5.2 counts.
+func (s *sender) write(fields []hpack.HeaderField) error {
+	for _, f := range fields {
+		s.size += uint64(f.Size())
+		if err := s.encoder.WriteField(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resize obeys a server's SETTINGS_HEADER_TABLE_SIZE: the next block says so and

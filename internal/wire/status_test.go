@@ -21,7 +21,7 @@ func TestCodesAreTheSpecifications(t *testing.T) {
 		}
 	}
 	for status, want := range map[int]string{0: "OK", 1: "CANCELLED", 4: "DEADLINE_EXCEEDED", 8: "RESOURCE_EXHAUSTED", 12: "UNIMPLEMENTED",
-		14: "UNAVAILABLE", 16: "UNAUTHENTICATED", 17: "CODE_17", 65535: "CODE_65535"} {
+		14: "UNAVAILABLE", 16: "UNAUTHENTICATED", 17: "CODE_17", 99: "CODE_99", 100: "CODE_OTHER", 65535: "CODE_OTHER"} {
 		if got := grpcCode(status); got != want {
 			t.Errorf("grpc-status %d: %s, want %s", status, got, want)
 		}
