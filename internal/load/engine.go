@@ -11,7 +11,7 @@ type Op struct {
 	Seq      int64 // numbers the RPCs of a run from 0
 	Conn     int   // connection that it is made on
 	Intended time.Duration
-	Sent     time.Duration // set by Turns.Sent
+	Sent     time.Duration // set by the engine
 }
 
 // An Engine makes RPCs. Start and Flush are called from one goroutine at a time and
@@ -31,8 +31,8 @@ type Engine interface {
 // may read the clock once for all RPCs that it finds ended together.
 type Turns interface {
 	Now() time.Duration
-	// Sent is told right before an RPC is made.
-	Sent(op *Op, now time.Duration)
+	// Sent is told right before an RPC is made; the engine has noted when.
+	Sent(op Op)
 	// Ended is told of every RPC that Sent was told of, once.
 	Ended(op Op, code string, now time.Duration)
 	// Next is asked after Ended: is there another RPC to make on this connection? An
@@ -93,7 +93,8 @@ func (c *Callers) Cancel() {
 // turn makes an RPC, and the ones that follow it in a closed loop.
 func (c *Callers) turn(op Op) {
 	for more := true; more; op, more = c.turns.Next(op, c.turns.Now()) {
-		c.turns.Sent(&op, c.turns.Now())
+		op.Sent = c.turns.Now()
+		c.turns.Sent(op)
 		code := c.call(c.ctx, op.Conn, op.Seq)
 		c.turns.Ended(op, code, c.turns.Now())
 		if code != OK && c.afterFailure != nil {

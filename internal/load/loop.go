@@ -116,10 +116,7 @@ func (r *run) schedule(seq int64, intended time.Duration) {
 func (r *run) Now() time.Duration { return r.clock.Now() }
 
 // Sent implements Turns.
-func (r *run) Sent(op *Op, now time.Duration) {
-	op.Sent = now
-	r.book.Started(op.Seq, op.Intended, now)
-}
+func (r *run) Sent(op Op) { r.book.Started(op.Seq, op.Intended, op.Sent) }
 
 // Ended implements Turns.
 func (r *run) Ended(op Op, code string, now time.Duration) {

@@ -99,7 +99,8 @@ const writeSize = 16 << 10
 
 // first begins an RPC that was not begun before.
 func (c *Channel) first(op load.Op) {
-	c.turns.Sent(&op, c.at)
+	op.Sent = c.at
+	c.turns.Sent(op)
 	c.begin(pending{op: op})
 }
 
@@ -443,6 +444,6 @@ func (c *Channel) Close() error {
 type nobody struct{ start time.Time }
 
 func (n nobody) Now() time.Duration                               { return time.Since(n.start) }
-func (nobody) Sent(op *load.Op, now time.Duration)                { op.Sent = now }
+func (nobody) Sent(load.Op)                                       {}
 func (nobody) Ended(load.Op, string, time.Duration)               {}
 func (nobody) Next(load.Op, time.Duration) (o load.Op, more bool) { return o, false }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -26,49 +27,58 @@ type meaning struct {
 // too leave the table alone.
 type headerReader struct {
 	decoder *hpack.Decoder
-	known   map[string]meaning
+	known   []known
 	current meaning // being decoded
 	size    int     // of the list so far, as RFC 9113, 6.5.2 counts
 	tooLong bool
 }
 
-// maxKnown bounds what is remembered; a server that answers honestly needs a few.
-const maxKnown = 64
+// known is a block that was decoded before.
+type known struct {
+	block []byte
+	meaning
+}
+
+// maxKnown bounds what is remembered. A server that answers honestly needs a few,
+// which are found sooner in a list than by a hash.
+const maxKnown = 8
 
 // maxKnownBlock is the longest block that is remembered.
 const maxKnownBlock = 64
 
 func newHeaderReader() *headerReader {
-	r := &headerReader{known: map[string]meaning{}}
+	r := &headerReader{}
 	r.decoder = hpack.NewDecoder(headerTable, r.field)
 	// A longer string belongs to a list that is too long.
 	r.decoder.SetMaxStringLength(maxHeaderList)
 	return r
 }
 
-// read decodes one whole header block.
-func (r *headerReader) read(block []byte) (meaning, error) {
-	if m, ok := r.known[string(block)]; ok { // does not allocate
-		return m, nil
+// read decodes one whole header block. What it returns is valid until the next call.
+func (r *headerReader) read(block []byte) (*meaning, error) {
+	for i := range r.known {
+		if bytes.Equal(r.known[i].block, block) {
+			return &r.known[i].meaning, nil
+		}
 	}
 	kind := survey(block)
 	if kind == changesTable {
-		clear(r.known)
+		r.known = r.known[:0]
 	}
 	r.current, r.size, r.tooLong = meaning{grpcStatus: -1}, 0, false
 	if _, err := r.decoder.Write(block); err != nil {
-		return meaning{}, violation(codeCompression, "a header block that does not decode")
+		return nil, violation(codeCompression, "a header block that does not decode")
 	}
 	if err := r.decoder.Close(); err != nil {
-		return meaning{}, violation(codeCompression, "a header block that ends in the middle of a field")
+		return nil, violation(codeCompression, "a header block that ends in the middle of a field")
 	}
 	if r.tooLong {
-		return meaning{}, violation(codeEnhanceYourCalm, "a header list above %d bytes", maxHeaderList)
+		return nil, violation(codeEnhanceYourCalm, "a header list above %d bytes", maxHeaderList)
 	}
 	if kind == indexedOnly && len(block) <= maxKnownBlock && len(r.known) < maxKnown {
-		r.known[string(block)] = r.current
+		r.known = append(r.known, known{bytes.Clone(block), r.current})
 	}
-	return r.current, nil
+	return &r.current, nil
 }
 
 // field is called by the decoder for each field.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +14,8 @@ import (
 // plain decodes every block in full: what the reader with a memory must agree with.
 type plain struct{ *headerReader }
 
-func (p plain) read(block []byte) (meaning, error) {
-	clear(p.known)
+func (p plain) read(block []byte) (*meaning, error) {
+	p.known = nil
 	return p.headerReader.read(block)
 }
 
@@ -39,7 +40,7 @@ func TestWhatIsRememberedIsWhatTheDecoderSays(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, ok := fast.known[block.String()]; ok {
+			if slices.ContainsFunc(fast.known, func(k known) bool { return bytes.Equal(k.block, block.Bytes()) }) {
 				remembered++
 			}
 			got, err := fast.read(block.Bytes())
@@ -50,7 +51,7 @@ func TestWhatIsRememberedIsWhatTheDecoderSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got != want {
+			if *got != *want {
 				t.Fatalf("seed %d, block %x: %+v, want %+v", seed, block.Bytes(), got, want)
 			}
 		}
@@ -138,7 +139,7 @@ func TestWhatAResponseSays(t *testing.T) {
 			}
 		}
 		got, err := newHeaderReader().read(block.Bytes())
-		if err != nil || got != test.want {
+		if err != nil || *got != test.want {
 			t.Errorf("%v: %+v, %v, want %+v", test.fields, got, err, test.want)
 		}
 	}
@@ -153,7 +154,7 @@ func FuzzHeaders(f *testing.F) {
 		for _, block := range [][]byte{a, b, a, c, b, a} {
 			got, err := fast.read(block)
 			want, err2 := slow.read(block)
-			if (err == nil) != (err2 == nil) || got != want {
+			if (err == nil) != (err2 == nil) || err == nil && *got != *want {
 				t.Fatalf("%x: %+v %v, want %+v %v", block, got, err, want, err2)
 			}
 			if err != nil {

@@ -35,6 +35,6 @@ type once struct {
 }
 
 func (o *once) Now() time.Duration                                { return time.Since(o.start) }
-func (o *once) Sent(op *load.Op, now time.Duration)               { op.Sent = now }
+func (o *once) Sent(load.Op)                                      {}
 func (o *once) Ended(_ load.Op, code string, _ time.Duration)     { o.code <- code }
 func (o *once) Next(load.Op, time.Duration) (op load.Op, ok bool) { return op, false }

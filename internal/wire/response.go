@@ -76,7 +76,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 }
 
 // trailersOnly is the outcome of a response that is one header block.
-func (c *conn) trailersOnly(s *stream, m meaning) string {
+func (c *conn) trailersOnly(s *stream, m *meaning) string {
 	if m.grpcStatus < 0 || !m.isGRPC && m.httpStatus != 200 {
 		return httpCode(m.httpStatus)
 	}
@@ -84,7 +84,7 @@ func (c *conn) trailersOnly(s *stream, m meaning) string {
 }
 
 // outcome is how an RPC ended by its trailers.
-func (c *conn) outcome(s *stream, m meaning) string {
+func (c *conn) outcome(s *stream, m *meaning) string {
 	if m.grpcStatus < 0 {
 		return codeInternal // trailers without a status
 	}
