@@ -79,6 +79,7 @@ func settled(tb testing.TB, o Options) (*Channel, *conn) {
 	if _, err := c.received(n, appendFrameHeader(nil, 0, frameSettings, 0, 0)); err != nil {
 		tb.Fatal(err)
 	}
+	n.window = 1 << 60 // no WINDOW_UPDATE will come
 	return c, n
 }
 

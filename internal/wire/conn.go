@@ -73,6 +73,9 @@ func (c *conn) start(p pending) {
 	}
 	c.out = appendHeaders(c.out, block, id, c.peer.maxFrame)
 	if c.send(s); s.unsent > 0 {
+		if len(c.blocked) > 2*c.streams.open { // most have ended without a window
+			c.resume()
+		}
 		c.blocked = append(c.blocked, id)
 	}
 	if d := c.channel.options.Request.Deadline; d > 0 {
