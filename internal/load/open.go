@@ -82,7 +82,6 @@ func (l OpenLoop) pace(ctx context.Context, r *run, e Engine, released *hist.His
 			e.Flush()
 		}
 	}
-	e.Flush()
 	if edges.Open != nil {
 		l.wait(ctx, r, e, l.Phases.Warmup)
 		edges.Open()
