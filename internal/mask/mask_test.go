@@ -184,7 +184,9 @@ func FuzzSecretsStayHidden(f *testing.F) {
 		if err := hostile.Check(got); err != nil || strings.Contains(got, "\n") {
 			t.Fatalf("%s: %q: %v", name, got, err)
 		}
-		if part := survivor(strings.ReplaceAll(got, blank, "\n"), secret); part != "" {
+		// The marks that were put in hold bytes too, which are nobody's.
+		own := strings.NewReplacer(blank, "\n", string(utf8.RuneError), "\n")
+		if part := survivor(own.Replace(got), secret); part != "" {
 			t.Fatalf("%s of %q: %q shows %q", name, secret, got, part)
 		}
 		if cut := New(secret).Clean(text); len(cut) > longest+len("…") || !utf8.ValidString(cut) {
