@@ -22,7 +22,9 @@ type row struct {
 	target func(t *testing.T) (s *target, args []string)
 	// saturated keeps the saturated block, which otherwise is left out.
 	saturated bool
-	check     func(t *testing.T, s seen)
+	// engine is the only one that the row is of; "": each.
+	engine string
+	check  func(t *testing.T, s seen)
 }
 
 // seen is what a run of one arm showed.
@@ -33,41 +35,51 @@ type seen struct {
 }
 
 func TestEachOptionReachesTheWire(t *testing.T) {
-	for _, r := range rows() {
-		t.Run(strings.TrimSpace("--"+r.option+" "+r.args), func(t *testing.T) {
-			t.Parallel()
-			var s seen
-			args := strings.Fields(r.args)
-			if r.target != nil {
-				var more []string
-				s.target, more = r.target(t)
-				args = slices.Concat(args, more, []string{s.target.addr})
+	for _, engine := range []string{plan.GRPC, plan.Wire} {
+		for _, r := range rows() {
+			if r.engine != "" && r.engine != engine {
+				continue
 			}
-			p := planOf(t, args...)
-			if len(p.Arms) != 1 {
-				t.Fatalf("%d arms, want the one of the row", len(p.Arms))
-			}
-			if !r.saturated {
-				p.Saturated = 0
-			}
-			s.Result = measure(t, t.Context(), p, runner.Options{})
-			s.arm = s.Arms[0]
-			if c := checkOf(t, s.Result, "settings_not_observed"); c.Verdict != result.Valid {
-				t.Errorf("settings not observed: %s%s", c.Text, c.Skipped)
-			}
-			if l := s.arm.Ledger; l.OK == 0 || s.arm.LedgerTotal.Failures() != 0 {
-				t.Errorf("ledger %+v, want every RPC ok", s.arm.LedgerTotal)
-			}
-			if s.target != nil {
-				if got := int64(s.target.rpcs()); got != s.arm.LedgerTotal.Started {
-					t.Errorf("the server saw %d RPCs, started were %d", got, s.arm.LedgerTotal.Started)
-				}
-				s.target.mu.Lock()
-				defer s.target.mu.Unlock()
-			}
-			r.check(t, s)
-		})
+			t.Run(strings.TrimSpace(engine+" --"+r.option+" "+r.args), func(t *testing.T) {
+				t.Parallel()
+				r.run(t, "--engine", engine)
+			})
+		}
 	}
+}
+
+// run measures an arm with the row's option and checks what its server saw.
+func (r row) run(t *testing.T, args ...string) {
+	var s seen
+	args = append(args, strings.Fields(r.args)...)
+	if r.target != nil {
+		var more []string
+		s.target, more = r.target(t)
+		args = slices.Concat(args, more, []string{s.target.addr})
+	}
+	p := planOf(t, args...)
+	if len(p.Arms) != 1 {
+		t.Fatalf("%d arms, want the one of the row", len(p.Arms))
+	}
+	if !r.saturated {
+		p.Saturated = 0
+	}
+	s.Result = measure(t, t.Context(), p, runner.Options{})
+	s.arm = s.Arms[0]
+	if c := checkOf(t, s.Result, "settings_not_observed"); c.Verdict != result.Valid {
+		t.Errorf("settings not observed: %s%s", c.Text, c.Skipped)
+	}
+	if l := s.arm.Ledger; l.OK == 0 || s.arm.LedgerTotal.Failures() != 0 {
+		t.Errorf("ledger %+v, want every RPC ok", s.arm.LedgerTotal)
+	}
+	if s.target != nil {
+		if got := int64(s.target.rpcs()); got != s.arm.LedgerTotal.Started {
+			t.Errorf("the server saw %d RPCs, started were %d", got, s.arm.LedgerTotal.Started)
+		}
+		s.target.mu.Lock()
+		defer s.target.mu.Unlock()
+	}
+	r.check(t, s)
 }
 
 // Options that decide nothing about what a server sees.

@@ -115,7 +115,8 @@ func (s *sender) headers(seq int64) ([]byte, error) {
 		return nil, err
 	}
 	if s.request.Unique != nil {
-		return s.block.Bytes(), s.write(appendFields(nil, s.request.Unique(seq)))
+		err := s.write(appendFields(nil, s.request.Unique(seq)))
+		return s.block.Bytes(), err
 	}
 	if survey(s.block.Bytes()) == indexedOnly {
 		s.steady = bytes.Clone(s.block.Bytes())
