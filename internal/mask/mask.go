@@ -169,9 +169,10 @@ func (s search) marks() []bool {
 // Acts reports whether c does something to a terminal or to the order of the
 // text around it instead of standing for itself: C0 and C1 controls and DEL,
 // which begin escape sequences (ECMA-48), line and paragraph separators, and
-// format characters, among them the bidirectional ones (Unicode annex 9).
+// format characters, among them the bidirectional ones (Unicode annex 9), and what
+// is not drawn though it is none of these (Unicode annex 44, default ignorable).
 func Acts(c rune) bool {
-	return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)
+	return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // Harmless returns text on one line: what acts, and what is not UTF-8, is
