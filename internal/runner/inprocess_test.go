@@ -13,49 +13,116 @@ import (
 	"grpcbench/internal/channel"
 	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/internal/wire"
+	"grpcbench/internal/worker"
 )
 
 // inProcess is an arm's generator without its process: what connects, calls and
 // accounts, driven by a test that follows every outcome.
 type inProcess struct {
-	channels []*channel.Channel
-	caller   *call.Caller
+	links []link
+	loop  func() load.Engine // a new one for each loop
+	stop  func()             // what loop needs, when the channels are closed
 
 	ok, failed atomic.Int64 // outcomes so far
 }
 
+// link is a channel of either engine.
+type link interface {
+	Connections() []channel.Connection
+	Close() error
+}
+
+// eachEngine runs a test with both engines.
+func eachEngine(t *testing.T, test func(t *testing.T, engine string)) {
+	t.Helper()
+	for _, engine := range []string{plan.GRPC, plan.Wire} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			test(t, engine)
+		})
+	}
+}
+
 // connectTo opens connections for RPCs of options.
-func connectTo(t *testing.T, addr string, connections int, options call.Options) *inProcess {
+func connectTo(t *testing.T, engine, addr string, connections int, options call.Options) *inProcess {
 	t.Helper()
 	g := &inProcess{}
-	conns := make([]*grpc.ClientConn, connections)
+	if engine == plan.Wire {
+		g.connectWire(t, addr, connections, options)
+	} else {
+		g.connectGRPC(t, addr, connections, options)
+	}
+	t.Cleanup(g.close)
+	return g
+}
+
+func (g *inProcess) connectGRPC(t *testing.T, addr string, connections int, options call.Options) {
+	t.Helper()
+	channels, conns := make([]*channel.Channel, connections), make([]*grpc.ClientConn, connections)
 	for i := range conns {
 		c, err := channel.Open(t.Context(), channel.Options{Address: addr})
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = c.Close() })
-		g.channels, conns[i] = append(g.channels, c), c.ClientConn
+		g.links, channels[i], conns[i] = append(g.links, c), c, c.ClientConn
 	}
-	var err error
-	if g.caller, err = call.New(options, conns); err != nil {
+	caller, err := call.New(options, conns)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(g.caller.Close)
-	return g
+	g.stop = caller.Close
+	g.loop = func() load.Engine {
+		return load.NewCallers(caller.Call, func(ctx context.Context, conn int) { channels[conn].AwaitChange(ctx, 10*time.Millisecond) })
+	}
 }
 
-// call is a load.Call.
-func (g *inProcess) call(ctx context.Context, conn int, seq int64) string {
-	code := g.caller.Call(ctx, conn, seq)
-	if code == load.OK {
-		g.ok.Add(1)
-	} else {
-		g.failed.Add(1)
+func (g *inProcess) connectWire(t *testing.T, addr string, connections int, options call.Options) {
+	t.Helper()
+	request, _, err := worker.WireRequest(options)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return code
+	channels := make([]*wire.Channel, connections)
+	for i := range channels {
+		if channels[i], err = wire.Open(t.Context(), wire.Options{Address: addr, Request: request}); err != nil {
+			t.Fatal(err)
+		}
+		g.links = append(g.links, channels[i])
+	}
+	g.stop = func() {}
+	g.loop = func() load.Engine { return wire.Engine{Channels: channels} }
+}
+
+// watched is an engine of which g follows every outcome; once there were as many
+// as enough, when that is not 0, it ends the loop with the last of them.
+type watched struct {
+	load.Engine
+	load.Turns
+	g      *inProcess
+	enough int64
+	end    func()
+}
+
+// Bind implements load.Engine.
+func (w *watched) Bind(t load.Turns) {
+	w.Turns = t
+	w.Engine.Bind(w)
+}
+
+// Ended implements load.Turns.
+func (w *watched) Ended(op load.Op, code string, now time.Duration) {
+	if w.Turns.Ended(op, code, now); code == load.OK {
+		w.g.ok.Add(1)
+	} else {
+		w.g.failed.Add(1)
+	}
+	if w.g.ok.Load()+w.g.failed.Load() == w.enough {
+		w.end()
+	}
 }
 
 // times makes n RPCs one after the other and returns their account.
@@ -63,13 +130,7 @@ func (g *inProcess) times(t *testing.T, n int64) load.Ledger {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	made := int64(0)
-	return g.closed(t, ctx, 1, func(ctx context.Context, conn int, seq int64) string {
-		if made++; made == n {
-			defer cancel() // the loop's own context: this RPC ends, and is the last
-		}
-		return g.call(ctx, conn, seq)
-	})
+	return g.closed(t, ctx, 1, &watched{Engine: g.loop(), g: g, enough: n, end: cancel})
 }
 
 // during keeps callers busy while the test acts, and returns their account.
@@ -83,7 +144,7 @@ func (g *inProcess) during(t *testing.T, concurrency int, act func()) load.Ledge
 		defer cancel()
 		act()
 	}()
-	l := g.closed(t, ctx, concurrency, g.call)
+	l := g.closed(t, ctx, concurrency, &watched{Engine: g.loop(), g: g})
 	<-acted
 	return l
 }
@@ -93,13 +154,13 @@ func (g *inProcess) during(t *testing.T, concurrency int, act func()) load.Ledge
 const longest = 30 * time.Second
 
 // closed runs a closed loop until ctx ends and holds its account together.
-func (g *inProcess) closed(t *testing.T, ctx context.Context, concurrency int, call load.Call) load.Ledger {
+func (g *inProcess) closed(t *testing.T, ctx context.Context, concurrency int, engine load.Engine) load.Ledger {
 	t.Helper()
 	o, err := load.ClosedLoop{
-		Concurrency: concurrency, Connections: len(g.channels), Clock: load.SleepClock{Start: time.Now()},
+		Concurrency: concurrency, Connections: len(g.links), Clock: load.SleepClock{Start: time.Now()},
 		Phases: load.Phases{Window: longest}, Drain: longest, DrainStopped: longest,
 		Edges: load.Edges{Open: func() {}, Close: func() {}},
-	}.Run(ctx, load.NewCallers(call, func(ctx context.Context, conn int) { g.channels[conn].AwaitChange(ctx, 10*time.Millisecond) }))
+	}.Run(ctx, engine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +233,7 @@ func measureUntil(t *testing.T, enough func() bool, args ...string) result.Arm {
 
 // reconnects is how many connections were made after the first ones.
 func (g *inProcess) reconnects() (n int) {
-	for _, c := range g.channels {
+	for _, c := range g.links {
 		n += len(c.Connections()) - 1
 	}
 	return n

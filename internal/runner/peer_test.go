@@ -14,6 +14,7 @@ import (
 	"grpcbench/internal/call"
 	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
+	"grpcbench/internal/plan"
 	benchv1 "grpcbench/proto/bench/v1"
 )
 
@@ -43,14 +44,16 @@ func TestARefusedStreamIsTriedAgainAndCountedOnce(t *testing.T) {
 		// n = rpcs + ⌊n/10⌋.
 		attempts = 1111
 	)
-	p := newPeer(t, refusing(10))
-	l := connectTo(t, p.Address(), 1, call.Options{}).times(t, rpcs)
-	if l.Started != rpcs || l.OK != rpcs {
-		t.Errorf("ledger %+v, want %d ok", l, rpcs)
-	}
-	if c := p.Counts(); c.OK != rpcs || c.Streams != attempts || c.Refused != attempts-rpcs || c.Connections != 1 {
-		t.Errorf("the server counted %+v, want %d ok of %d streams on 1 connection", c, rpcs, attempts)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		p := newPeer(t, refusing(10))
+		l := connectTo(t, engine, p.Address(), 1, call.Options{}).times(t, rpcs)
+		if l.Started != rpcs || l.OK != rpcs {
+			t.Errorf("ledger %+v, want %d ok", l, rpcs)
+		}
+		if c := p.Counts(); c.OK != rpcs || c.Streams != attempts || c.Refused != attempts-rpcs || c.Connections != 1 {
+			t.Errorf("the server counted %+v, want %d ok of %d streams on 1 connection", c, rpcs, attempts)
+		}
+	})
 }
 
 // TestAStreamRefusedTwiceIsAFailure: it is tried again once. With many callers
@@ -61,18 +64,20 @@ func TestARefusedStreamIsTriedAgainAndCountedOnce(t *testing.T) {
 //	figure:  ok equal on both sides; failed = started − ok, all UNAVAILABLE; at least {minTraffic} ok
 func TestAStreamRefusedTwiceIsAFailure(t *testing.T) {
 	t.Parallel()
-	p := newPeer(t, refusing(3))
-	g := connectTo(t, p.Address(), 1, call.Options{})
-	l := g.during(t, 16, func() { g.moreOK(t, minTraffic) })
-	c := p.Counts()
-	wantOnly(t, l, "UNAVAILABLE")
-	if l.OK < minTraffic || l.OK != c.OK {
-		t.Errorf("ok %d, want the server's %d and at least %d", l.OK, c.OK, minTraffic)
-	}
-	// Each refusal is one more attempt, but for the second of an RPC.
-	if attempts := l.Started + c.Refused - l.Failures(); c.Streams != attempts {
-		t.Errorf("the server counted %d streams, want %d started + %d refused − %d failed", c.Streams, l.Started, c.Refused, l.Failures())
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		p := newPeer(t, refusing(3))
+		g := connectTo(t, engine, p.Address(), 1, call.Options{})
+		l := g.during(t, 16, func() { g.moreOK(t, minTraffic) })
+		c := p.Counts()
+		wantOnly(t, l, "UNAVAILABLE")
+		if l.OK < minTraffic || l.OK != c.OK {
+			t.Errorf("ok %d, want the server's %d and at least %d", l.OK, c.OK, minTraffic)
+		}
+		// Each refusal is one more attempt, but for the second of an RPC.
+		if attempts := l.Started + c.Refused - l.Failures(); c.Streams != attempts {
+			t.Errorf("the server counted %d streams, want %d started + %d refused − %d failed", c.Streams, l.Started, c.Refused, l.Failures())
+		}
+	})
 }
 
 // minTraffic is how many RPCs must succeed before and after a fault, or nothing
@@ -87,12 +92,14 @@ const minTraffic = 200
 func TestARefusingServerIsMeasuredByARun(t *testing.T) {
 	t.Parallel()
 	const least = 10
-	p := newPeer(t, refusing(10))
-	l := measureUntil(t, func() bool { return p.Counts().Refused >= least },
-		"--loop", "closed", "--concurrency", "1", "--connections", "1", p.Address()).LedgerTotal
-	if c := p.Counts(); l.OK != c.OK || l.Started != c.OK {
-		t.Errorf("ledger %+v, the server counted %+v", l, c)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		p := newPeer(t, refusing(10))
+		l := measureUntil(t, func() bool { return p.Counts().Refused >= least },
+			"--engine", engine, "--loop", "closed", "--concurrency", "1", "--connections", "1", p.Address()).LedgerTotal
+		if c := p.Counts(); l.OK != c.OK || l.Started != c.OK {
+			t.Errorf("ledger %+v, the server counted %+v", l, c)
+		}
+	})
 }
 
 // TestAGracefulGoAwayLosesNothing: the stream that it names is answered, those
@@ -104,23 +111,25 @@ func TestARefusingServerIsMeasuredByARun(t *testing.T) {
 func TestAGracefulGoAwayLosesNothing(t *testing.T) {
 	t.Parallel()
 	const least = 5
-	p := newPeer(t, func(s *faultproxy.Stream) {
-		if s.Number%50 == 0 {
-			s.GoAway(http2.ErrCodeNo)
+	eachEngine(t, func(t *testing.T, engine string) {
+		p := newPeer(t, func(s *faultproxy.Stream) {
+			if s.Number%50 == 0 {
+				s.GoAway(http2.ErrCodeNo)
+			}
+			s.Answer(nil)
+		})
+		g := connectTo(t, engine, p.Address(), 1, call.Options{})
+		l := g.during(t, 8, func() { g.moreOK(t, 2*minTraffic) })
+		c := p.Counts()
+		// An RPC whose second attempt meets a GOAWAY again would fail; each is followed
+		// by 49 streams without one, and there are 8 callers.
+		if l.Failures() != 0 || l.OK != c.OK {
+			t.Errorf("ledger %+v, want 0 failed and the server's %d ok", l, c.OK)
 		}
-		s.Answer(nil)
+		if c.GoAways < least || c.Connections < least || g.reconnects() < least-1 {
+			t.Errorf("%d reconnects, the server counted %+v, want at least %d connections", g.reconnects(), c, least)
+		}
 	})
-	g := connectTo(t, p.Address(), 1, call.Options{})
-	l := g.during(t, 8, func() { g.moreOK(t, 2*minTraffic) })
-	c := p.Counts()
-	// An RPC whose second attempt meets a GOAWAY again would fail; each is followed
-	// by 49 streams without one, and there are 8 callers.
-	if l.Failures() != 0 || l.OK != c.OK {
-		t.Errorf("ledger %+v, want 0 failed and the server's %d ok", l, c.OK)
-	}
-	if c.GoAways < least || c.Connections < least || g.reconnects() < least-1 {
-		t.Errorf("%d reconnects, the server counted %+v, want at least %d connections", g.reconnects(), c, least)
-	}
 }
 
 // misdeed is one way to answer an RPC that must not count as ok.
@@ -128,6 +137,7 @@ type misdeed struct {
 	name   string
 	answer func(*faultproxy.Stream)
 	code   string // that the RPC fails with
+	wire   string // with the wire engine, which looks at lengths first; "": code
 	broken bool   // the connection does not survive
 	call   call.Options
 }
@@ -169,7 +179,7 @@ func misdeeds() []misdeed {
 		{name: "no message", answer: func(s *stream) { s.Begin(); s.Status(0, "") }, code: "INTERNAL"},
 		{name: "two messages", answer: func(s *stream) { s.Begin(); s.Message(nil); s.Message(nil); s.Status(0, "") }, code: "INTERNAL"},
 		{name: "half a message", answer: func(s *stream) { s.Begin(); s.Prefixed(0, 100, make([]byte, 50)); s.Status(0, "") }, code: "INTERNAL"},
-		{name: "bytes that are no message", answer: func(s *stream) { s.Answer([]byte("\xff")) }, code: "INTERNAL"},
+		{name: "bytes that are no message", answer: func(s *stream) { s.Answer([]byte("\xff")) }, code: "INTERNAL", wire: load.BadPayload},
 		{name: "compressed without a codec", answer: func(s *stream) { s.Begin(); s.Prefixed(1, 4, make([]byte, 4)); s.Status(0, "") }, code: "INTERNAL"},
 		{name: "unknown codec", answer: func(s *stream) {
 			s.Begin(field("grpc-encoding", "brotli"))
@@ -197,33 +207,39 @@ func misdeeds() []misdeed {
 func TestEachMisdeedOfAServerIsOneFailureOfItsCode(t *testing.T) {
 	t.Parallel()
 	const rpcs, every = 30, 10
-	for _, m := range misdeeds() {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			var done atomic.Int64
-			right := []byte(nil)
-			if m.call.Echo != nil {
-				right = []byte("\x0a\x04abcd") // field 1 of 4 bytes
-			}
-			p := newPeer(t, func(s *faultproxy.Stream) {
-				if s.Number%every != 0 {
-					s.Answer(right)
-					return
+	eachEngine(t, func(t *testing.T, engine string) {
+		for _, m := range misdeeds() {
+			t.Run(m.name, func(t *testing.T) {
+				t.Parallel()
+				var done atomic.Int64
+				right := []byte(nil)
+				if m.call.Echo != nil {
+					right = []byte("\x0a\x04abcd") // field 1 of 4 bytes
 				}
-				done.Add(1)
-				m.answer(s)
+				p := newPeer(t, func(s *faultproxy.Stream) {
+					if s.Number%every != 0 {
+						s.Answer(right)
+						return
+					}
+					done.Add(1)
+					m.answer(s)
+				})
+				g := connectTo(t, engine, p.Address(), 1, m.call)
+				l := g.times(t, rpcs)
+				code := m.code
+				if engine == plan.Wire && m.wire != "" {
+					code = m.wire
+				}
+				wantOnly(t, l, code)
+				if n := done.Load(); n != rpcs/every || l.Failures() != n || l.OK != rpcs-n {
+					t.Errorf("ledger %+v, want %d of %d failed", l, n, rpcs)
+				}
+				if lost := g.reconnects() > 0; lost != m.broken {
+					t.Errorf("%d reconnects, want some: %t", g.reconnects(), m.broken)
+				}
 			})
-			g := connectTo(t, p.Address(), 1, m.call)
-			l := g.times(t, rpcs)
-			wantOnly(t, l, m.code)
-			if n := done.Load(); n != rpcs/every || l.Failures() != n || l.OK != rpcs-n {
-				t.Errorf("ledger %+v, want %d of %d failed", l, n, rpcs)
-			}
-			if lost := g.reconnects() > 0; lost != m.broken {
-				t.Errorf("%d reconnects, want some: %t", g.reconnects(), m.broken)
-			}
-		})
-	}
+		}
+	})
 }
 
 // bomb is a gzip file of n MiB of zeros: members of 1 MiB, one after another
@@ -254,31 +270,33 @@ func TestADecompressionBombDoesNotFillTheMemory(t *testing.T) {
 		mostMemory = 256 << 20
 		bombs      = 20
 	)
-	message := bomb(t, 512)
-	var sent atomic.Int64
-	p := newPeer(t, func(s *faultproxy.Stream) {
-		if s.Number%2 != 0 { // the preflight's is the first
-			s.Answer(nil)
-			return
+	eachEngine(t, func(t *testing.T, engine string) {
+		message := bomb(t, 512)
+		var sent atomic.Int64
+		p := newPeer(t, func(s *faultproxy.Stream) {
+			if s.Number%2 != 0 { // the preflight's is the first
+				s.Answer(nil)
+				return
+			}
+			sent.Add(1)
+			s.Begin(faultproxy.Field{Name: "grpc-encoding", Value: "gzip"})
+			s.Prefixed(1, len(message), message)
+			s.Status(0, "")
+		})
+		a := measureUntil(t, func() bool { return sent.Load() >= bombs },
+			"--engine", engine, "--loop", "closed", "--concurrency", "1", "--connections", "1", p.Address())
+		l := a.LedgerTotal
+		wantOnly(t, l, "RESOURCE_EXHAUSTED")
+		if n := sent.Load(); l.Failures() != n || l.OK != p.Counts().Streams-n {
+			t.Errorf("ledger %+v, want %d failed of %d", l, n, p.Counts().Streams)
 		}
-		sent.Add(1)
-		s.Begin(faultproxy.Field{Name: "grpc-encoding", Value: "gzip"})
-		s.Prefixed(1, len(message), message)
-		s.Status(0, "")
+		rss := a.Epochs[0].Generator.RSSBytes
+		if rss == nil {
+			t.Fatal("the generator's memory is not known")
+		}
+		t.Logf("generator of %d MiB after %d bombs", *rss>>20, sent.Load())
+		if *rss > mostMemory {
+			t.Errorf("generator of %d bytes, want at most %d", *rss, mostMemory)
+		}
 	})
-	a := measureUntil(t, func() bool { return sent.Load() >= bombs },
-		"--loop", "closed", "--concurrency", "1", "--connections", "1", p.Address())
-	l := a.LedgerTotal
-	wantOnly(t, l, "RESOURCE_EXHAUSTED")
-	if n := sent.Load(); l.Failures() != n || l.OK != p.Counts().Streams-n {
-		t.Errorf("ledger %+v, want %d failed of %d", l, n, p.Counts().Streams)
-	}
-	rss := a.Epochs[0].Generator.RSSBytes
-	if rss == nil {
-		t.Fatal("the generator's memory is not known")
-	}
-	t.Logf("generator of %d MiB after %d bombs", *rss>>20, sent.Load())
-	if *rss > mostMemory {
-		t.Errorf("generator of %d bytes, want at most %d", *rss, mostMemory)
-	}
 }

@@ -215,6 +215,9 @@ func (c *Channel) received(from *conn, b []byte) (used int, err error) {
 
 // ready is called when a connection's SETTINGS have come.
 func (c *Channel) ready(made *conn) {
+	if c.closed {
+		return
+	}
 	c.current, c.dialing = made, false
 	queue := c.queue
 	c.queue = nil
@@ -286,6 +289,9 @@ func (c *Channel) reconnect() {
 
 // undialled ends the RPCs that waited for a connection which could not be made.
 func (c *Channel) undialled(cause error) {
+	if c.closed {
+		return
+	}
 	c.dialing, c.unreachable = false, codeUnavailable
 	if slices.ContainsFunc(channel.Limits(), func(limit syscall.Errno) bool { return errors.Is(cause, limit) }) {
 		c.unreachable = load.ClientLimit
@@ -332,6 +338,10 @@ func (c *Channel) lost(from *conn, cause error) {
 func (c *Channel) Abandon(code string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.abandon(code)
+}
+
+func (c *Channel) abandon(code string) {
 	c.at = c.turns.Now()
 	for conn := range c.conns {
 		conn.abandon(code)
@@ -427,16 +437,16 @@ func (c *Channel) Connections() []channel.Connection {
 	return append([]channel.Connection{}, c.made...)
 }
 
-// Close ends the channel. What has not ended is told to nobody.
+// Close ends the channel, and what is in flight with CANCELLED.
 func (c *Channel) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil
 	}
-	c.closed = true
+	c.closed, c.current, c.dialing, c.unreachable = true, nil, false, codeCancelled
 	close(c.closing)
-	c.turns = nobody{time.Now()}
+	c.abandon(codeCancelled)
 	for conn := range c.conns {
 		conn.goAway(codeNoError)
 		_ = conn.net.Close() // over

@@ -10,12 +10,12 @@ import (
 
 // meaning is what this client wants to know of a header block.
 type meaning struct {
-	httpStatus  int  // 0: none
-	isGRPC      bool // content-type application/grpc…
-	grpcStatus  int  // -1: none
-	encoding    string
-	message     string // grpc-message, as encoded
-	contentType string // when it is not gRPC's
+	httpStatus int  // 0: none
+	isGRPC     bool // content-type application/grpc…
+	grpcStatus int  // -1: none
+	encoding   string
+	message    string // grpc-message, as encoded
+	tooLong    bool   // the list is, and all else is of its beginning
 }
 
 // headerReader decodes one connection's header blocks.
@@ -30,7 +30,6 @@ type headerReader struct {
 	known   []known
 	current meaning // being decoded
 	size    int     // of the list so far, as RFC 9113, 6.5.2 counts
-	tooLong bool
 }
 
 // known is a block that was decoded before.
@@ -65,15 +64,13 @@ func (r *headerReader) read(block []byte) (*meaning, error) {
 	if kind == changesTable {
 		r.known = r.known[:0]
 	}
-	r.current, r.size, r.tooLong = meaning{grpcStatus: -1}, 0, false
+	r.current, r.size = meaning{grpcStatus: -1}, 0
+	r.decoder.SetEmitEnabled(true)
 	if _, err := r.decoder.Write(block); err != nil {
 		return nil, violation(codeCompression, "a header block that does not decode")
 	}
 	if err := r.decoder.Close(); err != nil {
 		return nil, violation(codeCompression, "a header block that ends in the middle of a field")
-	}
-	if r.tooLong {
-		return nil, violation(codeEnhanceYourCalm, "a header list above %d bytes", maxHeaderList)
 	}
 	if kind == indexedOnly && len(block) <= maxKnownBlock && len(r.known) < maxKnown {
 		r.known = append(r.known, known{bytes.Clone(block), r.current})
@@ -84,7 +81,7 @@ func (r *headerReader) read(block []byte) (*meaning, error) {
 // field is called by the decoder for each field.
 func (r *headerReader) field(f hpack.HeaderField) {
 	if r.size += int(f.Size()); r.size > maxHeaderList {
-		r.tooLong = true
+		r.current.tooLong = true
 		r.decoder.SetEmitEnabled(false) // the table is still kept right
 		return
 	}
@@ -94,9 +91,6 @@ func (r *headerReader) field(f hpack.HeaderField) {
 		m.httpStatus, _ = strconv.Atoi(f.Value) // what is no number is no status: 0
 	case "content-type":
 		m.isGRPC = isGRPC(f.Value)
-		if !m.isGRPC {
-			m.contentType = f.Value
-		}
 	case "grpc-encoding":
 		m.encoding = f.Value
 	case "grpc-status":

@@ -27,8 +27,18 @@ type Request struct {
 	// Length is the length of a response message that is not compressed; -1: not known.
 	Length int
 	// Check, when not nil, looks into the first 100 responses of a connection and
-	// every 1000th after that.
-	Check func(encoding string, compressed bool, message []byte) error
+	// every 1000th after that. It returns load.OK or what the RPC failed with.
+	Check func(encoding string, compressed bool, message []byte) (code string)
+}
+
+// accepts says whether a response may be compressed in this way.
+func (r *Request) accepts(encoding string) bool {
+	for one := range strings.SplitSeq(r.Accept, ",") {
+		if one == encoding {
+			return encoding != ""
+		}
+	}
+	return false
 }
 
 // fields are what every RPC's header block begins with, in the order that the

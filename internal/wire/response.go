@@ -57,6 +57,8 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	c.replies = 0
 	ended := h.flags&flagEndStream != 0
 	switch {
+	case m.tooLong:
+		c.fail(s, codeInternal)
 	case s.answered && ended:
 		c.end(s, c.outcome(s, m))
 	case s.answered: // a second header block is the trailers, and they end the stream
@@ -86,23 +88,23 @@ func (c *conn) trailersOnly(s *stream, m *meaning) string {
 // outcome is how an RPC ended by its trailers.
 func (c *conn) outcome(s *stream, m *meaning) string {
 	if m.grpcStatus < 0 {
-		return codeInternal // trailers without a status
+		return codeUnknown // trailers without a status
 	}
 	if m.grpcStatus != 0 {
 		c.channel.said = m.message
 		return grpcCode(m.grpcStatus)
 	}
 	// A unary call has one message and no part of another.
-	if s.response.n != 1 || !s.response.whole() || s.response.compressed && s.encoding == "" {
+	r := &c.channel.options.Request
+	if s.response.n != 1 || !s.response.whole() || s.response.compressed && !r.accepts(s.encoding) {
 		return codeInternal
 	}
-	r := &c.channel.options.Request
 	c.channel.count(s)
 	if r.Length >= 0 && !s.response.compressed && int(s.response.length) != r.Length {
 		return load.BadPayload
 	}
-	if s.response.keep && r.Check(s.encoding, s.response.compressed, s.response.kept) != nil {
-		return load.BadPayload
+	if s.response.keep {
+		return r.Check(s.encoding, s.response.compressed, s.response.kept)
 	}
 	return load.OK
 }

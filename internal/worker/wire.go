@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -21,8 +21,7 @@ import (
 	benchv1 "grpcbench/proto/bench/v1"
 )
 
-// wireEngine makes RPCs by package wire. Its requests are encoded, and compressed,
-// once for all.
+// wireEngine makes RPCs by package wire.
 type wireEngine struct {
 	request  wire.Request
 	size     int // of a message before it was compressed
@@ -30,57 +29,66 @@ type wireEngine struct {
 }
 
 func newWireEngine(o call.Options) (*wireEngine, error) {
-	e := &wireEngine{request: wire.Request{Path: o.Name(), Deadline: o.Deadline, Length: -1,
-		Accept: strings.Join(codec.Names(), ","), Metadata: fieldsOf(o.Static())}}
+	request, size, err := WireRequest(o)
+	return &wireEngine{request: request, size: size}, err
+}
+
+// WireRequest returns what package wire sends for o, encoded and compressed once for
+// all, and the size of its message before it was compressed.
+func WireRequest(o call.Options) (r wire.Request, size int, err error) {
+	r = wire.Request{Path: o.Name(), Deadline: o.Deadline, Length: -1,
+		Accept: strings.Join(codec.Names(), ","), Metadata: fieldsOf(o.Static())}
 	if unique := o.Unique(); unique != nil {
-		e.request.Unique = func(seq int64) []wire.Field { return fieldsOf(unique(seq)) }
+		r.Unique = func(seq int64) []wire.Field { return fieldsOf(unique(seq)) }
 	}
-	if err := e.message(o); err != nil {
-		return nil, err
+	if err := message(&r, o); err != nil {
+		return r, 0, err
 	}
 	if o.Compression.Announced() {
-		e.request.Encoding = o.Compression.Name
+		r.Encoding = o.Compression.Name
 	}
 	// gRPC compresses no empty message.
-	if e.size = len(e.request.Message); !o.Compression.Compresses() || e.size == 0 {
-		return e, nil
+	if size = len(r.Message); !o.Compression.Compresses() || size == 0 {
+		return r, size, nil
 	}
 	var packed bytes.Buffer
 	w, err := encoding.GetCompressor(o.Compression.Name).Compress(&packed)
 	if err == nil {
-		_, err = w.Write(e.request.Message)
+		_, err = w.Write(r.Message)
 		err = errors.Join(err, w.Close())
 	}
-	e.request.Message, e.request.Compressed = packed.Bytes(), true
-	return e, err
+	r.Message, r.Compressed = packed.Bytes(), true
+	return r, size, err
 }
 
 // message encodes the request and says how its responses are checked.
-func (e *wireEngine) message(o call.Options) (err error) {
+func message(r *wire.Request, o call.Options) (err error) {
 	var want proto.Message
 	var response func() proto.Message
 	switch {
 	case o.Method != "":
-		e.request.Message = o.Request
+		r.Message = o.Request
 		return nil
 	case o.Echo != nil:
-		e.request.Message, err = proto.Marshal(o.Echo)
+		r.Message, err = proto.Marshal(o.Echo)
 		want = &benchv1.EchoResponse{Body: make([]byte, o.ResponseSize())}
 		response = func() proto.Message { return &benchv1.EchoResponse{} }
 	default:
 		want, response = &serverpb.Empty{}, func() proto.Message { return &serverpb.Empty{} }
 	}
 	size := proto.Size(want)
-	e.request.Length = size
-	e.request.Check = func(encoding string, compressed bool, message []byte) error {
+	r.Length = size
+	r.Check = func(encoding string, compressed bool, message []byte) string {
 		message, err := unpack(encoding, compressed, message)
-		if err != nil {
-			return err
+		switch {
+		case err != nil:
+			return call.Code(err)
+		case len(message) != size:
+			return load.BadPayload
+		case proto.Unmarshal(message, response()) != nil:
+			return call.Code(status.Error(codes.Internal, "not the message that was asked for"))
 		}
-		if len(message) != size {
-			return fmt.Errorf("response of %d bytes: must be %d", len(message), size)
-		}
-		return proto.Unmarshal(message, response())
+		return load.OK
 	}
 	return err
 }
@@ -90,15 +98,18 @@ func unpack(name string, compressed bool, message []byte) ([]byte, error) {
 	if !compressed {
 		return message, nil
 	}
-	c := encoding.GetCompressor(name)
-	if c == nil {
-		return nil, fmt.Errorf("response encoding %.20q: not known", name)
-	}
-	r, err := c.Decompress(bytes.NewReader(message))
+	r, err := encoding.GetCompressor(name).Decompress(bytes.NewReader(message)) // it was accepted
 	if err != nil {
-		return nil, err
+		return nil, status.Error(codes.Internal, err.Error())
 	}
-	return io.ReadAll(io.LimitReader(r, wire.MaxMessage+1))
+	b, err := io.ReadAll(io.LimitReader(r, wire.MaxMessage+1))
+	switch {
+	case err != nil:
+		return nil, status.Error(codes.Internal, err.Error())
+	case len(b) > wire.MaxMessage:
+		return nil, status.Error(codes.ResourceExhausted, "message too large")
+	}
+	return b, nil
 }
 
 func fieldsOf(pairs []call.Pair) []wire.Field {
