@@ -49,6 +49,10 @@ func run(ctx context.Context) error {
 			return worker.Generate(ctx, os.Stdin, os.Stdout)
 		case bareRole:
 			return bare(ctx, os.Args[2:])
+		case clientRole:
+			return runClient(ctx, os.Args[2:])
+		case sinkRole:
+			return sink(os.Stdin, os.Stdout)
 		}
 	}
 	flag.Usage = func() {
