@@ -34,13 +34,12 @@ const (
 // client is a process that calls Foo in a closed loop, from its start to its end:
 // what it used in all, by the account of the kernel, is divided by its calls.
 type client struct {
+	endpoint
 	by          string
 	connections int
 	streams     int // in flight on each connection
 	length      time.Duration
-	ca          string // PEM file; "": plaintext
 	profile     string // file for a CPU profile; "": none
-	address     string
 }
 
 // tally is what a client process says of itself, as JSON.
@@ -51,8 +50,8 @@ type tally struct {
 }
 
 // fooClient is the client of which all benchmarks of peers are variants.
-func fooClient(by, address string) client {
-	return client{by: by, connections: connections, streams: concurrency / connections, length: 2 * time.Second, address: address}
+func fooClient(by string, at endpoint) client {
+	return client{endpoint: at, by: by, connections: connections, streams: concurrency / connections, length: roundLength}
 }
 
 func (c *client) flags() *flag.FlagSet {
@@ -75,7 +74,7 @@ func (c client) args() []string {
 
 // runClient is the child.
 func runClient(ctx context.Context, args []string) error {
-	c := fooClient(plan.Wire, "")
+	c := fooClient(plan.Wire, endpoint{})
 	fs := c.flags()
 	if err := fs.Parse(args); err != nil {
 		return err

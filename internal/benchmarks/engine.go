@@ -30,16 +30,21 @@ const (
 	blockLength = 1500 * time.Millisecond
 )
 
-// pinned runs this program on one processor, if taskset is there to do it.
+// pinned runs this program on one processor.
 func pinned(cpu int, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
 	}
+	return onCPU(cpu, self, args...)
+}
+
+// onCPU runs a program on one processor, if taskset is there to do it.
+func onCPU(cpu int, name string, args ...string) *exec.Cmd {
 	if path, err := exec.LookPath("taskset"); err == nil {
-		return exec.Command(path, append([]string{"-c", strconv.Itoa(cpu), self}, args...)...)
+		return exec.Command(path, append([]string{"-c", strconv.Itoa(cpu), name}, args...)...)
 	}
-	return exec.Command(self, args...)
+	return exec.Command(name, args...)
 }
 
 // child is a worker that is spoken to line by line.
