@@ -52,8 +52,13 @@ func (l OpenLoop) Run(ctx context.Context, e Engine) (Outcome, error) {
 	return o, err
 }
 
+// atOnce is how many arrivals that are due are gathered at most before they are sent:
+// a loop that is behind must send too.
+const atOnce = 64
+
 // pace releases the arrivals one by one; it reports whether ctx ended first.
 func (l OpenLoop) pace(ctx context.Context, r *run, e Engine, released *hist.Histogram) (stopped bool) {
+	defer e.Flush() // what was started last, however pacing ended
 	edges := r.watched(l.Edges)
 	seq := int64(0)
 	for intended := range l.Schedule.Arrivals() {
@@ -73,7 +78,9 @@ func (l OpenLoop) pace(ctx context.Context, r *run, e Engine, released *hist.His
 			released.Record(int64(l.Clock.Now() - intended))
 		}
 		l.release(r, e, seq, intended)
-		seq++
+		if seq++; seq%atOnce == 0 {
+			e.Flush()
+		}
 	}
 	if edges.Open != nil {
 		l.wait(ctx, r, e, l.Phases.Warmup)

@@ -427,6 +427,67 @@ func TestSecondsThatAreGivenAwayAreThoseThatWouldBeKept(t *testing.T) {
 	}
 }
 
+// gathering is an Engine that sends when it is told to flush, and whose RPCs take a
+// millisecond from then.
+type gathering struct {
+	turns    Turns
+	started  []Op
+	gathered int // most that waited for a flush
+}
+
+func (g *gathering) Bind(t Turns) { g.turns = t }
+func (g *gathering) Start(op Op) {
+	op.Sent = g.turns.Now()
+	g.turns.Sent(op)
+	g.started = append(g.started, op)
+	g.gathered = max(g.gathered, len(g.started))
+}
+
+func (g *gathering) Flush() {
+	for _, op := range g.started {
+		time.AfterFunc(time.Millisecond, func() { g.turns.Ended(op, OK, g.turns.Now()) })
+	}
+	g.started = nil
+}
+
+func (g *gathering) Cancel() {
+	for _, op := range g.started {
+		g.turns.Ended(op, "CANCELLED", g.turns.Now())
+	}
+}
+
+// TestWhatWasStartedIsSentHoweverLateTheLoopIs: the generator is blocked from before
+// the last arrivals until after the end, or it is interrupted there.
+func TestWhatWasStartedIsSentHoweverLateTheLoopIs(t *testing.T) {
+	phases := Phases{Window: 10 * time.Second}
+	for name, until := range map[string]time.Duration{"late": 11 * time.Second, "interrupted": 9900 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				e := &gathering{}
+				clock := &blocked{SleepClock: SleepClock{Start: time.Now()}, at: 9 * time.Second, until: until}
+				if name == "interrupted" {
+					time.AfterFunc(until, cancel)
+				}
+				l := OpenLoop{Schedule: Uniform{Rate: 1000, Duration: phases.End()}, Clock: clock, Phases: phases,
+					Connections: 1, MaxInFlight: 100_000, Drain: time.Second, DrainStopped: time.Second}
+				o, err := l.Run(ctx, e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				balanced(t, o)
+				if o.Window.OK < 9000 || o.Window.Abandoned != 0 {
+					t.Errorf("%d ok, %d abandoned, want all that was started", o.Window.OK, o.Window.Abandoned)
+				}
+				if e.gathered > atOnce {
+					t.Errorf("%d RPCs waited to be sent, want at most %d", e.gathered, atOnce)
+				}
+			})
+		})
+	}
+}
+
 // Interrupted after 3.25 s: nothing starts any more, what is in flight gets the
 // short drain, and the books balance.
 func TestAnInterruptStopsStartingAndDrainsBriefly(t *testing.T) {
