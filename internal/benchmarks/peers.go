@@ -155,7 +155,8 @@ func each(all []sample, of func(sample) float64) []float64 {
 	return figures
 }
 
-// footprint prints the resident memory of wire clients with 64 connections.
+// footprint prints the resident memory of wire clients with 64 connections, after a
+// window long enough that its first seconds have been folded away.
 func footprint(ctx context.Context) error {
 	return withFiles(func(f files) error {
 		for _, security := range []string{plan.Off, plan.TLS13} {
@@ -168,7 +169,7 @@ func footprint(ctx context.Context) error {
 					break
 				}
 				c := fooClient(plan.Wire, at)
-				c.connections, c.streams = 64, streams
+				c.connections, c.streams, c.length = 64, streams, 5*roundLength
 				var s sample
 				if s, err = measure(c.command(), readTally); err != nil {
 					break
