@@ -184,8 +184,11 @@ func FuzzSecretsStayHidden(f *testing.F) {
 		if err := hostile.Check(got); err != nil || strings.Contains(got, "\n") {
 			t.Fatalf("%s: %q: %v", name, got, err)
 		}
-		if part := survivor(strings.ReplaceAll(got, blank, "\n"), secret); part != "" {
-			t.Fatalf("%s of %q: %q shows %q", name, secret, got, part)
+		// The marks that were put in hold bytes too, which are nobody's.
+		for piece := range strings.SplitSeq(strings.ReplaceAll(got, string(utf8.RuneError), blank), blank) {
+			if part := survivor(piece, secret); part != "" {
+				t.Fatalf("%s of %q: %q shows %q", name, secret, got, part)
+			}
 		}
 		if cut := New(secret).Clean(text); len(cut) > longest+len("…") || !utf8.ValidString(cut) {
 			t.Fatalf("%s: %d bytes", name, len(cut))

@@ -56,7 +56,7 @@ type Channel struct {
 	unreachable string
 	closed      bool
 	queue       []pending // RPCs that wait for the connection being dialled
-	resting     []load.Op // failed without a connection: their callers wait a moment before the next
+	resting     []load.Op // failed without a server: their callers wait a moment before the next
 	made        []channel.Connection
 	timer       *time.Timer // of the first deadline
 	closing     chan struct{}
@@ -136,19 +136,26 @@ func (c *Channel) again(op load.Op) { c.begin(pending{op: op, redone: true}) }
 // finish tells of an RPC that has ended, and begins its caller's next: at once, or
 // after a moment where there is no connection.
 func (c *Channel) finish(op load.Op, code string) {
-	c.turns.Ended(op, code, c.at)
 	if code != load.OK && c.current == nil {
-		if c.resting = append(c.resting, op); len(c.resting) == 1 {
-			time.AfterFunc(rest, c.wake)
-		}
+		c.refuse(op, code)
 		return
 	}
+	c.turns.Ended(op, code, c.at)
 	if next, more := c.turns.Next(op, c.at); more {
 		c.first(next)
 	}
 }
 
-// rest is how long a caller waits after a failure without a connection.
+// refuse tells of an RPC that failed before a server had it. The next one might fail
+// as fast, so its caller rests.
+func (c *Channel) refuse(op load.Op, code string) {
+	c.turns.Ended(op, code, c.at)
+	if c.resting = append(c.resting, op); len(c.resting) == 1 {
+		time.AfterFunc(rest, c.wake)
+	}
+}
+
+// rest is how long a caller waits after a failure without a server.
 const rest = 10 * time.Millisecond
 
 func (c *Channel) wake() {

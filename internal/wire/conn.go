@@ -55,12 +55,12 @@ func (c *conn) start(p pending) {
 	}
 	block, err := c.sender.headers(c.channel.firstSeq + p.op.Seq)
 	if err != nil { // the encoder writes to memory
-		c.channel.finish(p.op, codeInternal)
+		c.channel.refuse(p.op, codeInternal)
 		return
 	}
 	if c.sender.size > c.peer.maxHeaderList {
 		c.channel.said = fmt.Sprintf("header list size %d: must be at most %d, which is the server's limit", c.sender.size, c.peer.maxHeaderList)
-		c.channel.finish(p.op, codeInternal)
+		c.channel.refuse(p.op, codeInternal)
 		return
 	}
 	id := c.nextID

@@ -169,7 +169,7 @@ func (g *generator) account() Finished {
 		if c == nil {
 			continue
 		}
-		f.Reconnects += int64(len(c.Connections()) - 1)
+		f.Reconnects += reconnects(c.Connections())
 		if i < len(g.atStart) {
 			link := LinkOf(g.atStart[i])
 			link.ClientCertificate = g.presented.Load()
@@ -180,6 +180,17 @@ func (g *generator) account() Finished {
 		f.Compressed, f.Decompressed = g.engine.work()
 	}
 	return f
+}
+
+// reconnects is how often a channel's connection was replaced. One whose SETTINGS
+// never came was an attempt: a server that is killed may still have taken it.
+func reconnects(all []channel.Connection) (n int64) {
+	for _, c := range all[1:] {
+		if c.HTTP2 > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func workOf(w codec.Work) Work {
