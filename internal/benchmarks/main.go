@@ -30,7 +30,7 @@ var benchmarks = []benchmark{
 	{"agreement", "sd of the epoch log-ratio between equal arms", agreement},
 	{"peers", "the wire engine beside other clients of a saturated server", peers},
 	{"ceiling", "the same where the client is the limit", ceiling},
-	{"footprint", "resident memory of the wire engine at 64 connections", footprint},
+	{"footprint", "memory of the wire engine at 64 connections, and its own figure of CPU", footprint},
 	{"delayed", "latency by both engines of a server that waits", delayed},
 	{"suite", "how long the built-in suite takes, default and quick", suite},
 }

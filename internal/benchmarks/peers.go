@@ -100,11 +100,6 @@ func compete(ctx context.Context, at endpoint, others []peer) error {
 		}
 		fmt.Println()
 	}
-	own := ratio(samples[0], samples[0], sample.cpu)
-	for i, s := range samples[0] {
-		own[i] = *s.Own / s.cpu()
-	}
-	fmt.Printf("  client_cpu_ns_per_rpc of the wire engine over the kernel's account of its process: %v\n", own)
 	return nil
 }
 
@@ -156,7 +151,9 @@ func each(all []sample, of func(sample) float64) []float64 {
 }
 
 // footprint prints the resident memory of wire clients with 64 connections, after a
-// window long enough that its first seconds have been folded away.
+// window long enough that its first seconds have been folded away; and their own
+// figure of CPU beside the kernel's, which has the start and the end of the process
+// in it too.
 func footprint(ctx context.Context) error {
 	return withFiles(func(f files) error {
 		for _, security := range []string{plan.Off, plan.TLS13} {
@@ -174,7 +171,8 @@ func footprint(ctx context.Context) error {
 				if s, err = measure(c.command(), readTally); err != nil {
 					break
 				}
-				fmt.Printf("  TLS %-4s 64 connections × %-3d %.1f MB (promised: 30)\n", security, streams, float64(s.RSS)/1e6)
+				fmt.Printf("  TLS %-4s 64 connections × %-3d %.1f MB ≤ 30; client_cpu_ns_per_rpc %.0f, %.3f of the kernel's account\n",
+					security, streams, float64(s.RSS)/1e6, *s.Own, *s.Own/s.cpu())
 			}
 			stop()
 			if err != nil {
