@@ -70,6 +70,20 @@ func TestAStrictClientAcceptsTheSink(t *testing.T) {
 	}
 }
 
+func TestRepeatedFramesAreIndexesAlone(t *testing.T) {
+	_, answer := answers()
+	// HEADERS, DATA and trailers; a byte for each of two fields, a message's prefix,
+	// and again two fields.
+	if got, want := len(answer), 3*headerLen+2+5+2; got != want {
+		t.Errorf("answer of %d bytes: must be %d", got, want)
+	}
+	_, request := (&Client{Path: path, Authority: "sink"}).requests()
+	// Seven fields, and a message's prefix.
+	if got, want := len(request), 2*headerLen+7+5; got != want {
+		t.Errorf("request of %d bytes: must be %d", got, want)
+	}
+}
+
 func BenchmarkFloor(b *testing.B) {
 	n := dial(b)
 	c := &Client{Path: path, Authority: "sink", Streams: 16, Enough: func(calls int64) bool { return calls >= int64(b.N) }}
