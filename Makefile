@@ -50,7 +50,7 @@ fuzz:
 bench:
 	scripts/bench.sh
 
-## bench-peers: the wire engine beside h2load, ghz and others; on an idle machine, 6 minutes
+## bench-peers: the wire engine beside h2load, ghz and others; on an idle machine, 7 minutes
 .PHONY: bench-peers
 bench-peers:
 	scripts/bench.sh peers ceiling footprint delayed
