@@ -9,7 +9,7 @@ FUZZTIME ?= 30s
 ## help: list the targets
 .PHONY: help
 help:
-	@sed -n 's/^## \([a-z_]*\): /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^## \([a-z_-]*\): /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 ## build: bin/grpc-bench and bin/grpc-bench-server
 .PHONY: build
@@ -49,6 +49,11 @@ fuzz:
 .PHONY: bench
 bench:
 	scripts/bench.sh
+
+## bench-peers: the wire engine beside h2load, ghz and others; on an idle machine, 7 minutes
+.PHONY: bench-peers
+bench-peers:
+	scripts/bench.sh peers ceiling footprint delayed
 
 ## truth: real processes against known stalls, delays and costs; on an idle machine
 .PHONY: truth

@@ -41,8 +41,8 @@ func edges() map[string]string {
 		"cmd/bench": "internal/certs internal/compare internal/exchange internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",
-		"internal/benchmarks": "internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
-			" internal/worker proto",
+		"internal/benchmarks": "internal/certs internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
+			" internal/wire/floor internal/worker proto",
 	}
 }
 
@@ -58,7 +58,7 @@ func outside() map[string]string {
 		"github.com/google/jsonschema-go": "internal/conform",
 		"github.com/klauspost/compress":   "internal/codec",
 		"github.com/spf13":                "internal/plan internal/servercmd cmd/bench cmd/server",
-		"golang.org/x/net":                "internal/faultproxy internal/wire",
+		"golang.org/x/net":                "internal/faultproxy internal/wire internal/wire/floor",
 		"golang.org/x/sync":               "internal/benchserver internal/runner",
 		"golang.org/x/sys":                "internal/codec internal/load internal/probe",
 		"golang.org/x/term":               "cmd/bench",

@@ -30,16 +30,21 @@ const (
 	blockLength = 1500 * time.Millisecond
 )
 
-// pinned runs this program on one processor, if taskset is there to do it.
+// pinned runs this program on one processor.
 func pinned(cpu int, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
 	}
+	return onCPU(cpu, self, args...)
+}
+
+// onCPU runs a program on one processor, if taskset is there to do it.
+func onCPU(cpu int, name string, args ...string) *exec.Cmd {
 	if path, err := exec.LookPath("taskset"); err == nil {
-		return exec.Command(path, append([]string{"-c", strconv.Itoa(cpu), self}, args...)...)
+		return exec.Command(path, append([]string{"-c", strconv.Itoa(cpu), name}, args...)...)
 	}
-	return exec.Command(self, args...)
+	return exec.Command(name, args...)
 }
 
 // child is a worker that is spoken to line by line.
@@ -137,24 +142,37 @@ func engineBlock(address string) (float64, error) {
 	}
 	defer stop()
 	t := worker.Trial{Settings: plaintext(), Address: address, Connections: connections, Drain: time.Second}
-	if err := gen.ask(worker.Order{Do: worker.DoSetup, Setup: &t}, nil); err != nil {
+	if err := gen.connect(t); err != nil {
 		return 0, err
 	}
-	for i := range connections {
-		if err := gen.ask(worker.Order{Do: worker.DoConnect, Connect: &worker.Connect{Index: i}}, nil); err != nil {
-			return 0, err
-		}
-	}
-	var got worker.Saturated
-	err = gen.ask(worker.Order{Do: worker.DoSaturate, Saturate: &worker.Saturate{
-		Start: probe.Monotonic() + int64(50*time.Millisecond), Length: blockLength, Concurrency: concurrency}}, &got)
+	got, err := gen.saturate(blockLength, concurrency)
 	if err != nil {
 		return 0, err
 	}
-	if got.CPU == nil || got.Calls == 0 {
-		return 0, fmt.Errorf("no CPU time or no calls: %+v", got)
-	}
 	return float64(*got.CPU) / float64(got.Calls), nil
+}
+
+// connect makes a generator's connections.
+func (c *child) connect(t worker.Trial) error {
+	if err := c.ask(worker.Order{Do: worker.DoSetup, Setup: &t}, nil); err != nil {
+		return err
+	}
+	for i := range t.Connections {
+		if err := c.ask(worker.Order{Do: worker.DoConnect, Connect: &worker.Connect{Index: i}}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saturate is what a generator does at full speed. It has CPU time and calls.
+func (c *child) saturate(length time.Duration, concurrency int) (got worker.Saturated, err error) {
+	err = c.ask(worker.Order{Do: worker.DoSaturate, Saturate: &worker.Saturate{
+		Start: probe.Monotonic() + int64(50*time.Millisecond), Length: length, Concurrency: concurrency}}, &got)
+	if err == nil && (got.CPU == nil || got.Calls == 0) {
+		err = fmt.Errorf("no CPU time or no calls: %+v", got)
+	}
+	return got, err
 }
 
 // bareBlock is the same of a loop that does nothing but call.
@@ -168,54 +186,77 @@ func bareBlock(address string) (float64, error) {
 	return strconv.ParseFloat(out.String(), 64)
 }
 
-// bare is the child of bareBlock: callers that call, and one counter each.
+// bare is the child of bareBlock.
 func bare(ctx context.Context, args []string) error {
-	codec.Install(codec.Spec{Name: codec.None}) // the same accept-encoding header as the engine's
-	clients := make([]serverpb.ServerClient, connections)
-	for i := range clients {
-		c, err := channel.Open(ctx, channel.Options{Address: args[0]})
-		if err != nil {
-			return err
-		}
-		defer func() { _ = c.Close() }() // the process ends
-		clients[i] = serverpb.NewServerClient(c.ClientConn)
-	}
-	var stop atomic.Bool
-	var callers sync.WaitGroup
-	counts := make([]struct {
-		n atomic.Int64
-		_ [120]byte
-	}, concurrency)
-	total := func() (n int64) {
-		for i := range counts {
-			n += counts[i].n.Load()
-		}
-		return n
-	}
-	for i := range concurrency {
-		callers.Go(func() {
-			empty := &serverpb.Empty{}
-			for !stop.Load() {
-				if _, err := clients[i%connections].Foo(ctx, empty); err != nil {
-					return
-				}
-				counts[i].n.Add(1)
-			}
-		})
+	loop, err := startBare(ctx, channel.Options{Address: args[0]}, connections, concurrency)
+	if err != nil {
+		return err
 	}
 	time.Sleep(blockLength / 5)
-	n0 := total()
+	n0 := loop.calls()
 	cpu0, _ := probe.ProcessCPU()
 	time.Sleep(blockLength - blockLength/5)
-	n1 := total()
+	n1 := loop.calls()
 	cpu1, ok := probe.ProcessCPU()
-	stop.Store(true)
-	callers.Wait()
+	loop.stop()
 	if !ok || n1 == n0 {
 		return fmt.Errorf("no CPU time or no calls: %d", n1-n0)
 	}
 	fmt.Print(float64(cpu1-cpu0) / float64(n1-n0))
 	return nil
+}
+
+// bareLoop is callers that call, and one counter each.
+type bareLoop struct {
+	channels []*channel.Channel
+	callers  sync.WaitGroup
+	stopped  atomic.Bool
+	counts   []bareCount
+}
+
+type bareCount struct {
+	n atomic.Int64
+	_ [120]byte // keep neighbours off this cache line
+}
+
+func startBare(ctx context.Context, o channel.Options, connections, concurrency int) (*bareLoop, error) {
+	codec.Install(codec.Spec{Name: codec.None}) // the same accept-encoding header as the engine's
+	l := &bareLoop{counts: make([]bareCount, concurrency)}
+	for range connections {
+		c, err := channel.Open(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		l.channels = append(l.channels, c)
+	}
+	for i := range concurrency {
+		client := serverpb.NewServerClient(l.channels[i%connections].ClientConn)
+		l.callers.Go(func() {
+			empty := &serverpb.Empty{}
+			for !l.stopped.Load() {
+				if _, err := client.Foo(ctx, empty); err != nil {
+					return
+				}
+				l.counts[i].n.Add(1)
+			}
+		})
+	}
+	return l, nil
+}
+
+func (l *bareLoop) calls() (n int64) {
+	for i := range l.counts {
+		n += l.counts[i].n.Load()
+	}
+	return n
+}
+
+func (l *bareLoop) stop() {
+	l.stopped.Store(true)
+	l.callers.Wait()
+	for _, c := range l.channels {
+		_ = c.Close() // the process ends
+	}
 }
 
 func median(v []float64) float64 {

@@ -28,6 +28,10 @@ var benchmarks = []benchmark{
 	{"pacer", "lateness of release and lag at 1000 RPC/s", pacer},
 	{"memory", "resident memory of a generator at full speed", memory},
 	{"agreement", "sd of the epoch log-ratio between equal arms", agreement},
+	{"peers", "the wire engine beside other clients of a saturated server", peers},
+	{"ceiling", "the same where the client is the limit", ceiling},
+	{"footprint", "memory of the wire engine at 64 connections, and its own figure of CPU", footprint},
+	{"delayed", "latency by both engines of a server that waits", delayed},
 	{"suite", "how long the built-in suite takes, default and quick", suite},
 }
 
@@ -49,6 +53,10 @@ func run(ctx context.Context) error {
 			return worker.Generate(ctx, os.Stdin, os.Stdout)
 		case bareRole:
 			return bare(ctx, os.Args[2:])
+		case clientRole:
+			return runClient(ctx, os.Args[2:])
+		case sinkRole:
+			return sink(os.Stdin, os.Stdout)
 		}
 	}
 	flag.Usage = func() {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -103,6 +104,41 @@ func agreement(ctx context.Context) error {
 		if e.CompetingShare != nil && e.StealShare != nil {
 			fmt.Printf("  machine: ours %.0f %%, competing %.1f %%, steal %.2f %%\n", 100*e.OursShare, 100**e.CompetingShare, 100**e.StealShare)
 		}
+	}
+	return nil
+}
+
+// delayed compares the quantiles that both engines see of a server that waits 50 ms
+// before it answers, an epoch each.
+func delayed(ctx context.Context) error {
+	const delay = 50 * time.Millisecond
+	p := arms(2, plan.Load{Rate: 1000, Arrival: plan.Poisson, Loop: plan.Open}, rounds, 3*time.Second)
+	p.Arms[1].Settings.Engine = plan.Wire
+	for i := range p.Arms {
+		s := &p.Arms[i].Settings
+		// delay_us is field 6, a varint (proto/bench/v1/bench.proto).
+		s.Method, s.Request = "/bench.v1.Bench/Echo", &plan.Blob{Data: binary.AppendUvarint([]byte{6 << 3}, uint64(delay.Microseconds()))}
+	}
+	r, err := execute(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		name  string
+		of    func(result.Figures) float64
+		limit float64 // of the ratio's distance from 1
+	}{
+		{"p50", func(f result.Figures) float64 { return float64(*f.Latency.P50) }, 0.03},
+		{"p90", func(f result.Figures) float64 { return float64(*f.Latency.P90) }, 0.03},
+		{"p99", func(f result.Figures) float64 { return float64(*f.Latency.P99) }, 0.10},
+	} {
+		var wires []float64
+		var over ratios
+		for e := range r.Arms[0].Epochs {
+			grpc, wire := m.of(r.Arms[0].Epochs[e].Figures), m.of(r.Arms[1].Epochs[e].Figures)
+			wires, over = append(wires, wire), append(over, wire/grpc)
+		}
+		fmt.Printf("  %s  wire %.2f ms, over grpc %v 1 ± %.2f\n", m.name, median(wires)/1e6, over, m.limit)
 	}
 	return nil
 }
