@@ -156,8 +156,8 @@ func (c *conn) flush() {
 // maxKeptOut bounds the memory that a connection keeps for writing.
 const maxKeptOut = 1 << 20
 
-// readSize is room for several frames of the largest size.
-const readSize = 4 * (maxFrame + frameHeaderLen)
+// readSize is room for two frames of the largest size, or for hundreds of answers.
+const readSize = 2 * (maxFrame + frameHeaderLen)
 
 // read handles frames until the connection ends, and returns why it did.
 func (c *conn) read() error {

@@ -1,0 +1,112 @@
+package load
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSecondsThatAreGivenAwayAreThoseThatWouldBeKept: 60 s of 100 RPCs each, the
+// second of sequence number 2550 (25 s) with one that takes 3 s, which holds back
+// that second and the ones after it.
+func TestSecondsThatAreGivenAwayAreThoseThatWouldBeKept(t *testing.T) {
+	run := func(take func(Interval) error) (o Outcome) {
+		synctest.Test(t, func(t *testing.T) {
+			clock := SleepClock{Start: time.Now()}
+			l := OpenLoop{Schedule: Uniform{Rate: 100, Duration: minute.End()}, Clock: clock, Phases: minute,
+				Connections: 1, MaxInFlight: 10_000, Drain: time.Minute, Edges: Edges{Second: take}}
+			var err error
+			o, err = l.Run(t.Context(), NewCallers(against(clock, func(now time.Duration, seq int64) time.Duration {
+				if seq == 2550 {
+					return now + 3*time.Second
+				}
+				return now + time.Millisecond
+			}), nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+		return o
+	}
+	kept := run(nil)
+	var given []Interval
+	rest := run(func(iv Interval) error {
+		given = append(given, iv)
+		return nil
+	})
+	balanced(t, kept)
+	if len(given) < 50 {
+		t.Errorf("%d of 60 seconds given away, want all but the last few", len(given))
+	}
+	if diff := cmp.Diff(kept.Intervals, slices.Concat(given, rest.Intervals)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(kept.Window, rest.Window); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// gathering is an Engine that sends when it is told to flush, and whose RPCs take a
+// millisecond from then.
+type gathering struct {
+	turns    Turns
+	started  []Op
+	gathered int // most that waited for a flush
+}
+
+func (g *gathering) Bind(t Turns) { g.turns = t }
+func (g *gathering) Start(op Op) {
+	op.Sent = g.turns.Now()
+	g.turns.Sent(op)
+	g.started = append(g.started, op)
+	g.gathered = max(g.gathered, len(g.started))
+}
+
+func (g *gathering) Flush() {
+	for _, op := range g.started {
+		time.AfterFunc(time.Millisecond, func() { g.turns.Ended(op, OK, g.turns.Now()) })
+	}
+	g.started = nil
+}
+
+func (g *gathering) Cancel() {
+	for _, op := range g.started {
+		g.turns.Ended(op, "CANCELLED", g.turns.Now())
+	}
+}
+
+// TestWhatWasStartedIsSentHoweverLateTheLoopIs: the generator is blocked from before
+// the last arrivals until after the end, or it is interrupted there.
+func TestWhatWasStartedIsSentHoweverLateTheLoopIs(t *testing.T) {
+	phases := Phases{Window: 10 * time.Second}
+	for name, until := range map[string]time.Duration{"late": 11 * time.Second, "interrupted": 9900 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				e := &gathering{}
+				clock := &blocked{SleepClock: SleepClock{Start: time.Now()}, at: 9 * time.Second, until: until}
+				if name == "interrupted" {
+					time.AfterFunc(until, cancel)
+				}
+				l := OpenLoop{Schedule: Uniform{Rate: 1000, Duration: phases.End()}, Clock: clock, Phases: phases,
+					Connections: 1, MaxInFlight: 100_000, Drain: time.Second, DrainStopped: time.Second}
+				o, err := l.Run(ctx, e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				balanced(t, o)
+				if o.Window.OK < 9000 || o.Window.Abandoned != 0 {
+					t.Errorf("%d ok, %d abandoned, want all that was started", o.Window.OK, o.Window.Abandoned)
+				}
+				if e.gathered > atOnce {
+					t.Errorf("%d RPCs waited to be sent, want at most %d", e.gathered, atOnce)
+				}
+			})
+		})
+	}
+}
