@@ -156,12 +156,16 @@ func (c *conn) flush() {
 // maxKeptOut bounds the memory that a connection keeps for writing.
 const maxKeptOut = 1 << 20
 
-// readSize is room for two frames of the largest size, or for hundreds of answers.
-const readSize = 2 * (maxFrame + frameHeaderLen)
+// Sizes of the buffer that is read into. The least is room for a hundred small answers;
+// once it was filled it becomes the most, which holds two frames of the largest size.
+const (
+	leastRead = 4 << 10
+	mostRead  = 2 * (maxFrame + frameHeaderLen)
+)
 
 // read handles frames until the connection ends, and returns why it did.
 func (c *conn) read() error {
-	buffer := make([]byte, readSize)
+	buffer := make([]byte, leastRead)
 	have := 0
 	for {
 		n, err := c.net.Read(buffer[have:])
@@ -171,7 +175,11 @@ func (c *conn) read() error {
 			if bad != nil {
 				return bad
 			}
-			have = copy(buffer, buffer[used:have])
+			rest := buffer[used:have]
+			if have == len(buffer) && have < mostRead {
+				buffer = make([]byte, mostRead)
+			}
+			have = copy(buffer, rest)
 		}
 		if err != nil {
 			return err

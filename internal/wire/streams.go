@@ -27,7 +27,7 @@ type streams struct {
 	open   int
 }
 
-const leastSlots = 64
+const leastSlots = 16
 
 func (t *streams) place(id uint32) *stream { return &t.slots[int(id>>1)&(len(t.slots)-1)] }
 

@@ -85,7 +85,7 @@ const (
 	grpcGCPercent = 150
 	// The wire engine allocates nothing for an RPC: what is collected are the folded
 	// seconds of a long window.
-	wireGCPercent = 30
+	wireGCPercent = 10
 )
 
 func (g *generator) setup(t Trial) error {
@@ -157,6 +157,7 @@ func (g *generator) prepare() error {
 		g.atStart = append(g.atStart, all[len(all)-1])
 	}
 	g.inUse = true
+	debug.FreeOSMemory() // what the handshakes took
 	return g.engine.use(g.channels)
 }
 
