@@ -41,7 +41,7 @@ const (
 	// Intervals whose histograms are held open at once before the oldest finished
 	// one is folded away: enough that an ordinary window never folds while it is
 	// being measured, few enough that a long run's memory stays flat.
-	openIntervals = 4
+	openIntervals = 3
 	// Two halves keep the callers of a saturated loop from waiting for one lock;
 	// more only cost memory.
 	shards = 2

@@ -27,7 +27,7 @@ func channelRows() []row {
 				t.Errorf("RPCs came on %d connections, want 7", got)
 			}
 		}},
-		// Beyond 4 s a generator hands its seconds over while it measures.
+		// Beyond 3 s a generator hands its seconds over while it measures.
 		{option: "window", args: "--window 6s --rate 100", target: plaintext, check: func(t *testing.T, s seen) {
 			if got := len(s.arm.Windows); got != 6 {
 				t.Fatalf("%d seconds, want 6", got)
