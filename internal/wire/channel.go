@@ -309,7 +309,7 @@ func (c *Channel) lost(from *conn, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.turns.Now()
-	from.sayWhy(cause)
+	c.explain(from, cause)
 	_ = from.net.Close() // whatever it was: it is over
 	if c.current == from {
 		c.current = nil

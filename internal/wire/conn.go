@@ -49,10 +49,15 @@ func newConn(ch *Channel, n net.Conn) *conn {
 
 // start begins an RPC, or keeps it until the server allows another stream.
 func (c *conn) start(p pending) {
-	if c.streams.open >= int(min(c.peer.maxConcurrent, 1<<30)) {
+	if len(c.waiting) > 0 || c.streams.open >= c.allowed() {
 		c.waiting = append(c.waiting, p)
 		return
 	}
+	c.open(p)
+}
+
+// open opens a stream for an RPC.
+func (c *conn) open(p pending) {
 	block, err := c.sender.headers(c.channel.firstSeq + p.op.Seq)
 	if err != nil { // the encoder writes to memory
 		c.channel.refuse(p.op, codeInternal)
@@ -122,12 +127,20 @@ func (c *conn) end(s *stream, code string) {
 	}
 	c.streams.remove(s)
 	c.channel.finish(op, code)
-	if len(c.waiting) > 0 && !c.draining {
+	c.admit()
+}
+
+// admit begins RPCs that waited, as many as the server allows.
+func (c *conn) admit() {
+	for len(c.waiting) > 0 && !c.draining && c.streams.open < c.allowed() {
 		next := c.waiting[0]
 		c.waiting = c.waiting[1:]
-		c.start(next)
+		c.open(next)
 	}
 }
+
+// allowed is how many streams may be open.
+func (c *conn) allowed() int { return int(min(c.peer.maxConcurrent, 1<<30)) }
 
 // fail resets a stream that went wrong on our side of it.
 func (c *conn) fail(s *stream, code string) {
@@ -279,6 +292,7 @@ func (c *conn) onSettings(h frameHeader, payload []byte) error {
 		c.channel.ready(c)
 	}
 	c.resume()
+	c.admit()
 	return c.replied()
 }
 
@@ -343,12 +357,13 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 	return nil
 }
 
-// sayWhy tells the server what it did wrong before the connection is closed (RFC
-// 9113, 5.4.1).
-func (c *conn) sayWhy(cause error) {
+// explain tells the server what it did wrong before the connection is closed (RFC
+// 9113, 5.4.1), and the user.
+func (c *Channel) explain(from *conn, cause error) {
 	var v *Violation
 	if errors.As(cause, &v) {
-		c.goAway(v.code)
+		c.said = v.Error()
+		from.goAway(v.code)
 	}
 }
 

@@ -22,6 +22,26 @@ type socket struct {
 	backlog  []byte
 	spilling bool // a goroutine sends the backlog
 	err      error
+	attempt  attempt
+}
+
+// attempt is one system call. It is kept, since what a RawConn is given escapes to
+// the heap.
+type attempt struct {
+	bytes []byte
+	n     int
+	err   error
+	call  func(fd uintptr) (done bool)
+}
+
+// write is made by call on the connection's descriptor.
+func (a *attempt) write(fd uintptr) (done bool) {
+	for {
+		a.n, a.err = syscall.Write(int(fd), a.bytes)
+		if a.err != syscall.EINTR {
+			return true // whatever came of it: do not wait
+		}
+	}
 }
 
 // maxBacklog bounds what is kept for a server that does not read. HTTP/2's own
@@ -35,7 +55,9 @@ func newSocket(c *net.TCPConn, sent, received *atomic.Int64) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &socket{Conn: c, raw: raw, sent: sent, received: received}, nil
+	s := &socket{Conn: c, raw: raw, sent: sent, received: received}
+	s.attempt.call = s.attempt.write
+	return s, nil
 }
 
 // Read implements net.Conn.
@@ -81,20 +103,18 @@ func (s *socket) Write(b []byte) (int, error) {
 // these bytes may be here before the call has returned.
 func (s *socket) try(b []byte) (n int, err error) {
 	s.sent.Add(int64(len(b)))
-	defer func() { s.sent.Add(int64(n - len(b))) }()
-	failed := s.raw.Write(func(fd uintptr) bool {
-		for {
-			n, err = syscall.Write(int(fd), b)
-			if err != syscall.EINTR {
-				return true // whatever came of it: do not wait
-			}
-		}
-	})
-	n = max(n, 0)
-	if errors.Is(err, syscall.EAGAIN) {
-		err = nil
+	a := &s.attempt
+	a.bytes, a.n, a.err = b, 0, nil
+	err = s.raw.Write(a.call)
+	a.bytes = nil
+	n = max(a.n, 0)
+	if n < len(b) {
+		s.sent.Add(int64(n - len(b)))
 	}
-	return n, errors.Join(failed, err)
+	if a.err != nil && a.err != syscall.EAGAIN {
+		err = errors.Join(err, a.err)
+	}
+	return n, err
 }
 
 // spill sends the backlog, waiting for the kernel, until there is none.
