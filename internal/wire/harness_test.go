@@ -97,6 +97,13 @@ func (c *client) start(seq, n int64) {
 	c.Flush()
 }
 
+// outcome of an RPC, where timers end some.
+func (c *client) outcome(seq int64) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.told.codes[seq]
+}
+
 // must hands the client bytes that it has to accept whole.
 func (c *client) must(t testing.TB, b []byte) {
 	t.Helper()

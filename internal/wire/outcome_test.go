@@ -299,12 +299,12 @@ func TestADeadlineEndsWhatWaits(t *testing.T) {
 				c.start(0, 1)
 				time.Sleep(deadline - 1)
 				synctest.Wait()
-				if got := c.told.codes[0]; got != "" {
+				if got := c.outcome(0); got != "" {
 					t.Errorf("ended with %q before its deadline", got)
 				}
 				time.Sleep(1)
 				synctest.Wait()
-				if got := c.told.codes[0]; got != codeDeadlineExceeded {
+				if got := c.outcome(0); got != codeDeadlineExceeded {
 					t.Errorf("at its deadline: %q, want %s", got, codeDeadlineExceeded)
 				}
 			})
