@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"grpcbench/internal/certs"
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -107,34 +108,41 @@ func messageFile(t *testing.T) string {
 	return "@" + path
 }
 
+// Both engines give the same account of it.
 func TestPeerServerOnTheCCoreIsMeasured(t *testing.T) {
-	for _, compression := range []string{"gzip", "deflate"} {
-		for name, message := range map[string]string{"empty": "", "message": peerMessage} {
-			t.Run(compression+" "+name, func(t *testing.T) {
-				s := newCCore(t, compression)
-				args := []string{"--cacert", s.certificate, "--metadata", "foo=bar", "--compression", compression, "--rate", "100", "--window", "500ms", s.addr}
-				if message != "" {
-					args = append(args, "--method", "/Server/Foo", "--request", messageFile(t))
-				}
-				r := measure(t, t.Context(), planOf(t, args...), runner.Options{})
-				for _, c := range r.Checks {
-					if c.Verdict == result.Invalid && !slices.Contains(busyMachine, c.Code) {
-						t.Errorf("check %s: %s", c.Code, c.Text)
-					}
-				}
-				a := r.Arms[0]
-				if l := a.LedgerTotal; l.OK == 0 || l.OK != l.Scheduled {
-					t.Errorf("ledger %+v, want every RPC ok", l)
-				}
-				if compressed := a.Compressed == a.LedgerTotal.Started; compressed != (message != "") {
-					t.Errorf("%d of %d requests compressed", a.Compressed, a.LedgerTotal.Started)
-				}
-				want := saw{RPCs: a.LedgerTotal.OK, Foo: []string{"bar"}, Sizes: []int{len(message)}}
-				if diff := cmp.Diff(want, s.end(t)); diff != "" {
-					t.Errorf("what the server saw (-want +got):\n%s", diff)
-				}
-			})
+	for _, engine := range []string{plan.GRPC, plan.Wire} {
+		for _, compression := range []string{"gzip", "deflate", "none"} {
+			for name, message := range map[string]string{"empty": "", "message": peerMessage} {
+				t.Run(strings.Join([]string{engine, compression, name}, " "), func(t *testing.T) {
+					measureCCore(t, engine, compression, message)
+				})
+			}
 		}
+	}
+}
+
+func measureCCore(t *testing.T, engine, compression, message string) {
+	s := newCCore(t, compression)
+	args := []string{"--engine", engine, "--cacert", s.certificate, "--metadata", "foo=bar", "--compression", compression, "--rate", "100", "--window", "500ms", s.addr}
+	if message != "" {
+		args = append(args, "--method", "/Server/Foo", "--request", messageFile(t))
+	}
+	r := measure(t, t.Context(), planOf(t, args...), runner.Options{})
+	for _, c := range r.Checks {
+		if c.Verdict == result.Invalid && !slices.Contains(busyMachine, c.Code) {
+			t.Errorf("check %s: %s", c.Code, c.Text)
+		}
+	}
+	a := r.Arms[0]
+	if l := a.LedgerTotal; l.OK == 0 || l.OK != l.Scheduled {
+		t.Errorf("ledger %+v, want every RPC ok", l)
+	}
+	if compressed := a.Compressed > 0 && a.Compressed == a.LedgerTotal.Started; compressed != (message != "" && compression != "none") {
+		t.Errorf("%d of %d requests compressed", a.Compressed, a.LedgerTotal.Started)
+	}
+	want := saw{RPCs: a.LedgerTotal.OK, Foo: []string{"bar"}, Sizes: []int{len(message)}}
+	if diff := cmp.Diff(want, s.end(t)); diff != "" {
+		t.Errorf("what the server saw (-want +got):\n%s", diff)
 	}
 }
 
