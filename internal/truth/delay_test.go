@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 
 	"grpcbench/internal/channel"
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	serverpb "grpcbench/proto"
 )
@@ -100,12 +101,19 @@ func serve(args []string) error {
 	return s.Serve(l)
 }
 
+// eachEngine runs a test with both engines: what is true does not depend on them.
+func eachEngine(t *testing.T, test func(t *testing.T, engine string)) {
+	for _, engine := range []string{plan.GRPC, plan.Wire} {
+		t.Run(engine, func(t *testing.T) { test(t, engine) })
+	}
+}
+
 // against measures the named server in plaintext, one epoch.
-func against(f *findings, b bench, server string, args ...string) result.Arm {
+func against(f *findings, b bench, engine, server string, args ...string) result.Arm {
 	f.Helper()
 	p, address := start(f.T, "serve", server)
 	defer p.end()
-	r := b.run(append([]string{address, "--tls", "off", "--epochs", "1", "--server-pid", strconv.Itoa(p.Process.Pid)}, args...)...)
+	r := b.run(append([]string{address, "--engine", engine, "--tls", "off", "--epochs", "1", "--server-pid", strconv.Itoa(p.Process.Pid)}, args...)...)
 	a := r.Arms[0]
 	f.want(a.Ledger.OK == a.Ledger.Scheduled, "%s: %d of %d RPCs ok", server, a.Ledger.OK, a.Ledger.Scheduled)
 	little(f, a)
@@ -126,13 +134,15 @@ func little(f *findings, a result.Arm) {
 // and 10 more than 490. What is above that is the server working off 500 calls.
 func TestTruthOfAStall(t *testing.T) {
 	b := build(t)
-	measured(t, func(f *findings) {
-		open := against(f, b, "stall", "--rate", "1000", "--arrival", "uniform", "--window", "8s")
-		f.between("open loop: latency p90, ms", ms(open.Latency.P90), 385, 440)
-		f.between("open loop: latency p99, ms", ms(open.Latency.P99), 480, 540)
-		f.between("open loop: service time p99, ms", ms(open.ServiceTime.P99), 400, 540) // the calls were in flight
-		closed := against(f, b, "stall", "--loop", "closed", "--concurrency", "10", "--window", "4s")
-		f.between("closed loop: latency p90 as a share of the open loop's", ms(closed.Latency.P90)/ms(open.Latency.P90), 0, 0.1)
+	eachEngine(t, func(t *testing.T, engine string) {
+		measured(t, func(f *findings) {
+			open := against(f, b, engine, "stall", "--rate", "1000", "--arrival", "uniform", "--window", "8s")
+			f.between("open loop: latency p90, ms", ms(open.Latency.P90), 385, 440)
+			f.between("open loop: latency p99, ms", ms(open.Latency.P99), 480, 540)
+			f.between("open loop: service time p99, ms", ms(open.ServiceTime.P99), 400, 540) // the calls were in flight
+			closed := against(f, b, engine, "stall", "--loop", "closed", "--concurrency", "10", "--window", "4s")
+			f.between("closed loop: latency p90 as a share of the open loop's", ms(closed.Latency.P90)/ms(open.Latency.P90), 0, 0.1)
+		})
 	})
 }
 
@@ -141,10 +151,12 @@ func TestTruthOfAStall(t *testing.T) {
 // connection, has p90 far above 20 ms.
 func TestTruthOfTwoModes(t *testing.T) {
 	b := build(t)
-	measured(t, func(f *findings) {
-		a := against(f, b, "bimodal", "--rate", "1000", "--arrival", "uniform", "--window", "6s")
-		f.between("latency p90, ms", ms(a.Latency.P90), 0, 20)
-		f.between("latency p99, ms", ms(a.Latency.P99), 490, 530)
+	eachEngine(t, func(t *testing.T, engine string) {
+		measured(t, func(f *findings) {
+			a := against(f, b, engine, "bimodal", "--rate", "1000", "--arrival", "uniform", "--window", "6s")
+			f.between("latency p90, ms", ms(a.Latency.P90), 0, 20)
+			f.between("latency p99, ms", ms(a.Latency.P99), 490, 530)
+		})
 	})
 }
 
@@ -152,19 +164,21 @@ func TestTruthOfTwoModes(t *testing.T) {
 // delay shows is taken off.
 func TestTruthOfKnownDelays(t *testing.T) {
 	b := build(t)
-	measured(t, func(f *findings) {
-		load := []string{"--rate", "400", "--arrival", "uniform", "--window", "6s"}
-		base := against(f, b, "prompt", load...)
-		a := against(f, b, "exponential", load...)
-		for _, k := range []struct {
-			name          string
-			q, base, both float64
-		}{
-			{"p50", 0.5, ms(base.Latency.P50), ms(a.Latency.P50)},
-			{"p90", 0.9, ms(base.Latency.P90), ms(a.Latency.P90)},
-		} {
-			want := -meanDelay.Seconds() * 1e3 * math.Log1p(-k.q)
-			f.between(k.name+" of the delay, as a share of what it is", (k.both-k.base)/want, 0.90, 1.10)
-		}
+	eachEngine(t, func(t *testing.T, engine string) {
+		measured(t, func(f *findings) {
+			load := []string{"--rate", "400", "--arrival", "uniform", "--window", "6s"}
+			base := against(f, b, engine, "prompt", load...)
+			a := against(f, b, engine, "exponential", load...)
+			for _, k := range []struct {
+				name          string
+				q, base, both float64
+			}{
+				{"p50", 0.5, ms(base.Latency.P50), ms(a.Latency.P50)},
+				{"p90", 0.9, ms(base.Latency.P90), ms(a.Latency.P90)},
+			} {
+				want := -meanDelay.Seconds() * 1e3 * math.Log1p(-k.q)
+				f.between(k.name+" of the delay, as a share of what it is", (k.both-k.base)/want, 0.90, 1.10)
+			}
+		})
 	})
 }

@@ -15,8 +15,11 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"grpcbench/internal/call"
 	"grpcbench/internal/certs"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/wire"
 )
 
 // held is how long a server holds up one phase of a connection.
@@ -80,13 +83,21 @@ func listen(t *testing.T) net.Listener {
 }
 
 // connect opens a connection and returns what its phases took.
-func connect(t *testing.T, address string, roots *x509.CertPool) channel.Connection {
+func connect(t *testing.T, engine, address string, roots *x509.CertPool) channel.Connection {
 	t.Helper()
 	config, err := channel.TLSOptions{Version: "1.3", Roots: roots}.Config()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := channel.Open(t.Context(), channel.Options{Address: address, TLS: config})
+	var c interface {
+		Connections() []channel.Connection
+		Close() error
+	}
+	if engine == plan.Wire {
+		c, err = wire.Open(t.Context(), wire.Options{Address: address, TLS: config, Request: wire.Request{Path: call.Foo}})
+	} else {
+		c, err = channel.Open(t.Context(), channel.Options{Address: address, TLS: config})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +107,9 @@ func connect(t *testing.T, address string, roots *x509.CertPool) channel.Connect
 
 // A certificate that takes 30 ms to find shows in TLS alone, SETTINGS that are 30 ms
 // late in HTTP/2 alone. The phases not held up take a millisecond or two.
-func TestTruthOfThePhases(t *testing.T) {
+func TestTruthOfThePhases(t *testing.T) { eachEngine(t, phases) }
+
+func phases(t *testing.T, engine string) {
 	pair, roots := identity(t)
 	for _, k := range []struct {
 		phase string
@@ -115,7 +128,7 @@ func TestTruthOfThePhases(t *testing.T) {
 			measured(t, func(f *findings) {
 				took := map[string][]time.Duration{}
 				for range 9 {
-					c := connect(t, l.Addr().String(), roots)
+					c := connect(t, engine, l.Addr().String(), roots)
 					took["TCP"], took["TLS"], took["HTTP/2"] = append(took["TCP"], c.TCP), append(took["TLS"], c.TLS), append(took["HTTP/2"], c.HTTP2)
 				}
 				for phase, all := range took {
@@ -133,14 +146,16 @@ func TestTruthOfThePhases(t *testing.T) {
 
 // A listener whose backlog is full drops a SYN, and the client repeats it after a
 // second (RFC 6298, section 2: the initial timeout). That second is TCP's alone.
-func TestTruthOfALateTCPHandshake(t *testing.T) {
+func TestTruthOfALateTCPHandshake(t *testing.T) { eachEngine(t, lateTCPHandshake) }
+
+func lateTCPHandshake(t *testing.T, engine string) {
 	pair, roots := identity(t)
 	measured(t, func(f *findings) {
 		l := listen(t)
 		defer fill(t, l)()
 		var c channel.Connection
 		var opened sync.WaitGroup
-		opened.Go(func() { c = connect(t, l.Addr().String(), roots) })
+		opened.Go(func() { c = connect(t, engine, l.Addr().String(), roots) })
 		<-time.After(300 * time.Millisecond) // the SYN is lost by now
 		serveTLS(t, l, credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{pair}}))
 		opened.Wait()

@@ -1,0 +1,63 @@
+package wire
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"grpcbench/internal/load"
+)
+
+// An RPC whose header blocks repeat allocates nothing, from its start to its end.
+func TestAnRPCAllocatesNothing(t *testing.T) {
+	answer := newCanned(t)
+	c, n := settled(t, Options{Address: "localhost:1", Request: Request{Path: "/Server/Foo", Length: 0}})
+	rpc := func(response []byte) {
+		c.Start(load.Op{})
+		c.Flush()
+		if _, err := c.received(n, response); err != nil || n.streams.open != 0 {
+			t.Fatalf("the RPC has not ended: %v", err)
+		}
+	}
+	rpc(answer.first)
+	if allocs := testing.AllocsPerRun(1000, func() { rpc(answer.on(n.nextID)) }); allocs != 0 {
+		t.Errorf("%v allocations an RPC, want 0", allocs)
+	}
+}
+
+// Nor does what stands under it: a write that the kernel takes at once.
+func TestAWriteAllocatesNothing(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			_, _ = io.Copy(io.Discard, c) // until the test ends
+		}
+	}()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var sent, received atomic.Int64
+	s, err := newSocket(c.(*net.TCPConn), &sent, &received)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 100)
+	if allocs := testing.AllocsPerRun(100, func() {
+		if _, err := s.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}); allocs != 0 {
+		t.Errorf("%v allocations a write, want 0", allocs)
+	}
+	if got := sent.Load(); got != 101*100 { // AllocsPerRun warms up once
+		t.Errorf("%d bytes counted, want 10 100", got)
+	}
+}
