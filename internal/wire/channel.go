@@ -121,7 +121,6 @@ func (c *Channel) begin(p pending) {
 	}
 	switch {
 	case c.current != nil:
-		c.attempts++
 		c.current.start(p)
 	case c.dialing:
 		c.queue = append(c.queue, p)

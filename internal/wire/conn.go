@@ -68,6 +68,7 @@ func (c *conn) open(p pending) {
 		c.channel.refuse(p.op, codeInternal)
 		return
 	}
+	c.channel.attempts++
 	id := c.nextID
 	c.nextID += 2
 	s := c.streams.add(id)

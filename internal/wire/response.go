@@ -163,6 +163,7 @@ func (c *conn) onReset(h frameHeader, payload []byte) error {
 		op := s.op
 		c.streams.remove(s)
 		c.channel.again(op)
+		c.admit() // it may stand behind others now
 		return nil
 	}
 	c.end(s, c.channel.late(s.op, resetCode(code)))
