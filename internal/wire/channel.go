@@ -58,7 +58,8 @@ type Channel struct {
 	queue       []pending // RPCs that wait for the connection being dialled
 	resting     []load.Op // failed without a server: their callers wait a moment before the next
 	made        []channel.Connection
-	timer       *time.Timer // of the first deadline
+	timer       *time.Timer   // of the first deadline
+	alarm       time.Duration // when it fires
 	closing     chan struct{}
 
 	said     string // the latest status message, as encoded
@@ -206,9 +207,7 @@ func (c *Channel) received(from *conn, b []byte) (used int, err error) {
 	if c.current != nil && c.current != from {
 		c.current.flush() // what was made again
 	}
-	if from.draining && from.streams.open == 0 {
-		_ = from.net.Close() // ends its reading
-	}
+	from.retire()
 	return used, err
 }
 
@@ -364,6 +363,7 @@ func (c *conn) abandon(code string) {
 	}
 	c.waiting = nil
 	c.flush()
+	c.retire()
 	for _, op := range ops {
 		c.channel.finish(op, code)
 	}
@@ -371,8 +371,13 @@ func (c *conn) abandon(code string) {
 
 // arm makes the timer fire at a deadline, unless it will fire before.
 func (c *Channel) arm(at time.Duration) {
-	if c.timer == nil && !c.closed {
-		c.timer = time.AfterFunc(at-c.turns.Now(), c.expire)
+	switch {
+	case c.closed:
+	case c.timer == nil:
+		c.timer, c.alarm = time.AfterFunc(at-c.turns.Now(), c.expire), at
+	case at < c.alarm:
+		c.timer.Reset(at - c.turns.Now())
+		c.alarm = at
 	}
 }
 
@@ -390,12 +395,16 @@ func (c *Channel) expire() {
 	for conn := range c.conns {
 		conn.expire(c.at)
 		conn.flush()
+		conn.retire()
 		if !conn.due.empty() {
 			c.arm(conn.due.head().at)
 		}
 		c.armFor(conn.waiting)
 	}
 	c.armFor(c.queue)
+	if c.current != nil {
+		c.current.flush() // what callers began when another connection had been flushed
+	}
 }
 
 // overdue takes out the RPCs whose deadline has passed.
@@ -412,8 +421,8 @@ func (c *Channel) overdue(all []pending) (rest []pending, late []load.Op) {
 
 // armFor arms the timer for those that wait for a connection or a stream.
 func (c *Channel) armFor(waiting []pending) {
-	if len(waiting) > 0 {
-		c.arm(waiting[0].op.Sent + c.options.Request.Deadline)
+	for _, p := range waiting { // one that is made again stands behind younger ones
+		c.arm(p.op.Sent + c.options.Request.Deadline)
 	}
 }
 

@@ -167,6 +167,13 @@ func (c *conn) flush() {
 	}
 }
 
+// retire closes a connection that has been replaced and has nothing left to do.
+func (c *conn) retire() {
+	if c.draining && c.streams.open == 0 {
+		_ = c.net.Close() // ends its reading
+	}
+}
+
 // maxKeptOut bounds the memory that a connection keeps for writing.
 const maxKeptOut = 1 << 20
 
