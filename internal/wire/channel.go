@@ -235,7 +235,13 @@ func (c *Channel) replace(from *conn) {
 		return
 	}
 	c.current = nil
-	c.redial()
+	from.flush() // nobody else does from now on
+	c.redial(from)
+	c.move(from)
+}
+
+// move lets RPCs that waited for a stream wait for the next connection.
+func (c *Channel) move(from *conn) {
 	waiting := from.waiting
 	from.waiting = nil
 	for _, p := range waiting {
@@ -243,13 +249,16 @@ func (c *Channel) replace(from *conn) {
 	}
 }
 
-// redial begins to make a new connection.
-func (c *Channel) redial() {
+// redial begins to make a new connection in place of one.
+func (c *Channel) redial(old *conn) {
 	if c.dialing || c.closed {
 		return
 	}
 	c.dialing = true
-	go c.reconnect()
+	// A server that ends its connections as soon as they are made is not to be
+	// overrun with them, nor this client.
+	useless := !old.answered && time.Since(old.made) < backoffBase
+	go c.reconnect(useless)
 }
 
 // Backoff between attempts to connect: that of the other engine, which takes
@@ -262,8 +271,11 @@ const (
 )
 
 // reconnect dials until there is a connection. While it waits between attempts
-// RPCs fail at once.
-func (c *Channel) reconnect() {
+// RPCs fail at once; where it waits before the first, they wait too.
+func (c *Channel) reconnect(later bool) {
+	if later && !c.pause(float64(backoffBase)) {
+		return
+	}
 	for wait := float64(backoffBase); ; wait = min(wait*backoffFactor, float64(backoffMax)) {
 		err := c.connect(context.Background())
 		if err == nil {
@@ -272,16 +284,24 @@ func (c *Channel) reconnect() {
 		c.mu.Lock()
 		c.undialled(err)
 		c.mu.Unlock()
-		timer := time.NewTimer(time.Duration(wait * (1 - backoffJitter + 2*backoffJitter*rand.Float64())))
-		select {
-		case <-timer.C:
-		case <-c.closing:
-			timer.Stop()
+		if !c.pause(wait) {
 			return
 		}
 		c.mu.Lock()
 		c.dialing = true
 		c.mu.Unlock()
+	}
+}
+
+// pause waits about that many nanoseconds; it reports whether the channel is open.
+func (c *Channel) pause(wait float64) bool {
+	timer := time.NewTimer(time.Duration(wait * (1 - backoffJitter + 2*backoffJitter*rand.Float64())))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.closing:
+		return false
 	}
 }
 
@@ -311,7 +331,7 @@ func (c *Channel) lost(from *conn, cause error) {
 	_ = from.net.Close() // whatever it was: it is over
 	if c.current == from {
 		c.current = nil
-		c.redial()
+		c.redial(from)
 	}
 	from.draining = true
 	delete(c.conns, from)
@@ -320,10 +340,7 @@ func (c *Channel) lost(from *conn, cause error) {
 		ops = append(ops, s.op)
 		from.streams.remove(s)
 	})
-	for _, p := range from.waiting {
-		ops = append(ops, p.op)
-	}
-	from.waiting = nil
+	c.move(from)
 	for _, op := range ops {
 		c.finish(op, codeUnavailable)
 	}

@@ -30,6 +30,8 @@ type conn struct {
 	settled  bool          // the server's SETTINGS came
 	ready    chan struct{} // closed then
 	draining bool          // GOAWAY came, or the stream numbers are used up
+	made     time.Time     // when TCP, and TLS, were
+	answered bool          // the server has answered an RPC, or begun to
 	replies  int           // PING and SETTINGS answered since the last response
 	answers  int64         // responses looked at, for the sampled check
 	block    []byte        // of a HEADERS whose CONTINUATION is to come
@@ -43,7 +45,7 @@ const lastStreamID = 1<<31 - 1
 
 func newConn(ch *Channel, n net.Conn) *conn {
 	return &conn{channel: ch, net: n, headers: newHeaderReader(), peer: initialSettings(), nextID: 1, window: defaultWindow,
-		ready:  make(chan struct{}),
+		ready: make(chan struct{}), made: time.Now(),
 		sender: newSender(&ch.options.Request, ch.options.authority(), ch.options.TLS != nil), out: preface()}
 }
 

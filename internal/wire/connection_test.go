@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"context"
+	"io"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -40,5 +42,26 @@ func TestAttemptsAreStreams(t *testing.T) {
 	_, blocks, _ := sentOn(t, c.frames(t), maxFrame)
 	if attempts, _ := c.Attempts(); attempts != 3 || len(blocks) != 2 {
 		t.Errorf("%d attempts, %d streams on the second connection, want 1 + 2", attempts, len(blocks))
+	}
+}
+
+// SETTINGS came and the connection ended, or the time to wait for them has: whichever
+// is seen first, it was made. Otherwise two goroutines would dial for one channel.
+func TestAConnectionThatWasMadeWasMade(t *testing.T) {
+	c := newClient(t, Request{})
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 { // select chooses at random
+		ended := make(chan error, 1)
+		ended <- io.EOF
+		if err := c.conn.await(over, ended); err != nil {
+			t.Fatalf("a connection that had its SETTINGS: %v", err)
+		}
+	}
+	c.connect()
+	ended := make(chan error, 1)
+	ended <- io.EOF
+	if err := c.conn.await(t.Context(), ended); err != io.EOF {
+		t.Errorf("a connection that ended before its SETTINGS: %v, want EOF", err)
 	}
 }

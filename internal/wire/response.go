@@ -54,7 +54,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	if s == nil || err != nil {
 		return err
 	}
-	c.replies = 0
+	c.replies, c.answered = 0, true
 	ended := h.flags&flagEndStream != 0
 	switch {
 	case m.tooLong:
