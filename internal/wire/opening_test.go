@@ -21,6 +21,8 @@ type stranger struct {
 	reason string // part of the error of Open
 }
 
+const notFirst = "SETTINGS were not its first frame"
+
 // inClear are strangers without TLS.
 func inClear() []stranger {
 	say := func(b string) func(*visit) {
@@ -36,14 +38,14 @@ func inClear() []stranger {
 		{"closed one way", func(v *visit) { _ = v.tcp.CloseWrite(); v.linger() }, noHTTP2},
 		{"silent", (*visit).linger, late},
 		{"half a frame", say("\x00\x00\x00\x04"), late},
-		{"the preface of a client", say(http2.ClientPreface), "a frame of 5263945 bytes"}, // "PRI" as a number
-		{"HTTP/1", say("HTTP/1.1 400 Bad Request\r\n\r\n"), "a frame of 4740180 bytes"},   // "HTT"
-		{"SSH", say("SSH-2.0-OpenSSH_9.2\r\n"), "a frame of 5460808 bytes"},               // "SSH"
-		{"a TLS alert", say("\x15\x03\x01\x00\x02\x02\x46"), late},                        // seven bytes are no frame header
-		{"zeros", say(strings.Repeat("\x00", 1000)), "SETTINGS were not its first frame"},
-		{"PING first", frames(func(v *visit) []byte { return v.wrote(v.WritePing(false, [8]byte{})) }), "SETTINGS were not its first frame"},
-		{"GOAWAY first", frames(func(v *visit) []byte { return v.goAway(0) }), "SETTINGS were not its first frame"},
-		{"only an acknowledgment", frames(func(v *visit) []byte { return v.wrote(v.WriteSettingsAck()) }), "SETTINGS were not its first frame"},
+		{"the preface of a client", say(http2.ClientPreface), notFirst},
+		{"HTTP/1", say("HTTP/1.1 400 Bad Request\r\n\r\n"), notFirst},
+		{"SSH", say("SSH-2.0-OpenSSH_9.2\r\n"), notFirst},
+		{"a TLS alert", say("\x15\x03\x01\x00\x02\x02\x46"), late}, // seven bytes are no frame header
+		{"zeros", say(strings.Repeat("\x00", 1000)), notFirst},
+		{"PING first", frames(func(v *visit) []byte { return v.wrote(v.WritePing(false, [8]byte{})) }), notFirst},
+		{"GOAWAY first", frames(func(v *visit) []byte { return v.goAway(0) }), notFirst},
+		{"only an acknowledgment", frames(func(v *visit) []byte { return v.wrote(v.WriteSettingsAck()) }), notFirst},
 		{"SETTINGS that are wrong", frames(func(v *visit) []byte {
 			return v.settings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 1})
 		}), "SETTINGS_MAX_FRAME_SIZE 1"},
@@ -79,7 +81,7 @@ func inTLS(config *tls.Config) []stranger {
 			_, _ = v.tcp.Write(append([]byte{0x17, 3, 3, 0, 40}, make([]byte, 40)...))
 		}), "bad record MAC"},
 		{"garbage after the handshake", after(func(v *visit) { _, _ = v.tcp.Write([]byte(strings.Repeat("garbage ", 100))) }), "record"},
-		{"HTTP/1 after the handshake", after(func(v *visit) { v.say([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }), "a frame of 4740180 bytes"},
+		{"HTTP/1 after the handshake", after(func(v *visit) { v.say([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }), notFirst},
 	}
 }
 
