@@ -76,7 +76,9 @@ func (c *conn) open(p pending) {
 	s := c.streams.add(id)
 	s.op, s.redone, s.window, s.unsent = p.op, p.redone, c.peer.initialWindow, len(c.sender.message)
 	if r := &c.channel.options.Request; r.Check != nil {
-		s.response.keep = c.answers < 100 || c.answers%1000 == 0
+		if c.answers < 100 || c.answers%1000 == 0 {
+			s.response.keep = r.keep()
+		}
 		c.answers++
 	}
 	c.out = appendHeaders(c.out, block, id, c.peer.maxFrame)
@@ -248,8 +250,10 @@ func (c *conn) beginning(h frameHeader) error {
 
 // frame handles one frame.
 func (c *conn) frame(h frameHeader, payload []byte) error {
-	if err := c.beginning(h); err != nil {
-		return err
+	if !c.settled {
+		if err := c.beginning(h); err != nil {
+			return err
+		}
 	}
 	if (c.block != nil) != (h.kind == frameContinuation) {
 		return violation(codeProtocolError, "frames between HEADERS and their CONTINUATION, or CONTINUATION without HEADERS")

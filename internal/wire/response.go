@@ -103,7 +103,7 @@ func (c *conn) outcome(s *stream, m *meaning) string {
 	if r.Length >= 0 && !s.response.compressed && int(s.response.length) != r.Length {
 		return load.BadPayload
 	}
-	if s.response.keep {
+	if s.response.keep > 0 {
 		return r.Check(s.encoding, s.response.compressed, s.response.kept)
 	}
 	return load.OK
