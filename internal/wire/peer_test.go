@@ -63,7 +63,11 @@ func endings() []ending {
 		{name: "GOAWAY", end: goAway(http2.ErrCodeNo, 1, 0), spares: true},
 		{name: "GOAWAY twice", end: goAway(http2.ErrCodeNo, 2, 0), spares: true},
 		{name: "GOAWAY with an error", end: goAway(http2.ErrCodeEnhanceYourCalm, 1, 0), spares: true},
-		{name: "GOAWAY and the end of TCP", end: func(v *visit, last uint32) { v.say(v.goAway(last)) }, spares: true},
+		{name: "GOAWAY and the end of TCP", end: func(v *visit, last uint32) {
+			v.say(v.goAway(last))
+			_ = v.tcp.CloseWrite() // and no more: a reset could overtake the GOAWAY
+			v.linger()
+		}, spares: true},
 		{name: "GOAWAY in two steps", end: func(v *visit, last uint32) {
 			v.say(v.goAway(1<<31 - 1))
 			for id, ok := v.request(); ok; id, ok = v.request() { // what is on its way
