@@ -216,8 +216,11 @@ func (c *conn) read() error {
 func (c *conn) receive(b []byte) (used int, err error) {
 	for len(b)-used >= frameHeaderLen {
 		h := parseFrameHeader(b[used:])
+		if !c.settled && (h.kind != frameSettings || h.flags&flagAck != 0) { // 3.4
+			return used, violation(codeProtocolError, "SETTINGS were not its first frame")
+		}
 		if h.length > maxFrame {
-			return used, c.tooLarge(h)
+			return used, violation(codeFrameSize, "a frame of %d bytes", h.length)
 		}
 		end := used + frameHeaderLen + h.length
 		if end > len(b) {
@@ -231,30 +234,8 @@ func (c *conn) receive(b []byte) (used int, err error) {
 	return used, nil
 }
 
-// tooLarge says what a frame above the limit is: of a server that speaks another
-// protocol the first bytes are no frame at all.
-func (c *conn) tooLarge(h frameHeader) error {
-	if err := c.beginning(h); err != nil {
-		return err
-	}
-	return violation(codeFrameSize, "a frame of %d bytes", h.length)
-}
-
-// beginning holds a server to its preface: SETTINGS come first (RFC 9113, 3.4).
-func (c *conn) beginning(h frameHeader) error {
-	if !c.settled && (h.kind != frameSettings || h.flags&flagAck != 0) {
-		return violation(codeProtocolError, "SETTINGS were not its first frame")
-	}
-	return nil
-}
-
 // frame handles one frame.
 func (c *conn) frame(h frameHeader, payload []byte) error {
-	if !c.settled {
-		if err := c.beginning(h); err != nil {
-			return err
-		}
-	}
 	if (c.block != nil) != (h.kind == frameContinuation) {
 		return violation(codeProtocolError, "frames between HEADERS and their CONTINUATION, or CONTINUATION without HEADERS")
 	}

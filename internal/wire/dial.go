@@ -70,6 +70,9 @@ func (c *conn) await(ctx context.Context, ended <-chan error) (err error) {
 	select {
 	case <-c.ready:
 	case err = <-ended:
+		if v := (*Violation)(nil); errors.As(err, &v) {
+			err = fmt.Errorf("%w: %s", channel.ErrNotHTTP2, v.Reason)
+		}
 	case <-ctx.Done():
 		_ = c.net.Close() // ends its reading
 		<-ended
