@@ -87,7 +87,9 @@ func TestACallerWhoseDeadlinePassedOnAnOldConnectionGoesOn(t *testing.T) {
 			old := c.out
 			c.connect()
 			c.must(t, c.settings())
+			c.mu.Lock()
 			c.frames(t)
+			c.mu.Unlock()
 			time.Sleep(patient)
 			synctest.Wait()
 			c.mu.Lock()
