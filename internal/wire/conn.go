@@ -30,6 +30,8 @@ type conn struct {
 	settled  bool          // the server's SETTINGS came
 	ready    chan struct{} // closed then
 	draining bool          // GOAWAY came, or the stream numbers are used up
+	made     time.Time     // when TCP, and TLS, were
+	answered bool          // the server has answered an RPC, or begun to
 	replies  int           // PING and SETTINGS answered since the last response
 	answers  int64         // responses looked at, for the sampled check
 	block    []byte        // of a HEADERS whose CONTINUATION is to come
@@ -43,7 +45,7 @@ const lastStreamID = 1<<31 - 1
 
 func newConn(ch *Channel, n net.Conn) *conn {
 	return &conn{channel: ch, net: n, headers: newHeaderReader(), peer: initialSettings(), nextID: 1, window: defaultWindow,
-		ready:  make(chan struct{}),
+		ready: make(chan struct{}), made: time.Now(),
 		sender: newSender(&ch.options.Request, ch.options.authority(), ch.options.TLS != nil), out: preface()}
 }
 
@@ -68,12 +70,15 @@ func (c *conn) open(p pending) {
 		c.channel.refuse(p.op, codeInternal)
 		return
 	}
+	c.channel.attempts++
 	id := c.nextID
 	c.nextID += 2
 	s := c.streams.add(id)
 	s.op, s.redone, s.window, s.unsent = p.op, p.redone, c.peer.initialWindow, len(c.sender.message)
 	if r := &c.channel.options.Request; r.Check != nil {
-		s.response.keep = c.answers < 100 || c.answers%1000 == 0
+		if c.answers < 100 || c.answers%1000 == 0 {
+			s.response.keep = r.keep()
+		}
 		c.answers++
 	}
 	c.out = appendHeaders(c.out, block, id, c.peer.maxFrame)
@@ -163,6 +168,13 @@ func (c *conn) flush() {
 	c.out = c.out[:0]
 	if cap(c.out) > maxKeptOut {
 		c.out = nil
+	}
+}
+
+// retire closes a connection that has been replaced and has nothing left to do.
+func (c *conn) retire() {
+	if c.draining && c.streams.open == 0 {
+		_ = c.net.Close() // ends its reading
 	}
 }
 

@@ -393,42 +393,6 @@ func TestWindowsAreGivenBackToTheByte(t *testing.T) {
 	}
 }
 
-// FuzzConn hands a connection with three RPCs any bytes, at once and in two pieces:
-// each RPC ends at most once, and the same way.
-func FuzzConn(f *testing.F) {
-	s := newServer()
-	f.Add(append(s.ok(1), s.ok(3)...), uint(20))
-	for _, m := range misdeeds() {
-		if b := m.frames(newServer()); len(b) < 1000 {
-			f.Add(b, uint(9))
-		}
-	}
-	f.Fuzz(func(t *testing.T, b []byte, cut uint) {
-		var outcomes [2]map[int64]string
-		for i, at := range []int{len(b), int(cut % uint(len(b)+1))} {
-			c := newClient(t, Request{Length: 0, Accept: "gzip", Check: func(string, bool, []byte) string { return load.OK }})
-			c.start(0, 3)
-			c.Channel.dialing = true
-			used, err := c.received(c.conn, b[:at])
-			if err == nil && at < len(b) {
-				_, err = c.received(c.conn, slices.Concat(b[used:at], b[at:]))
-			}
-			if err != nil {
-				c.lost(c.conn, err)
-			}
-			outcomes[i] = c.told.codes
-			if n := len(c.conn.block); n > maxHeaderList {
-				t.Errorf("%d bytes of a header block are kept", n)
-			}
-		}
-		for seq := range int64(3) {
-			if outcomes[0][seq] != outcomes[1][seq] {
-				t.Errorf("RPC %d: %q whole, %q in pieces at %d", seq, outcomes[0][seq], outcomes[1][seq], cut)
-			}
-		}
-	})
-}
-
 // FuzzGRPCStatus: any status text is a code, and one of few.
 func FuzzGRPCStatus(f *testing.F) {
 	for _, text := range []string{"0", "16", "17", "-1", "00", "4294967296", "1e3", "", " 2"} {

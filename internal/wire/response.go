@@ -54,7 +54,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	if s == nil || err != nil {
 		return err
 	}
-	c.replies = 0
+	c.replies, c.answered = 0, true
 	ended := h.flags&flagEndStream != 0
 	switch {
 	case m.tooLong:
@@ -103,7 +103,7 @@ func (c *conn) outcome(s *stream, m *meaning) string {
 	if r.Length >= 0 && !s.response.compressed && int(s.response.length) != r.Length {
 		return load.BadPayload
 	}
-	if s.response.keep {
+	if s.response.keep > 0 {
 		return r.Check(s.encoding, s.response.compressed, s.response.kept)
 	}
 	return load.OK
@@ -160,6 +160,7 @@ func (c *conn) onReset(h frameHeader, payload []byte) error {
 		op := s.op
 		c.streams.remove(s)
 		c.channel.again(op)
+		c.admit() // it may stand behind others now
 		return nil
 	}
 	c.end(s, c.channel.late(s.op, resetCode(code)))
