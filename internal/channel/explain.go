@@ -18,6 +18,7 @@ import (
 var (
 	errSilent     = errors.New("no answer")
 	ErrSilentTLS  = errors.New("no answer to the TLS handshake")
+	ErrNotHTTP2   = errors.New("what the server sends is not HTTP/2")
 	ErrNoSettings = errors.New("the server ended the connection or fell silent before its HTTP/2 SETTINGS")
 )
 
@@ -50,7 +51,7 @@ func advise(cause error, timeout time.Duration) string {
 		return "the server does not speak this TLS version (change --tls)"
 	case errors.Is(cause, ErrSilentTLS):
 		return fmt.Sprintf("TLS handshake timeout after %v (does the server speak TLS? else --tls off)", timeout)
-	case errors.Is(cause, ErrNoSettings), errors.Is(cause, io.EOF), errors.Is(cause, syscall.ECONNRESET):
+	case errors.Is(cause, ErrNoSettings), errors.Is(cause, ErrNotHTTP2), errors.Is(cause, io.EOF), errors.Is(cause, syscall.ECONNRESET):
 		return "the server does not speak HTTP/2 in this way (plaintext needs --tls off, a TLS server needs --tls 1.2 or 1.3, one that demands client certificates needs --cert and --key-file)"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
 		return fmt.Sprintf("no answer within %v (check TARGET)", timeout)

@@ -25,9 +25,9 @@ func schedule() []Mutant {
 		New: "iv.latency.Record(int64(x.ServiceTime()))",
 	}, {
 		Name: ForgetsIntendedStart,
-		File: loads + "/loop.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
-		Old: "\top.Sent = now\n",
-		New: "\top.Sent = now\n\top.Intended = now\n",
+		File: loads + "/engine.go", Package: loads, Test: "TestAGeneratorThatWasBlockedChargesItsDelayToTheCalls",
+		Old: "\t\top.Sent = c.turns.Now()\n",
+		New: "\t\top.Sent = c.turns.Now()\n\t\top.Intended = op.Sent\n",
 	}, {
 		Name: "an arrival waits until there is room in flight",
 		File: loads + "/open.go", Package: loads, Test: "TestArrivalsBeyondTheCapAreNeverQueued",
@@ -70,7 +70,6 @@ func account() []Mutant {
 		Old: "err := once(ctx, conn); err",
 		New: "err := channel.EndOfAttempt(ctx, func(ctx context.Context) error { return once(ctx, conn) }); err",
 		Also: []Edit{
-			{"internal/call/call.go", "\t\"grpcbench/internal/codec\"\n", "\t\"grpcbench/internal/channel\"\n\t\"grpcbench/internal/codec\"\n"},
 			{"internal/channel/channel.go", "\t\tgrpc.WithNoProxy(),\n", "\t\tgrpc.WithNoProxy(), grpc.WithStatsHandler(new(ends)),\n"},
 			{"internal/channel/channel.go", "\t\"google.golang.org/grpc/credentials/insecure\"\n", "\t\"google.golang.org/grpc/credentials/insecure\"\n\t\"google.golang.org/grpc/stats\"\n"},
 			{"internal/channel/channel.go", "// Open makes a channel", endOfAttempt + "// Open makes a channel"},
@@ -135,6 +134,52 @@ func wire() []Mutant {
 		File: "internal/result/observed.go", Package: "internal/result", Test: "TestEachCheckSaysWhatIsWrongAndNothingElse",
 		Old: "range append(o.wrong, a.Observed.Mismatches...) {",
 		New: "range a.Observed.Mismatches {",
+	}}
+}
+
+// engine breaks the HTTP/2 client.
+func engine() []Mutant {
+	const wires = "internal/wire"
+	return []Mutant{{
+		Name: "what header blocks meant is remembered when the table has changed",
+		File: wires + "/headers.go", Package: wires, Test: "TestWhatIsRememberedIsWhatTheDecoderSays",
+		Old: "\t\tr.known = r.known[:0]\n",
+		New: "",
+	}, {
+		Name: "a literal that is to be indexed counts as one that is not",
+		File: wires + "/headers.go", Package: wires, Test: "TestWhatIsRememberedIsWhatTheDecoderSays",
+		Old: "case b&0xe0 == 0:",
+		New: "case b < 0x80:",
+	}, {
+		Name: "a stream's window is ignored",
+		File: wires + "/conn.go", Package: wires, Test: "TestAMessageIsSentAsTheWindowsAllow",
+		Old: "min(int64(s.unsent), c.window, s.window)",
+		New: "min(int64(s.unsent), c.window)",
+	}, {
+		Name: "grpc-status is not looked at",
+		File: wires + "/response.go", Package: wires, Test: "TestAResponseInPiecesIsTheSame",
+		Old: "if m.grpcStatus != 0 {",
+		New: "if m.grpcStatus < 0 {",
+	}, {
+		Name: "a stream that GOAWAY names is made again",
+		File: wires + "/conn.go", Package: wires, Test: "TestAGoAwayEndsAndMovesTheRightStreams",
+		Old: "return s.id > last }",
+		New: "return s.id >= last }",
+	}, {
+		Name: "RPCs wait for streams without being begun",
+		File: wires + "/conn.go", Package: wires, Test: "TestRPCsWaitForTheStreamsThatTheServerAllows",
+		Old: "\tc.resume()\n\tc.admit()\n",
+		New: "\tc.resume()\n",
+	}, {
+		Name: "half of the connection's window is never given back",
+		File: wires + "/response.go", Package: wires, Test: "TestWindowsAreGivenBackToTheByte",
+		Old: "frameWindowUpdate, 0, uint32(c.unacked))",
+		New: "frameWindowUpdate, 0, uint32(c.unacked/2))",
+	}, {
+		Name: "what was started last is not sent",
+		File: "internal/load/open.go", Package: "internal/load", Test: "TestWhatWasStartedIsSentHoweverLateTheLoopIs",
+		Old: "\tdefer e.Flush() // what was started last, however pacing ended\n",
+		New: "",
 	}}
 }
 

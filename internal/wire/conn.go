@@ -204,6 +204,9 @@ func (c *conn) read() error {
 func (c *conn) receive(b []byte) (used int, err error) {
 	for len(b)-used >= frameHeaderLen {
 		h := parseFrameHeader(b[used:])
+		if !c.settled && (h.kind != frameSettings || h.flags&flagAck != 0) { // 3.4
+			return used, violation(codeProtocolError, "SETTINGS were not its first frame")
+		}
 		if h.length > maxFrame {
 			return used, violation(codeFrameSize, "a frame of %d bytes", h.length)
 		}
@@ -221,9 +224,6 @@ func (c *conn) receive(b []byte) (used int, err error) {
 
 // frame handles one frame.
 func (c *conn) frame(h frameHeader, payload []byte) error {
-	if !c.settled && (h.kind != frameSettings || h.flags&flagAck != 0) {
-		return violation(codeProtocolError, "SETTINGS were not its first frame")
-	}
 	if (c.block != nil) != (h.kind == frameContinuation) {
 		return violation(codeProtocolError, "frames between HEADERS and their CONTINUATION, or CONTINUATION without HEADERS")
 	}

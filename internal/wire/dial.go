@@ -61,6 +61,9 @@ func (c *Channel) connect(ctx context.Context) error {
 		c.mu.Unlock()
 		return nil
 	case err := <-ended:
+		if v := (*Violation)(nil); errors.As(err, &v) {
+			return fmt.Errorf("%w: %s", channel.ErrNotHTTP2, v.Reason)
+		}
 		return err
 	case <-ctx.Done():
 		_ = n.Close() // ends its reading

@@ -302,7 +302,7 @@ func TestADeadlineEndsWhatWaits(t *testing.T) {
 				if got := c.outcome(0); got != "" {
 					t.Errorf("ended with %q before its deadline", got)
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				if got := c.outcome(0); got != codeDeadlineExceeded {
 					t.Errorf("at its deadline: %q, want %s", got, codeDeadlineExceeded)
