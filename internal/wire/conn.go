@@ -32,7 +32,7 @@ type conn struct {
 	draining bool          // GOAWAY came, or the stream numbers are used up
 	made     time.Time     // when TCP, and TLS, were
 	answered bool          // the server has answered an RPC, or begun to
-	replies  int           // PING and SETTINGS answered since the last response
+	replies  int           // PING and SETTINGS, and informational headers, since the last response
 	answers  int64         // responses looked at, for the sampled check
 	block    []byte        // of a HEADERS whose CONTINUATION is to come
 	blockOf  frameHeader
@@ -126,6 +126,7 @@ func (c *conn) resume() {
 
 // end closes a stream with an outcome and lets the next one begin.
 func (c *conn) end(s *stream, code string) {
+	c.replies = 0
 	op, unsent := s.op, s.unsent
 	if unsent > 0 { // the server answered before it had everything: it needs no more
 		c.reset(s.id)
@@ -323,13 +324,13 @@ func (c *conn) onPing(h frameHeader, payload []byte) error {
 	return c.replied()
 }
 
-// maxReplies bounds what a server can make this client write without answering a
-// single RPC.
+// maxReplies bounds what a server can make this client write, or read, without ending
+// a single RPC.
 const maxReplies = 10_000
 
 func (c *conn) replied() error {
 	if c.replies++; c.replies > maxReplies {
-		return violation(codeEnhanceYourCalm, "more than %d PING and SETTINGS without a response", maxReplies)
+		return violation(codeEnhanceYourCalm, "more than %d PING and SETTINGS or informational headers without a response", maxReplies)
 	}
 	return nil
 }

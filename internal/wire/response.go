@@ -54,7 +54,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	if s == nil || err != nil {
 		return err
 	}
-	c.replies, c.answered = 0, true
+	c.answered = true
 	ended := h.flags&flagEndStream != 0
 	switch {
 	case m.tooLong:
@@ -67,6 +67,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 		c.end(s, c.trailersOnly(s, m))
 	case m.httpStatus >= 100 && m.httpStatus < 200:
 		// Informational; the response's own are to come (RFC 9110, 15.2).
+		return c.replied()
 	case m.httpStatus != 200:
 		c.fail(s, httpCode(m.httpStatus))
 	case !m.isGRPC:

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"io"
 	"strconv"
 	"strings"
@@ -260,5 +261,37 @@ func TestWhatIsKeptOfResponsesIsBounded(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A server that never waits for a window: what it sends is read and forgotten, on open
+// streams and on closed ones, and the windows stay right.
+func TestAServerThatIgnoresWindowsCostsNothing(t *testing.T) {
+	c := newClient(t, Request{Length: 5, Check: is("hello")})
+	c.start(0, 2)
+	c.must(t, append(c.opening(1), c.data(1, false, []byte{0, 0, 0x40, 0, 0})...)) // 4 MiB to come
+	piece := c.data(1, false, make([]byte, maxFrame))
+	for range 4 << 20 / maxFrame {
+		c.must(t, piece)
+	}
+	c.must(t, c.server.headers(1, true, "grpc-status", "0"))
+	c.frames(t)
+	const closed = 64 << 20 // bytes on a stream that has ended
+	for range closed / maxFrame {
+		c.must(t, piece)
+	}
+	back := 0
+	for _, f := range c.frames(t) {
+		if f.Type != http2.FrameWindowUpdate || f.StreamID != 0 {
+			t.Fatalf("%v written, want WINDOW_UPDATE of the connection alone", f)
+		}
+		back += int(binary.BigEndian.Uint32(f.payload))
+	}
+	if back > closed+window || back < closed-window {
+		t.Errorf("%d bytes given back of %d", back, closed)
+	}
+	c.must(t, body(appendMessage(nil, []byte("hello"), false))(c.server, 3))
+	if got := c.told.codes; got[0] != load.BadPayload || got[1] != load.OK {
+		t.Errorf("outcomes %v, want %s and OK", got, load.BadPayload)
 	}
 }
