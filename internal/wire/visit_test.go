@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -256,6 +255,3 @@ func open(t testing.TB, p *peer, o Options) *Channel {
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
-
-// codesOf are the keys of a tally in order.
-func codesOf(counts map[string]int64) []string { return slices.Sorted(maps.Keys(counts)) }
