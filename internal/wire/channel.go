@@ -62,9 +62,10 @@ type Channel struct {
 	alarm       time.Duration // when it fires
 	closing     chan struct{}
 
-	said     string // the latest status message, as encoded
-	attempts int64  // streams begun
-	messages Traffic
+	said         string // the latest status message, as encoded
+	attempts     int64  // streams begun
+	messagesSent int64  // RPCs among them: one that is made again has the same message
+	messages     Traffic
 }
 
 // Traffic counts the messages of responses.
@@ -449,6 +450,14 @@ func (c *Channel) Attempts() (attempts int64, answers Traffic) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.attempts, c.messages
+}
+
+// MessagesSent is the number of RPCs so far whose request was sent, or begun to be. One
+// that was made again counts once, as its message is the same.
+func (c *Channel) MessagesSent() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.messagesSent
 }
 
 // Bytes is the number of bytes written to and read from TCP so far, TLS records

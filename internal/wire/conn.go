@@ -75,6 +75,9 @@ func (c *conn) open(p pending) {
 	c.nextID += 2
 	s := c.streams.add(id)
 	s.op, s.redone, s.window, s.unsent = p.op, p.redone, c.peer.initialWindow, len(c.sender.message)
+	if !p.redone {
+		c.channel.messagesSent++
+	}
 	if r := &c.channel.options.Request; r.Check != nil {
 		if c.answers < 100 || c.answers%1000 == 0 {
 			s.response.keep = r.keep()

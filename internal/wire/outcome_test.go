@@ -392,23 +392,3 @@ func TestWindowsAreGivenBackToTheByte(t *testing.T) {
 		t.Errorf("outcome %q, want OK", c.told.codes[0])
 	}
 }
-
-// FuzzGRPCStatus: any status text is a code, and one of few.
-func FuzzGRPCStatus(f *testing.F) {
-	for _, text := range []string{"0", "16", "17", "-1", "00", "4294967296", "1e3", "", " 2"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		var block bytes.Buffer
-		if err := hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: "grpc-status", Value: text}); err != nil || len(text) > 1000 {
-			return
-		}
-		m, err := newHeaderReader().read(block.Bytes())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if code := grpcCode(m.grpcStatus); code == "" || len(code) > len(codeDeadlineExceeded)+3 {
-			t.Errorf("status %q is code %q", text, code)
-		}
-	})
-}

@@ -101,7 +101,7 @@ func (c *conn) outcome(s *stream, m *meaning) string {
 		return codeInternal
 	}
 	c.channel.count(s)
-	if r.Length >= 0 && !s.response.compressed && int(s.response.length) != r.Length {
+	if r.Length >= 0 && (!s.response.compressed && int(s.response.length) != r.Length || int(s.response.length) > r.keep()) {
 		return load.BadPayload
 	}
 	if s.response.keep > 0 {

@@ -151,16 +151,17 @@ func (e *wireEngine) once(ctx context.Context) error {
 	return status.Error(call.CodeOf(code), said)
 }
 
-// work counts every message that went out compressed, though it was compressed
-// once: its CPU is not the RPCs'.
+// work counts every RPC's message that went out compressed, though it was compressed
+// once for all: its CPU is not the RPCs'.
 func (e *wireEngine) work() (compressed, decompressed Work) {
 	for _, c := range e.channels {
-		attempts, answers := c.Attempts()
 		if e.request.Compressed {
-			compressed.Messages += attempts
-			compressed.In += attempts * int64(e.size)
-			compressed.Out += attempts * int64(len(e.request.Message))
+			n := c.MessagesSent()
+			compressed.Messages += n
+			compressed.In += n * int64(e.size)
+			compressed.Out += n * int64(len(e.request.Message))
 		}
+		_, answers := c.Attempts()
 		decompressed.Messages += answers.Compressed
 	}
 	return compressed, decompressed
