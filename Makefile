@@ -38,7 +38,7 @@ test:
 ## race: the packages where goroutines share memory, under the race detector
 .PHONY: race
 race:
-	$(GO) test -race ./internal/load ./internal/hist ./internal/channel
+	$(GO) test -race ./internal/load ./internal/hist ./internal/channel ./internal/wire
 
 ## fuzz: every fuzz target for 30 s (FUZZTIME=5s)
 .PHONY: fuzz

@@ -84,15 +84,17 @@ func TestMoreConnectionsThanDescriptorsAreRefused(t *testing.T) {
 func TestDescriptorsThatRunOutAreNotTheServersFault(t *testing.T) {
 	t.Parallel()
 	const window = 3 * time.Second
-	first := serve(t, address(t))
-	b := openLoop(t, first.addr, window)
-	pid := strconv.Itoa(b.generator())
-	first.await(rate / 2)
-	shell(t, "prlimit", "--pid", pid, "--nofile=3:3")
-	first.kill()
-	second := serve(t, first.addr)
-	code, r := b.result(window)
-	wantLimited(t, code, onlyArm(t, r, window), second.stop(), 0)
+	eachEngine(t, func(t *testing.T, engine string) {
+		first := serve(t, address(t))
+		b := openLoop(t, engine, first.addr, window)
+		pid := strconv.Itoa(b.generator())
+		first.await(rate / 2)
+		shell(t, "prlimit", "--pid", pid, "--nofile=3:3")
+		first.kill()
+		second := serve(t, first.addr)
+		code, r := b.result(window)
+		wantLimited(t, code, onlyArm(t, r, window), second.stop(), 0)
+	})
 }
 
 // wantLimited fails unless RPCs met a limit of the machine and the second server
@@ -202,17 +204,19 @@ func TestMoreConnectionsThanLocalPortsAreRefused(t *testing.T) {
 func TestLocalPortsThatRunOutAreNotTheServersFault(t *testing.T) {
 	t.Parallel()
 	const window, left = 4 * time.Second, 2
-	n := newNetns(t)
-	first := n.serve()
-	b := n.openLoop(window)
-	b.loaded(4)
-	n.ports(40000, 40000+left-1)
-	first.kill()
-	second := n.serve()
-	code, r := b.result(window)
-	a, c := onlyArm(t, r, window), second.stop()
-	wantTraffic(t, "after", c.OK)
-	wantLimited(t, code, a, c, left)
+	eachEngine(t, func(t *testing.T, engine string) {
+		n := newNetns(t)
+		first := n.serve()
+		b := n.openLoop(window, "--engine", engine)
+		b.loaded(4)
+		n.ports(40000, 40000+left-1)
+		first.kill()
+		second := n.serve()
+		code, r := b.result(window)
+		a, c := onlyArm(t, r, window), second.stop()
+		wantTraffic(t, "after", c.OK)
+		wantLimited(t, code, a, c, left)
+	})
 }
 
 // nft filters what comes in to the server, or from it, and counts what it drops.
@@ -248,25 +252,27 @@ func (n netns) dropped() (packets int64) {
 func TestLostPacketsDelayAndLoseNoRPC(t *testing.T) {
 	t.Parallel()
 	const window, minDropped = 4 * time.Second, 20
-	n := newNetns(t)
-	s := n.serve()
-	b := n.openLoop(window, "--drain", "30s")
-	b.loaded(4)
-	n.nft("tcp dport 1337 numgen random mod 100 < 5 counter drop", "tcp sport 1337 numgen random mod 100 < 5 counter drop")
-	_, r := b.result(window + 30*time.Second)
-	if d := n.dropped(); d < minDropped {
-		t.Fatalf("void: %d packets lost, want at least %d", d, minDropped)
-	}
-	n.shell("nft", "flush", "ruleset")
-	a, c := onlyArm(t, r, window), s.stop()
-	if l := a.LedgerTotal; l.Lost() != 0 || c.OK != l.OK {
-		t.Errorf("ledger %+v, the server counted %+v, want all ok", l, c)
-	}
-	// TCP sends again after 200 ms at the earliest (RTO_MIN), unless what follows
-	// shows the loss before; with one RPC in 20 ms on a connection some are not.
-	if q := a.Latency.Max; q == nil || *q < 200e6 {
-		t.Errorf("latency max %v ns, want a retransmission's 200 ms", q)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		n := newNetns(t)
+		s := n.serve()
+		b := n.openLoop(window, "--engine", engine, "--drain", "30s")
+		b.loaded(4)
+		n.nft("tcp dport 1337 numgen random mod 100 < 5 counter drop", "tcp sport 1337 numgen random mod 100 < 5 counter drop")
+		_, r := b.result(window + 30*time.Second)
+		if d := n.dropped(); d < minDropped {
+			t.Fatalf("void: %d packets lost, want at least %d", d, minDropped)
+		}
+		n.shell("nft", "flush", "ruleset")
+		a, c := onlyArm(t, r, window), s.stop()
+		if l := a.LedgerTotal; l.Lost() != 0 || c.OK != l.OK {
+			t.Errorf("ledger %+v, the server counted %+v, want all ok", l, c)
+		}
+		// TCP sends again after 200 ms at the earliest (RTO_MIN), unless what follows
+		// shows the loss before; with one RPC in 20 ms on a connection some are not.
+		if q := a.Latency.Max; q == nil || *q < 200e6 {
+			t.Errorf("latency max %v ns, want a retransmission's 200 ms", q)
+		}
+	})
 }
 
 // TestAServerBehindADropOfSYNsIsNamedBeforeAnyLoad.
@@ -277,30 +283,32 @@ func TestLostPacketsDelayAndLoseNoRPC(t *testing.T) {
 func TestAServerBehindADropOfSYNsIsNamedBeforeAnyLoad(t *testing.T) {
 	t.Parallel()
 	const window = 3 * time.Second
-	drop := "tcp dport 1337 tcp flags & (syn|ack) == syn counter drop"
-	n := newNetns(t)
-	s := n.serve()
-	n.nft(drop)
-	b := n.openLoop(window)
-	b.wantRefused("within 5s")
-	n.shell("nft", "flush", "ruleset")
+	eachEngine(t, func(t *testing.T, engine string) {
+		drop := "tcp dport 1337 tcp flags & (syn|ack) == syn counter drop"
+		n := newNetns(t)
+		s := n.serve()
+		n.nft(drop)
+		b := n.openLoop(window, "--engine", engine)
+		b.wantRefused("within 5s")
+		n.shell("nft", "flush", "ruleset")
 
-	b = n.openLoop(window, "--drain", "1s")
-	b.loaded(4)
-	n.nft(drop)
-	if c := s.stop(); c.OK < minTraffic {
-		t.Fatalf("void: the server counted %+v before the fault", c)
-	}
-	second := n.serve()
-	code, r := b.result(window + time.Second)
-	if n.dropped() < 4 {
-		t.Fatalf("void: %d SYNs dropped", n.dropped())
-	}
-	l, c := onlyArm(t, r, window).Ledger, second.stop()
-	if code != invalid || c.Connections != 0 || l.Scheduled != l.OK+l.Failures()+l.Abandoned {
-		t.Errorf("exit code %d, ledger %+v, the second server counted %+v, want INVALID and no connection", code, l, c)
-	}
-	t.Logf("ledger %+v", l)
+		b = n.openLoop(window, "--engine", engine, "--drain", "1s")
+		b.loaded(4)
+		n.nft(drop)
+		if c := s.stop(); c.OK < minTraffic {
+			t.Fatalf("void: the server counted %+v before the fault", c)
+		}
+		second := n.serve()
+		code, r := b.result(window + time.Second)
+		if n.dropped() < 4 {
+			t.Fatalf("void: %d SYNs dropped", n.dropped())
+		}
+		l, c := onlyArm(t, r, window).Ledger, second.stop()
+		if code != invalid || c.Connections != 0 || l.Scheduled != l.OK+l.Failures()+l.Abandoned {
+			t.Errorf("exit code %d, ledger %+v, the second server counted %+v, want INVALID and no connection", code, l, c)
+		}
+		t.Logf("ledger %+v", l)
+	})
 }
 
 // TestAConnectionStormStands.
@@ -311,26 +319,28 @@ func TestAServerBehindADropOfSYNsIsNamedBeforeAnyLoad(t *testing.T) {
 func TestAConnectionStormStands(t *testing.T) {
 	t.Parallel()
 	const connections = 500
-	dir := t.TempDir()
-	shell(t, program, "certs", "--dir", dir)
-	cert := filepath.Join(dir, "server.crt")
-	s := start(t, nil, "--listen", address(t), "--cert", cert, "--key-file", filepath.Join(dir, "server.key"))
-	b := begin(t, nil, s.addr, "--cacert", cert, "--connections", strconv.Itoa(connections), "--epochs", "1",
-		"--rate", "1000", "--arrival", "uniform", "--warmup", "0s", "--window", "2s")
-	_, r := b.result(time.Minute)
-	a, c := r.Arms[0], s.stop()
-	if l := a.LedgerTotal; l.Scheduled != 2001 || l.Lost() != 0 || c.OK != l.OK || len(c.Failed) > 0 {
-		t.Errorf("ledger %+v, the server counted %+v, want 2001 ok", l, c)
-	}
-	if h := a.Handshake.Full; h.Count != connections || a.Observed.Connections != connections || a.Observed.Reconnects != 0 || c.Connections != connections {
-		t.Errorf("%d handshakes, %d local ports, %d reconnects, %d connections at the server, want %d and no reconnect",
-			h.Count, a.Observed.Connections, a.Observed.Reconnects, c.Connections, connections)
-	}
-	if rss := a.Epochs[0].Generator.RSSBytes; rss == nil || *rss > 256<<20 {
-		t.Errorf("generator's memory %v bytes", rss)
-	} else {
-		t.Logf("generator's memory %d MiB", *rss>>20)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		dir := t.TempDir()
+		shell(t, program, "certs", "--dir", dir)
+		cert := filepath.Join(dir, "server.crt")
+		s := start(t, nil, "--listen", address(t), "--cert", cert, "--key-file", filepath.Join(dir, "server.key"))
+		b := begin(t, nil, s.addr, "--engine", engine, "--cacert", cert, "--connections", strconv.Itoa(connections), "--epochs", "1",
+			"--rate", "1000", "--arrival", "uniform", "--warmup", "0s", "--window", "2s")
+		_, r := b.result(time.Minute)
+		a, c := r.Arms[0], s.stop()
+		if l := a.LedgerTotal; l.Scheduled != 2001 || l.Lost() != 0 || c.OK != l.OK || len(c.Failed) > 0 {
+			t.Errorf("ledger %+v, the server counted %+v, want 2001 ok", l, c)
+		}
+		if h := a.Handshake.Full; h.Count != connections || a.Observed.Connections != connections || a.Observed.Reconnects != 0 || c.Connections != connections {
+			t.Errorf("%d handshakes, %d local ports, %d reconnects, %d connections at the server, want %d and no reconnect",
+				h.Count, a.Observed.Connections, a.Observed.Reconnects, c.Connections, connections)
+		}
+		if rss := a.Epochs[0].Generator.RSSBytes; rss == nil || *rss > 256<<20 {
+			t.Errorf("generator's memory %v bytes", rss)
+		} else {
+			t.Logf("generator's memory %d MiB", *rss>>20)
+		}
+	})
 }
 
 // cgroup makes a memory cgroup with a limit and returns the words that put a

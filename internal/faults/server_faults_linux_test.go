@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
 
@@ -22,11 +23,22 @@ const (
 	mostRSS = 64 << 20
 )
 
+// eachEngine runs a test with both engines.
+func eachEngine(t *testing.T, test func(t *testing.T, engine string)) {
+	t.Helper()
+	for _, engine := range []string{plan.GRPC, plan.Wire} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			test(t, engine)
+		})
+	}
+}
+
 // openLoop is a run of one epoch without a warm-up against addr, at rate, whose
 // windows hold rate × window RPCs.
-func openLoop(t *testing.T, addr string, window time.Duration, more ...string) *bench {
+func openLoop(t *testing.T, engine, addr string, window time.Duration, more ...string) *bench {
 	t.Helper()
-	return begin(t, nil, append([]string{addr, "--tls", "off", "--epochs", "1", "--warmup", "0s", "--arrival", "uniform",
+	return begin(t, nil, append([]string{addr, "--engine", engine, "--tls", "off", "--epochs", "1", "--warmup", "0s", "--arrival", "uniform",
 		"--rate", strconv.Itoa(rate), "--window", window.String()}, more...)...)
 }
 
@@ -67,24 +79,26 @@ func wantTraffic(t *testing.T, what string, n int64) {
 func TestAServerKilledForGoodEndsTheRunOnTime(t *testing.T) {
 	t.Parallel()
 	const window = 2 * time.Second
-	s := serve(t, address(t))
-	b := openLoop(t, s.addr, window, "--drain", "1s")
-	s.await(rate / 2)
-	s.kill()
-	code, r := b.result(window + time.Second)
-	a := onlyArm(t, r, window)
-	wantSmall(t, a)
-	wantTraffic(t, "before", a.Ledger.OK)
-	wantTraffic(t, "after", a.Ledger.Failed["UNAVAILABLE"])
-	if code != invalid || checkOf(t, r, "dead_at_end").Verdict != result.Invalid || checkOf(t, r, "rpcs_lost").Verdict != result.Invalid {
-		t.Errorf("exit code %d, checks %+v, want INVALID for the dead end and for what was lost", code, r.Checks)
-	}
-	if l := a.Ledger; l.OK+l.Failed["UNAVAILABLE"] != l.Scheduled {
-		t.Errorf("ledger %+v, want all ok or UNAVAILABLE", l)
-	}
-	if last := a.Windows[len(a.Windows)-1]; last.OK != 0 || last.P50 != nil {
-		t.Errorf("last second %+v, want none ok and no latency", last)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := serve(t, address(t))
+		b := openLoop(t, engine, s.addr, window, "--drain", "1s")
+		s.await(rate / 2)
+		s.kill()
+		code, r := b.result(window + time.Second)
+		a := onlyArm(t, r, window)
+		wantSmall(t, a)
+		wantTraffic(t, "before", a.Ledger.OK)
+		wantTraffic(t, "after", a.Ledger.Failed["UNAVAILABLE"])
+		if code != invalid || checkOf(t, r, "dead_at_end").Verdict != result.Invalid || checkOf(t, r, "rpcs_lost").Verdict != result.Invalid {
+			t.Errorf("exit code %d, checks %+v, want INVALID for the dead end and for what was lost", code, r.Checks)
+		}
+		if l := a.Ledger; l.OK+l.Failed["UNAVAILABLE"] != l.Scheduled {
+			t.Errorf("ledger %+v, want all ok or UNAVAILABLE", l)
+		}
+		if last := a.Windows[len(a.Windows)-1]; last.OK != 0 || last.P50 != nil {
+			t.Errorf("last second %+v, want none ok and no latency", last)
+		}
+	})
 }
 
 // TestFailingCallersAreHeldBack: an RPC that finds no server fails within
@@ -102,19 +116,21 @@ func TestFailingCallersAreHeldBack(t *testing.T) {
 		// every attempt to connect, of which there are a dozen in 2 s of backoff.
 		mostAttempts = 250
 	)
-	s := serve(t, address(t))
-	b := begin(t, nil, s.addr, "--tls", "off", "--epochs", "1", "--warmup", "0s", "--window", window.String(),
-		"--loop", "closed", "--concurrency", strconv.Itoa(callers))
-	s.await(10 * minTraffic)
-	s.kill()
-	code, r := b.result(window)
-	a := r.Arms[0]
-	wantSmall(t, a)
-	wantTraffic(t, "before", a.Ledger.OK)
-	wantTraffic(t, "after", a.Ledger.Failures())
-	if n := a.Ledger.Failures(); n > callers*mostAttempts || code != invalid {
-		t.Errorf("exit code %d with %d failures, want INVALID with at most %d", code, n, callers*mostAttempts)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := serve(t, address(t))
+		b := begin(t, nil, s.addr, "--engine", engine, "--tls", "off", "--epochs", "1", "--warmup", "0s", "--window", window.String(),
+			"--loop", "closed", "--concurrency", strconv.Itoa(callers))
+		s.await(10 * minTraffic)
+		s.kill()
+		code, r := b.result(window)
+		a := r.Arms[0]
+		wantSmall(t, a)
+		wantTraffic(t, "before", a.Ledger.OK)
+		wantTraffic(t, "after", a.Ledger.Failures())
+		if n := a.Ledger.Failures(); n > callers*mostAttempts || code != invalid {
+			t.Errorf("exit code %d with %d failures, want INVALID with at most %d", code, n, callers*mostAttempts)
+		}
+	})
 }
 
 // TestARestartedServerIsFoundAgain.
@@ -125,29 +141,31 @@ func TestFailingCallersAreHeldBack(t *testing.T) {
 func TestARestartedServerIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	const window = 3 * time.Second
-	first := serve(t, address(t))
-	b := openLoop(t, first.addr, window, "--allow-failures", "0.9")
-	first.await(rate / 2)
-	first.kill()
-	<-time.After(time.Second / 2) // without a server
-	second := serve(t, first.addr)
-	_, r := b.result(window)
-	a, c := onlyArm(t, r, window), second.stop()
-	wantTraffic(t, "before", a.LedgerTotal.OK-c.OK)
-	wantTraffic(t, "meanwhile", a.Ledger.Failures())
-	wantTraffic(t, "after", c.OK)
-	if c.Started != c.OK || a.Observed.Reconnects != int64(a.Settings.Connections) {
-		t.Errorf("the second server counted %+v, %d reconnects, want none failed and each of %d connections once", c, a.Observed.Reconnects, a.Settings.Connections)
-	}
-	if last := a.Windows[len(a.Windows)-1]; last.OK == 0 || checkOf(t, r, "dead_at_end").Verdict != result.Valid {
-		t.Errorf("last second %+v, want RPCs that are ok", last)
-	}
-	if c := checkOf(t, r, "rpcs_lost"); c.Verdict != result.Degraded {
-		t.Errorf("check %+v, want DEGRADED, as most RPCs may be lost", c)
-	}
-	if c := checkOf(t, r, "reconnected"); c.Text == "" {
-		t.Errorf("check %+v, want a warning", c)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		first := serve(t, address(t))
+		b := openLoop(t, engine, first.addr, window, "--allow-failures", "0.9")
+		first.await(rate / 2)
+		first.kill()
+		<-time.After(time.Second / 2) // without a server
+		second := serve(t, first.addr)
+		_, r := b.result(window)
+		a, c := onlyArm(t, r, window), second.stop()
+		wantTraffic(t, "before", a.LedgerTotal.OK-c.OK)
+		wantTraffic(t, "meanwhile", a.Ledger.Failures())
+		wantTraffic(t, "after", c.OK)
+		if c.Started != c.OK || a.Observed.Reconnects != int64(a.Settings.Connections) {
+			t.Errorf("the second server counted %+v, %d reconnects, want none failed and each of %d connections once", c, a.Observed.Reconnects, a.Settings.Connections)
+		}
+		if last := a.Windows[len(a.Windows)-1]; last.OK == 0 || checkOf(t, r, "dead_at_end").Verdict != result.Valid {
+			t.Errorf("last second %+v, want RPCs that are ok", last)
+		}
+		if c := checkOf(t, r, "rpcs_lost"); c.Verdict != result.Degraded {
+			t.Errorf("check %+v, want DEGRADED, as most RPCs may be lost", c)
+		}
+		if c := checkOf(t, r, "reconnected"); c.Text == "" {
+			t.Errorf("check %+v, want a warning", c)
+		}
+	})
 }
 
 // TestAServerReplacedByAnotherIsCountedWithIt: the first lets its RPCs end, so
@@ -159,26 +177,28 @@ func TestARestartedServerIsFoundAgain(t *testing.T) {
 func TestAServerReplacedByAnotherIsCountedWithIt(t *testing.T) {
 	t.Parallel()
 	const window = 3 * time.Second
-	first := serve(t, address(t))
-	b := openLoop(t, first.addr, window)
-	first.await(rate / 2)
-	one := first.stop()
-	second := serve(t, first.addr)
-	_, r := b.result(window)
-	a, two := onlyArm(t, r, window), second.stop()
-	wantTraffic(t, "of the first server", one.OK)
-	wantTraffic(t, "of the second server", two.OK)
-	l := a.LedgerTotal
-	if one.OK+two.OK != l.OK || one.Started+two.Started != l.OK || one.Instance == two.Instance {
-		t.Errorf("servers counted %+v and %+v, want together %d started and ok", one, two, l.OK)
-	}
-	want := map[string]int64{}
-	if lost := l.Scheduled - l.OK; lost > 0 { // while nobody listened
-		want["UNAVAILABLE"] = lost
-	}
-	if diff := cmp.Diff(want, l.Failed); diff != "" {
-		t.Errorf("failed (-want +got):\n%s", diff)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		first := serve(t, address(t))
+		b := openLoop(t, engine, first.addr, window)
+		first.await(rate / 2)
+		one := first.stop()
+		second := serve(t, first.addr)
+		_, r := b.result(window)
+		a, two := onlyArm(t, r, window), second.stop()
+		wantTraffic(t, "of the first server", one.OK)
+		wantTraffic(t, "of the second server", two.OK)
+		l := a.LedgerTotal
+		if one.OK+two.OK != l.OK || one.Started+two.Started != l.OK || one.Instance == two.Instance {
+			t.Errorf("servers counted %+v and %+v, want together %d started and ok", one, two, l.OK)
+		}
+		want := map[string]int64{}
+		if lost := l.Scheduled - l.OK; lost > 0 { // while nobody listened
+			want["UNAVAILABLE"] = lost
+		}
+		if diff := cmp.Diff(want, l.Failed); diff != "" {
+			t.Errorf("failed (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // TestAFrozenServerDelaysWhatWasDueAndLosesNothing: the arrivals of the second in
@@ -194,25 +214,27 @@ func TestAFrozenServerDelaysWhatWasDueAndLosesNothing(t *testing.T) {
 		due    = 500 // rate × window
 		frozen = time.Second
 	)
-	s := serve(t, address(t))
-	b := openLoop(t, s.addr, window)
-	s.await(rate / 2)
-	s.send(syscall.SIGSTOP)
-	<-time.After(frozen)
-	s.send(syscall.SIGCONT)
-	_, r := b.result(window)
-	a, c := onlyArm(t, r, window), s.stop()
-	if l := a.LedgerTotal; a.Ledger.OK != due || c.OK != l.OK || c.Started != l.Started || a.Observed.Reconnects != 0 {
-		t.Errorf("ledger %+v, server counted %+v, %d reconnects, want %d ok on the same connections", l, c, a.Observed.Reconnects, due)
-	}
-	// 200 of 500 arrivals meet the stall and wait for what is left of it: the 50th
-	// longest has met three quarters.
-	if q := a.Latency.P90; q == nil || *q < 400e6 {
-		t.Errorf("latency p90 %v ns, want the stall's 0.75 s or nearly", q)
-	}
-	if q := a.Latency.Max; q == nil || *q < 900e6 {
-		t.Errorf("latency max %v ns, want the stall's second", q)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := serve(t, address(t))
+		b := openLoop(t, engine, s.addr, window)
+		s.await(rate / 2)
+		s.send(syscall.SIGSTOP)
+		<-time.After(frozen)
+		s.send(syscall.SIGCONT)
+		_, r := b.result(window)
+		a, c := onlyArm(t, r, window), s.stop()
+		if l := a.LedgerTotal; a.Ledger.OK != due || c.OK != l.OK || c.Started != l.Started || a.Observed.Reconnects != 0 {
+			t.Errorf("ledger %+v, server counted %+v, %d reconnects, want %d ok on the same connections", l, c, a.Observed.Reconnects, due)
+		}
+		// 200 of 500 arrivals meet the stall and wait for what is left of it: the 50th
+		// longest has met three quarters.
+		if q := a.Latency.P90; q == nil || *q < 400e6 {
+			t.Errorf("latency p90 %v ns, want the stall's 0.75 s or nearly", q)
+		}
+		if q := a.Latency.Max; q == nil || *q < 900e6 {
+			t.Errorf("latency max %v ns, want the stall's second", q)
+		}
+	})
 }
 
 // TestAServerFrozenForGoodMissesEveryDeadline.
@@ -223,17 +245,19 @@ func TestAFrozenServerDelaysWhatWasDueAndLosesNothing(t *testing.T) {
 func TestAServerFrozenForGoodMissesEveryDeadline(t *testing.T) {
 	t.Parallel()
 	const window = 1500 * time.Millisecond
-	s := serve(t, address(t))
-	b := openLoop(t, s.addr, window, "--deadline", "300ms")
-	s.await(rate / 2)
-	s.send(syscall.SIGSTOP)
-	code, r := b.result(window)
-	l := onlyArm(t, r, window).Ledger
-	wantTraffic(t, "before", l.OK)
-	wantTraffic(t, "after", l.Failed["DEADLINE_EXCEEDED"])
-	if l.OK+l.Failed["DEADLINE_EXCEEDED"] != l.Scheduled || code != invalid {
-		t.Errorf("exit code %d, ledger %+v, want INVALID with all ok or DEADLINE_EXCEEDED", code, l)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := serve(t, address(t))
+		b := openLoop(t, engine, s.addr, window, "--deadline", "300ms")
+		s.await(rate / 2)
+		s.send(syscall.SIGSTOP)
+		code, r := b.result(window)
+		l := onlyArm(t, r, window).Ledger
+		wantTraffic(t, "before", l.OK)
+		wantTraffic(t, "after", l.Failed["DEADLINE_EXCEEDED"])
+		if l.OK+l.Failed["DEADLINE_EXCEEDED"] != l.Scheduled || code != invalid {
+			t.Errorf("exit code %d, ledger %+v, want INVALID with all ok or DEADLINE_EXCEEDED", code, l)
+		}
+	})
 }
 
 // TestAServerFrozenForGoodIsGivenUpAfterTheDrain.
@@ -244,15 +268,17 @@ func TestAServerFrozenForGoodMissesEveryDeadline(t *testing.T) {
 func TestAServerFrozenForGoodIsGivenUpAfterTheDrain(t *testing.T) {
 	t.Parallel()
 	const window = 1500 * time.Millisecond
-	s := serve(t, address(t))
-	b := openLoop(t, s.addr, window, "--drain", "500ms")
-	s.await(rate / 2)
-	s.send(syscall.SIGSTOP)
-	code, r := b.result(window)
-	l := onlyArm(t, r, window).Ledger
-	wantTraffic(t, "before", l.OK)
-	wantTraffic(t, "after", l.Abandoned)
-	if l.OK+l.Abandoned != l.Scheduled || code != invalid {
-		t.Errorf("exit code %d, ledger %+v, want INVALID with all ok or abandoned", code, l)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := serve(t, address(t))
+		b := openLoop(t, engine, s.addr, window, "--drain", "500ms")
+		s.await(rate / 2)
+		s.send(syscall.SIGSTOP)
+		code, r := b.result(window)
+		l := onlyArm(t, r, window).Ledger
+		wantTraffic(t, "before", l.OK)
+		wantTraffic(t, "after", l.Abandoned)
+		if l.OK+l.Abandoned != l.Scheduled || code != invalid {
+			t.Errorf("exit code %d, ledger %+v, want INVALID with all ok or abandoned", code, l)
+		}
+	})
 }

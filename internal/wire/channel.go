@@ -58,7 +58,8 @@ type Channel struct {
 	queue       []pending // RPCs that wait for the connection being dialled
 	resting     []load.Op // failed without a server: their callers wait a moment before the next
 	made        []channel.Connection
-	timer       *time.Timer // of the first deadline
+	timer       *time.Timer   // of the first deadline
+	alarm       time.Duration // when it fires
 	closing     chan struct{}
 
 	said         string // the latest status message, as encoded
@@ -122,7 +123,6 @@ func (c *Channel) begin(p pending) {
 	}
 	switch {
 	case c.current != nil:
-		c.attempts++
 		c.current.start(p)
 	case c.dialing:
 		c.queue = append(c.queue, p)
@@ -208,9 +208,7 @@ func (c *Channel) received(from *conn, b []byte) (used int, err error) {
 	if c.current != nil && c.current != from {
 		c.current.flush() // what was made again
 	}
-	if from.draining && from.streams.open == 0 {
-		_ = from.net.Close() // ends its reading
-	}
+	from.retire()
 	return used, err
 }
 
@@ -238,7 +236,13 @@ func (c *Channel) replace(from *conn) {
 		return
 	}
 	c.current = nil
-	c.redial()
+	from.flush() // nobody else does from now on
+	c.redial(from)
+	c.move(from)
+}
+
+// move lets RPCs that waited for a stream wait for the next connection.
+func (c *Channel) move(from *conn) {
 	waiting := from.waiting
 	from.waiting = nil
 	for _, p := range waiting {
@@ -246,13 +250,16 @@ func (c *Channel) replace(from *conn) {
 	}
 }
 
-// redial begins to make a new connection.
-func (c *Channel) redial() {
+// redial begins to make a new connection in place of one.
+func (c *Channel) redial(old *conn) {
 	if c.dialing || c.closed {
 		return
 	}
 	c.dialing = true
-	go c.reconnect()
+	// A server that ends its connections as soon as they are made is not to be
+	// overrun with them, nor this client.
+	useless := !old.answered && time.Since(old.made) < backoffBase
+	go c.reconnect(useless)
 }
 
 // Backoff between attempts to connect: that of the other engine, which takes
@@ -265,8 +272,11 @@ const (
 )
 
 // reconnect dials until there is a connection. While it waits between attempts
-// RPCs fail at once.
-func (c *Channel) reconnect() {
+// RPCs fail at once; where it waits before the first, they wait too.
+func (c *Channel) reconnect(later bool) {
+	if later && !c.pause(float64(backoffBase)) {
+		return
+	}
 	for wait := float64(backoffBase); ; wait = min(wait*backoffFactor, float64(backoffMax)) {
 		err := c.connect(context.Background())
 		if err == nil {
@@ -275,16 +285,24 @@ func (c *Channel) reconnect() {
 		c.mu.Lock()
 		c.undialled(err)
 		c.mu.Unlock()
-		timer := time.NewTimer(time.Duration(wait * (1 - backoffJitter + 2*backoffJitter*rand.Float64())))
-		select {
-		case <-timer.C:
-		case <-c.closing:
-			timer.Stop()
+		if !c.pause(wait) {
 			return
 		}
 		c.mu.Lock()
 		c.dialing = true
 		c.mu.Unlock()
+	}
+}
+
+// pause waits about that many nanoseconds; it reports whether the channel is open.
+func (c *Channel) pause(wait float64) bool {
+	timer := time.NewTimer(time.Duration(wait * (1 - backoffJitter + 2*backoffJitter*rand.Float64())))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.closing:
+		return false
 	}
 }
 
@@ -314,7 +332,7 @@ func (c *Channel) lost(from *conn, cause error) {
 	_ = from.net.Close() // whatever it was: it is over
 	if c.current == from {
 		c.current = nil
-		c.redial()
+		c.redial(from)
 	}
 	from.draining = true
 	delete(c.conns, from)
@@ -323,10 +341,7 @@ func (c *Channel) lost(from *conn, cause error) {
 		ops = append(ops, s.op)
 		from.streams.remove(s)
 	})
-	for _, p := range from.waiting {
-		ops = append(ops, p.op)
-	}
-	from.waiting = nil
+	c.move(from)
 	for _, op := range ops {
 		c.finish(op, codeUnavailable)
 	}
@@ -366,6 +381,7 @@ func (c *conn) abandon(code string) {
 	}
 	c.waiting = nil
 	c.flush()
+	c.retire()
 	for _, op := range ops {
 		c.channel.finish(op, code)
 	}
@@ -373,8 +389,13 @@ func (c *conn) abandon(code string) {
 
 // arm makes the timer fire at a deadline, unless it will fire before.
 func (c *Channel) arm(at time.Duration) {
-	if c.timer == nil && !c.closed {
-		c.timer = time.AfterFunc(at-c.turns.Now(), c.expire)
+	switch {
+	case c.closed:
+	case c.timer == nil:
+		c.timer, c.alarm = time.AfterFunc(at-c.turns.Now(), c.expire), at
+	case at < c.alarm:
+		c.timer.Reset(at - c.turns.Now())
+		c.alarm = at
 	}
 }
 
@@ -392,12 +413,16 @@ func (c *Channel) expire() {
 	for conn := range c.conns {
 		conn.expire(c.at)
 		conn.flush()
+		conn.retire()
 		if !conn.due.empty() {
 			c.arm(conn.due.head().at)
 		}
 		c.armFor(conn.waiting)
 	}
 	c.armFor(c.queue)
+	if c.current != nil {
+		c.current.flush() // what callers began when another connection had been flushed
+	}
 }
 
 // overdue takes out the RPCs whose deadline has passed.
@@ -414,8 +439,8 @@ func (c *Channel) overdue(all []pending) (rest []pending, late []load.Op) {
 
 // armFor arms the timer for those that wait for a connection or a stream.
 func (c *Channel) armFor(waiting []pending) {
-	if len(waiting) > 0 {
-		c.arm(waiting[0].op.Sent + c.options.Request.Deadline)
+	for _, p := range waiting { // one that is made again stands behind younger ones
+		c.arm(p.op.Sent + c.options.Request.Deadline)
 	}
 }
 

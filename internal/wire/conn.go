@@ -30,7 +30,9 @@ type conn struct {
 	settled  bool          // the server's SETTINGS came
 	ready    chan struct{} // closed then
 	draining bool          // GOAWAY came, or the stream numbers are used up
-	replies  int           // PING and SETTINGS answered since the last response
+	made     time.Time     // when TCP, and TLS, were
+	answered bool          // the server has answered an RPC, or begun to
+	replies  int           // PING and SETTINGS, and informational headers, since the last response
 	answers  int64         // responses looked at, for the sampled check
 	block    []byte        // of a HEADERS whose CONTINUATION is to come
 	blockOf  frameHeader
@@ -43,7 +45,7 @@ const lastStreamID = 1<<31 - 1
 
 func newConn(ch *Channel, n net.Conn) *conn {
 	return &conn{channel: ch, net: n, headers: newHeaderReader(), peer: initialSettings(), nextID: 1, window: defaultWindow,
-		ready:  make(chan struct{}),
+		ready: make(chan struct{}), made: time.Now(),
 		sender: newSender(&ch.options.Request, ch.options.authority(), ch.options.TLS != nil), out: preface()}
 }
 
@@ -68,6 +70,7 @@ func (c *conn) open(p pending) {
 		c.channel.refuse(p.op, codeInternal)
 		return
 	}
+	c.channel.attempts++
 	id := c.nextID
 	c.nextID += 2
 	s := c.streams.add(id)
@@ -76,7 +79,9 @@ func (c *conn) open(p pending) {
 		c.channel.messagesSent++
 	}
 	if r := &c.channel.options.Request; r.Check != nil {
-		s.response.keep = c.answers < 100 || c.answers%1000 == 0
+		if c.answers < 100 || c.answers%1000 == 0 {
+			s.response.keep = r.keep()
+		}
 		c.answers++
 	}
 	c.out = appendHeaders(c.out, block, id, c.peer.maxFrame)
@@ -124,6 +129,7 @@ func (c *conn) resume() {
 
 // end closes a stream with an outcome and lets the next one begin.
 func (c *conn) end(s *stream, code string) {
+	c.replies = 0
 	op, unsent := s.op, s.unsent
 	if unsent > 0 { // the server answered before it had everything: it needs no more
 		c.reset(s.id)
@@ -166,6 +172,13 @@ func (c *conn) flush() {
 	c.out = c.out[:0]
 	if cap(c.out) > maxKeptOut {
 		c.out = nil
+	}
+}
+
+// retire closes a connection that has been replaced and has nothing left to do.
+func (c *conn) retire() {
+	if c.draining && c.streams.open == 0 {
+		_ = c.net.Close() // ends its reading
 	}
 }
 
@@ -314,13 +327,13 @@ func (c *conn) onPing(h frameHeader, payload []byte) error {
 	return c.replied()
 }
 
-// maxReplies bounds what a server can make this client write without answering a
-// single RPC.
+// maxReplies bounds what a server can make this client write, or read, without ending
+// a single RPC.
 const maxReplies = 10_000
 
 func (c *conn) replied() error {
 	if c.replies++; c.replies > maxReplies {
-		return violation(codeEnhanceYourCalm, "more than %d PING and SETTINGS without a response", maxReplies)
+		return violation(codeEnhanceYourCalm, "more than %d PING and SETTINGS or informational headers without a response", maxReplies)
 	}
 	return nil
 }

@@ -8,8 +8,9 @@ type due struct {
 	at time.Duration
 }
 
-// deadlines are those of a connection's streams. All RPCs have the same time, so
-// that they expire in the order they began.
+// deadlines are those of a connection's streams, the first at the head. All RPCs have
+// the same time, so that they expire in the order they began; only one that is made
+// again, or has waited, comes before some that are queued already.
 type deadlines struct {
 	queue []due
 	first int
@@ -36,4 +37,7 @@ func (d *deadlines) push(x due, open func(uint32) *stream) {
 		d.queue, d.first = d.queue[:n], 0
 	}
 	d.queue = append(d.queue, x)
+	for i := len(d.queue) - 1; i > d.first && d.queue[i-1].at > x.at; i-- {
+		d.queue[i-1], d.queue[i] = x, d.queue[i-1]
+	}
 }

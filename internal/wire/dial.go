@@ -53,21 +53,36 @@ func (c *Channel) connect(ctx context.Context) error {
 		c.lost(next, err)
 		ended <- err
 	}()
-	select {
-	case <-next.ready:
-		made.HTTP2 = time.Since(since)
-		c.mu.Lock()
-		c.made = append(c.made, made)
-		c.mu.Unlock()
-		return nil
-	case err := <-ended:
-		if v := (*Violation)(nil); errors.As(err, &v) {
-			return fmt.Errorf("%w: %s", channel.ErrNotHTTP2, v.Reason)
-		}
+	if err := next.await(ctx, ended); err != nil {
 		return err
+	}
+	made.HTTP2 = time.Since(since)
+	c.mu.Lock()
+	c.made = append(c.made, made)
+	c.mu.Unlock()
+	return nil
+}
+
+// await returns when the server's SETTINGS have come, or why they have not. A
+// connection that had them was made, even if it has ended since: then lost has seen
+// to the next one.
+func (c *conn) await(ctx context.Context, ended <-chan error) (err error) {
+	select {
+	case <-c.ready:
+	case err = <-ended:
+		if v := (*Violation)(nil); errors.As(err, &v) {
+			err = fmt.Errorf("%w: %s", channel.ErrNotHTTP2, v.Reason)
+		}
 	case <-ctx.Done():
-		_ = n.Close() // ends its reading
-		return fmt.Errorf("%w: %w", channel.ErrNoSettings, ctx.Err())
+		_ = c.net.Close() // ends its reading
+		<-ended
+		err = fmt.Errorf("%w: %w", channel.ErrNoSettings, ctx.Err())
+	}
+	select {
+	case <-c.ready:
+		return nil
+	default:
+		return err
 	}
 }
 

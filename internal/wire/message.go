@@ -15,7 +15,7 @@ type messages struct {
 	n          uint32 // messages whose prefix is complete
 	length     uint32 // of the latest
 	left       uint32 // of it, still to come
-	keep       bool   // keep the bytes of the first message
+	keep       int    // how many bytes of the first message to keep at most
 	kept       []byte
 }
 
@@ -35,8 +35,8 @@ func (m *messages) take(b []byte, limit uint32) (code string) {
 	for len(b) > 0 {
 		if m.left > 0 {
 			n := min(uint32(len(b)), m.left)
-			if m.keep && m.n == 1 {
-				m.kept = append(m.kept, b[:n]...)
+			if room := m.keep - len(m.kept); room > 0 && m.n == 1 {
+				m.kept = append(m.kept, b[:min(int(n), room)]...)
 			}
 			m.left -= n
 			b = b[n:]

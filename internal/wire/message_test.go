@@ -24,7 +24,7 @@ func cut(m *messages, b []byte, sizes []byte) string {
 func TestMessagesAreFoundHoweverTheyAreCut(t *testing.T) {
 	data := appendMessage(appendMessage(nil, []byte("hello"), false), bytes.Repeat([]byte{7}, 300), true)
 	for _, sizes := range [][]byte{nil, {2}, {5}, {6}, {255}, {1, 4, 5}} {
-		m := messages{keep: true}
+		m := messages{keep: MaxMessage}
 		if code := cut(&m, data, sizes); code != "" {
 			t.Fatalf("cut by %v: %s", sizes, code)
 		}
@@ -55,7 +55,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add(appendMessage(nil, []byte("hello"), true), []byte{1, 3})
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 9}, []byte{4})
 	f.Fuzz(func(t *testing.T, data, sizes []byte) {
-		whole, pieces := messages{keep: true}, messages{keep: true}
+		whole, pieces := messages{keep: MaxMessage}, messages{keep: MaxMessage}
 		want := ""
 		if len(data) > 0 {
 			want = whole.take(data, MaxMessage)

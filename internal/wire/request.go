@@ -31,6 +31,16 @@ type Request struct {
 	Check func(encoding string, compressed bool, message []byte) (code string)
 }
 
+// keep is how much of a response is kept to be looked into: the whole message, also
+// where a codec has made it longer, which none does by more than a sixth and a few
+// bytes. What is longer is wrong, and is wrong when it is cut off too.
+func (r *Request) keep() int {
+	if r.Length < 0 {
+		return MaxMessage
+	}
+	return r.Length + r.Length/6 + 1024
+}
+
 // accepts says whether a response may be compressed in this way.
 func (r *Request) accepts(encoding string) bool {
 	for one := range strings.SplitSeq(r.Accept, ",") {

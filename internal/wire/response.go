@@ -54,7 +54,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	if s == nil || err != nil {
 		return err
 	}
-	c.replies = 0
+	c.answered = true
 	ended := h.flags&flagEndStream != 0
 	switch {
 	case m.tooLong:
@@ -67,6 +67,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 		c.end(s, c.trailersOnly(s, m))
 	case m.httpStatus >= 100 && m.httpStatus < 200:
 		// Informational; the response's own are to come (RFC 9110, 15.2).
+		return c.replied()
 	case m.httpStatus != 200:
 		c.fail(s, httpCode(m.httpStatus))
 	case !m.isGRPC:
@@ -100,10 +101,10 @@ func (c *conn) outcome(s *stream, m *meaning) string {
 		return codeInternal
 	}
 	c.channel.count(s)
-	if r.Length >= 0 && !s.response.compressed && int(s.response.length) != r.Length {
+	if r.Length >= 0 && (!s.response.compressed && int(s.response.length) != r.Length || int(s.response.length) > r.keep()) {
 		return load.BadPayload
 	}
-	if s.response.keep {
+	if s.response.keep > 0 {
 		return r.Check(s.encoding, s.response.compressed, s.response.kept)
 	}
 	return load.OK
@@ -160,6 +161,7 @@ func (c *conn) onReset(h frameHeader, payload []byte) error {
 		op := s.op
 		c.streams.remove(s)
 		c.channel.again(op)
+		c.admit() // it may stand behind others now
 		return nil
 	}
 	c.end(s, c.channel.late(s.op, resetCode(code)))

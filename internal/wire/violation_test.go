@@ -80,6 +80,10 @@ func misdeeds() []misdeed {
 		}, flow, "a window above 2^31-1"},
 		{"10 001 SETTINGS", func(s *server) []byte { return repeated(maxReplies+1, s.settings()) }, calm, "more than 10000 PING and SETTINGS"},
 		{"10 001 PING", func(s *server) []byte { return repeated(maxReplies+1, s.wrote(s.WritePing(false, [8]byte{}))) }, calm, "more than 10000 PING and SETTINGS"},
+		{"10 001 informational headers", func(s *server) []byte { return repeated(maxReplies+1, s.headers(1, false, ":status", "100")) }, calm, "or informational headers"},
+		{"PING between informational headers", func(s *server) []byte {
+			return repeated(maxReplies/2+1, append(s.wrote(s.WritePing(false, [8]byte{})), s.headers(1, false, ":status", "100")...))
+		}, calm, "or informational headers"},
 		{"PING of 7 bytes", func(*server) []byte { return raw(7, http2.FramePing, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, size, "PING of 7 bytes"},
 		{"PING on a stream", func(*server) []byte { return raw(8, http2.FramePing, 0, 1, make([]byte, 8)...) }, protocol, "PING on a stream"},
 		{"GOAWAY of 7 bytes", func(*server) []byte { return raw(7, http2.FrameGoAway, 0, 0, make([]byte, 7)...) }, protocol, "a malformed GOAWAY"},
@@ -96,7 +100,7 @@ func misdeeds() []misdeed {
 //
 //	fault:   what HTTP/2 forbids a server: frames, sizes, numbers, windows, floods, header blocks
 //	promise: the connection ends with GOAWAY and the cause in words; the RPC on it is one failure
-//	figure:  36 misdeeds: as many GOAWAYs of the right code, as many RPCs UNAVAILABLE
+//	figure:  38 misdeeds: as many GOAWAYs of the right code, as many RPCs UNAVAILABLE
 func TestAViolationEndsTheConnectionByName(t *testing.T) {
 	for _, m := range misdeeds() {
 		t.Run(m.name, func(t *testing.T) {
@@ -123,8 +127,8 @@ func TestAViolationEndsTheConnectionByName(t *testing.T) {
 			}
 		})
 	}
-	if n := len(misdeeds()); n != 36 {
-		t.Errorf("%d misdeeds, the figure above says 36", n)
+	if n := len(misdeeds()); n != 38 {
+		t.Errorf("%d misdeeds, the figure above says 38", n)
 	}
 }
 
