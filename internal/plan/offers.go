@@ -14,7 +14,6 @@ func Offers() map[string][]string {
 		"group":                {"default", X25519, P256, MLKEM},
 		"compression":          codecs(),
 		"response-compression": append([]string{mirror}, codecs()...),
-		"engine":               {"grpc"},
 	}
 	add := func(name, value string) {
 		if words := strings.Split(value, "|"); len(words) > 1 && value == strings.ToLower(value) {

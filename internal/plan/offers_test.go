@@ -26,7 +26,7 @@ func TestEveryValueOfferedIsTaken(t *testing.T) {
 			}
 		}
 	}
-	for name, want := range map[string]string{"tls": "off 1.2 1.3", "mtls": "on off", "loop": "open closed", "windows": "static dynamic", "epochs": "", "rate": ""} {
+	for name, want := range map[string]string{"tls": "off 1.2 1.3", "mtls": "on off", "loop": "open closed", "windows": "static dynamic", "engine": "grpc wire", "epochs": "", "rate": ""} {
 		if got := strings.Join(offers[name], " "); got != want {
 			t.Errorf("--%s offers %q, want %q", name, got, want)
 		}

@@ -8,20 +8,20 @@ type opening struct {
 	handshake result.Handshake
 }
 
-// openings lists what connections cost, each choice of TLS settings once: the
-// first arm speaks for the others of the same choice.
+// openings lists what connections cost, each choice of TLS settings and engine once:
+// the first arm speaks for the others of the same choice.
 func openings(r result.Result) []opening {
 	type choice struct {
-		target, tls, key, group string
-		mtls, resumption        bool
+		target, engine, tls, key, group string
+		mtls, resumption                bool
 	}
 	var list []opening
 	seen := make(map[choice]bool)
 	for _, a := range r.Arms {
 		s := a.Settings
-		c := choice{s.Target, s.TLS, s.Key, s.Group, s.MTLS, s.Resumption}
+		c := choice{s.Target, s.Engine, s.TLS, s.Key, s.Group, s.MTLS, s.Resumption}
 		if s.TLS == "off" {
-			c = choice{target: s.Target, tls: s.TLS}
+			c = choice{target: s.Target, engine: s.Engine, tls: s.TLS}
 		}
 		if a.Handshake == nil || seen[c] {
 			continue

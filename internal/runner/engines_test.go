@@ -1,0 +1,142 @@
+package runner_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+	"grpcbench/internal/runner"
+)
+
+// bothEngines measures one arm of each engine side by side, at the same arrivals:
+// every phase holds a whole number of the 5 ms between two of them, so that it does
+// not matter that arms do not arrive together.
+func bothEngines(t *testing.T, args ...string) (grpc, wire result.Arm) {
+	t.Helper()
+	p := planOf(t, append([]string{"--vary", "engine=grpc,wire", "--aa", "off",
+		"--arrival", "uniform", "--rate", "400", "--warmup", "50ms", "--window", "300ms"}, args...)...)
+	p.Saturated = 0
+	r := measure(t, t.Context(), p, runner.Options{})
+	for _, c := range r.Checks {
+		if c.Verdict == result.Invalid && !slices.Contains(busyMachine, c.Code) {
+			t.Errorf("check %s: %s", c.Code, c.Text)
+		}
+	}
+	if len(r.Arms) != 2 || r.Arms[0].Settings.Engine != plan.GRPC || r.Arms[1].Settings.Engine != plan.Wire {
+		t.Fatalf("%d arms, want one of each engine", len(r.Arms))
+	}
+	return r.Arms[0], r.Arms[1]
+}
+
+// TestBothEnginesGiveOneAccount: what a server and the wire show of two arms is
+// equal, whichever engine made the RPCs. What is not, by design: grpc-go writes the
+// time that is left as grpc-timeout, which changes, where this client writes the
+// deadline, which does not; and as each gathers frames in its own way, TLS puts them
+// into more records or fewer.
+func TestBothEnginesGiveOneAccount(t *testing.T) {
+	const (
+		// A probe, and half of 400 RPC/s for 350 ms.
+		rpcs = 1 + 70
+		// Most that an RPC's records can differ by: two of 29 bytes (TLS 1.2 with
+		// AES-GCM: RFC 5246, 6.2.1, RFC 5288, 3), where one would do.
+		records = 2 * 29
+		// Index, length and at most 8 digits with their unit (RFC 7541, 6.2).
+		timeout = 2 + 1 + 9
+	)
+	for _, of := range []struct {
+		args string
+		near float64 // how many bytes an RPC may differ
+	}{
+		{"--tls off", 0},
+		{"--tls 1.2 --mtls on --key ed25519", records},
+		{"--tls 1.3 --resumption on --group p256 --connections 3", records},
+		{"--tls off --deadline 20s --metadata foo=bar --metadata-size 2KiB:3:bin", timeout},
+		// Hexadecimal digits are 5 or 6 bits long in Huffman's code (RFC 7541, B).
+		{"--tls off --metadata-size 1KiB:unique", 20},
+		{"--tls off --payload 4KiB:json --response-payload 3KiB:text --compression gzip:low --response-compression deflate:high", 0},
+		{"--tls 1.3 --payload 64KiB:random --compression zstd --response-compression none", 4 * records},
+		{"--tls off --payload 1KiB --compression gzip:none", 0},
+		{"--tls off --compression deflate", 0},
+	} {
+		t.Run(of.args, func(t *testing.T) {
+			t.Parallel()
+			grpc, wire := bothEngines(t, strings.Fields(of.args)...)
+			if diff := cmp.Diff(grpc.LedgerTotal, wire.LedgerTotal); diff != "" || wire.LedgerTotal.OK != rpcs {
+				t.Errorf("%d RPCs ok, want %d with both; ledgers (-grpc +wire):\n%s", wire.LedgerTotal.OK, rpcs, diff)
+			}
+			if diff := cmp.Diff(grpc.Observed, wire.Observed); diff != "" {
+				t.Errorf("observed (-grpc +wire):\n%s", diff)
+			}
+			if diff := cmp.Diff(grpc.ServerLedger, wire.ServerLedger); diff != "" {
+				t.Errorf("server's ledgers (-grpc +wire):\n%s", diff)
+			}
+			sameMessages(t, grpc.Figures, wire.Figures)
+			sameBytes(t, "sent", grpc.SentBytes, wire.SentBytes, of.near)
+			sameBytes(t, "received", grpc.ReceivedBytes, wire.ReceivedBytes, of.near)
+			sameHandshakes(t, grpc.Handshake, wire.Handshake)
+			if a, b := grpc.ClientAllocs, wire.ClientAllocs; a == nil || b == nil || *b > *a/2 {
+				t.Errorf("%v objects an RPC with grpc, %v with wire, want less than half", deref(a), deref(b))
+			}
+		})
+	}
+}
+
+// sameMessages compares how many messages were compressed, and how well. What wire
+// compresses once for all costs an RPC nothing, so that it has no figure for it.
+func sameMessages(t *testing.T, grpc, wire result.Figures) {
+	t.Helper()
+	type messages struct {
+		Requests, Responses int64
+		Ratio, Response     *float64
+	}
+	of := func(f result.Figures) messages {
+		return messages{f.Compressed, f.ResponseCompressed, f.CompressionRatio, f.ResponseCompressionRatio}
+	}
+	if diff := cmp.Diff(of(grpc), of(wire)); diff != "" {
+		t.Errorf("messages compressed (-grpc +wire):\n%s", diff)
+	}
+	if wire.CodecCPU != nil || (grpc.CodecCPU == nil) != (grpc.Compressed == 0) {
+		t.Errorf("codec CPU %v with grpc and %v with wire of %d messages compressed", deref(grpc.CodecCPU), deref(wire.CodecCPU), grpc.Compressed)
+	}
+}
+
+// sameBytes compares bytes an RPC. A WINDOW_UPDATE of 13 bytes, now and then, falls
+// into the count of the one and not of the other.
+func sameBytes(t *testing.T, what string, grpc, wire *float64, near float64) {
+	t.Helper()
+	if grpc == nil || wire == nil || math.Abs(*grpc-*wire) > near+1 {
+		t.Errorf("%s %v bytes an RPC with grpc and %v with wire, want them equal but for %v", what, deref(grpc), deref(wire), near)
+	}
+}
+
+// sameHandshakes compares which connections were made and which phases they had.
+func sameHandshakes(t *testing.T, grpc, wire *result.Handshakes) {
+	t.Helper()
+	if grpc == nil || wire == nil {
+		t.Fatalf("handshakes %v with grpc and %v with wire", grpc, wire)
+	}
+	for _, both := range [][2]*result.Handshake{{grpc.Full, wire.Full}, {grpc.Resumed, wire.Resumed}} {
+		a, b := both[0], both[1]
+		if (a == nil) != (b == nil) {
+			t.Errorf("handshakes %+v with grpc and %+v with wire", a, b)
+			continue
+		}
+		if a == nil {
+			continue
+		}
+		if a.Count != b.Count || (a.TLS > 0) != (b.TLS > 0) || b.TCP <= 0 || b.HTTP2 <= 0 || b.Total <= 0 ||
+			(a.ClientCPU == nil) != (b.ClientCPU == nil) || (a.ServerCPU == nil) != (b.ServerCPU == nil) {
+			t.Errorf("handshakes %+v with grpc and %+v with wire", a, b)
+		}
+		// 15 bytes of settings and the user agent's length lie between them; TLS
+		// certificates vary by a few bytes in their signatures.
+		if math.Abs(a.SentBytes-b.SentBytes) > 100 || math.Abs(a.ReceivedBytes-b.ReceivedBytes) > 100 {
+			t.Errorf("a handshake of %v and %v bytes with grpc, %v and %v with wire", a.SentBytes, a.ReceivedBytes, b.SentBytes, b.ReceivedBytes)
+		}
+	}
+}
