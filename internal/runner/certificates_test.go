@@ -124,20 +124,21 @@ func TestAPeerThatCannotBeTrustedIsNamedBeforeAnyLoad(t *testing.T) {
 		}, []string{"TLS handshake timeout", "--tls off"}},
 	} {
 		t.Run(of.name, func(t *testing.T) {
-			t.Parallel()
-			addr, args, s := of.peer(t)
-			err := refusal(t, append(args, addr))
-			for _, want := range of.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error %q: must say %q", err, want)
+			eachEngine(t, func(t *testing.T, engine string) {
+				addr, args, s := of.peer(t)
+				err := refusal(t, engine, append(args, addr))
+				for _, want := range of.want {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("error %q: must say %q", err, want)
+					}
 				}
-			}
-			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("error %q: must be one line", err)
-			}
-			if s != nil && s.rpcs() != 0 {
-				t.Errorf("the server saw %d RPCs", s.rpcs())
-			}
+				if strings.Contains(err.Error(), "\n") {
+					t.Errorf("error %q: must be one line", err)
+				}
+				if s != nil && s.rpcs() != 0 {
+					t.Errorf("the server saw %d RPCs", s.rpcs())
+				}
+			})
 		})
 	}
 }

@@ -259,17 +259,18 @@ func TestPreflightNamesTheFlagBeforeAnyLoad(t *testing.T) {
 			[]string{"--tls", "off"}, []string{"the server's response", "--method"}, 1},
 	} {
 		t.Run(of.name, func(t *testing.T) {
-			t.Parallel()
-			s := of.target(t)
-			err := refusal(t, append(of.args, s.addr))
-			for _, want := range of.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error %q: must say %q", err, want)
+			eachEngine(t, func(t *testing.T, engine string) {
+				s := of.target(t)
+				err := refusal(t, engine, append(of.args, s.addr))
+				for _, want := range of.want {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("error %q: must say %q", err, want)
+					}
 				}
-			}
-			if got := s.rpcs(); got > of.rpcs {
-				t.Errorf("the server saw %d RPCs, want %d", got, of.rpcs)
-			}
+				if got := s.rpcs(); got > of.rpcs {
+					t.Errorf("the server saw %d RPCs, want %d", got, of.rpcs)
+				}
+			})
 		})
 	}
 }
@@ -286,9 +287,10 @@ func (noMessage) Marshal(any) (mem.BufferSlice, error) {
 func (noMessage) Unmarshal(mem.BufferSlice, any) error { return nil }
 
 // refusal is why a run did not begin.
-func refusal(t *testing.T, args []string) error {
+func refusal(t *testing.T, engine string, args []string) error {
 	t.Helper()
-	_, err := runner.Run(t.Context(), planOf(t, args...), runner.Options{Command: newChildren(t).command(t)})
+	p := planOf(t, append([]string{"--engine", engine}, args...)...)
+	_, err := runner.Run(t.Context(), p, runner.Options{Command: newChildren(t).command(t)})
 	if !errors.Is(err, runner.ErrPreflight) {
 		t.Fatalf("error %v, want one of the preflight", err)
 	}
@@ -297,18 +299,23 @@ func refusal(t *testing.T, args []string) error {
 }
 
 func TestPreflightNamesATargetThatRefuses(t *testing.T) {
-	s := newTarget(t, nil)
-	s.stop()
-	if err := refusal(t, []string{"--tls", "off", s.addr}); !strings.Contains(err.Error(), "nothing listens") || !strings.Contains(err.Error(), "TARGET") {
-		t.Errorf("error %q: must say that nothing listens there", err)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := newTarget(t, nil)
+		s.stop()
+		err := refusal(t, engine, []string{"--tls", "off", s.addr})
+		if !strings.Contains(err.Error(), "nothing listens") || !strings.Contains(err.Error(), "TARGET") {
+			t.Errorf("error %q: must say that nothing listens there", err)
+		}
+	})
 }
 
 func TestPreflightShowsNoMetadataOfTheUser(t *testing.T) {
-	s := newTarget(t, nil)
-	s.refuse = "token tok-4711-secret is not valid"
-	err := refusal(t, []string{"--tls", "off", "--metadata", "authorization=Bearer tok-4711-secret", s.addr})
-	if strings.Contains(err.Error(), "4711") || !strings.Contains(err.Error(), "--metadata") {
-		t.Errorf("error %q: must name --metadata and hide its value", err)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := newTarget(t, nil)
+		s.refuse = "token tok-4711-secret is not valid"
+		err := refusal(t, engine, []string{"--tls", "off", "--metadata", "authorization=Bearer tok-4711-secret", s.addr})
+		if strings.Contains(err.Error(), "4711") || !strings.Contains(err.Error(), "--metadata") {
+			t.Errorf("error %q: must name --metadata and hide its value", err)
+		}
+	})
 }

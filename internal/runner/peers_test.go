@@ -148,12 +148,14 @@ func measureCCore(t *testing.T, engine, compression, message string) {
 
 // The C core takes an empty message under any codec, since it is sent as it is.
 func TestPeerServerWithoutTheCodecIsNamedBeforeTheLoad(t *testing.T) {
-	s := newCCore(t, "gzip")
-	args := []string{"--cacert", s.certificate, "--compression", "zstd", "--method", "/Server/Foo", "--request", messageFile(t), s.addr}
-	if err := refusal(t, args); !strings.Contains(err.Error(), "--compression") {
-		t.Errorf("error %q: must name --compression", err)
-	}
-	if got := s.end(t); got.RPCs != 0 {
-		t.Errorf("the server saw %d RPCs, want none", got.RPCs)
-	}
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := newCCore(t, "gzip")
+		args := []string{"--cacert", s.certificate, "--compression", "zstd", "--method", "/Server/Foo", "--request", messageFile(t), s.addr}
+		if err := refusal(t, engine, args); !strings.Contains(err.Error(), "--compression") {
+			t.Errorf("error %q: must name --compression", err)
+		}
+		if got := s.end(t); got.RPCs != 0 {
+			t.Errorf("the server saw %d RPCs, want none", got.RPCs)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func Explain(o call.Options, secrets []string, err error) error {
 		advice = "the metadata is larger than the server takes (reduce --metadata-size or --metadata)"
 	case s.Code() == codes.ResourceExhausted && strings.Contains(lower, "message"):
 		advice = "a message is larger than its receiver takes (reduce --payload, --response-payload or --request)"
-	case s.Code() == codes.Internal && o.Method == "" && strings.Contains(lower, "unmarshal the received message"):
+	case o.Method == "" && (errors.Is(err, call.ErrBadPayload) || s.Code() == codes.Internal && strings.Contains(lower, "unmarshal the received message")):
 		// grpc-go says so at both ends. Only with --method can it be the request: then
 		// the response is taken as it is.
 		advice = "the server's response is not the message that the method has here (name it by --method, which takes any)"
