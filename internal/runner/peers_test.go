@@ -39,6 +39,7 @@ type cCore struct {
 type saw struct {
 	RPCs  int64    `json:"rpcs"`
 	Foo   []string `json:"foo"`
+	Bin   []string `json:"bin"` // in hexadecimal
 	Sizes []int    `json:"sizes"`
 }
 
@@ -123,7 +124,11 @@ func TestPeerServerOnTheCCoreIsMeasured(t *testing.T) {
 
 func measureCCore(t *testing.T, engine, compression, message string) {
 	s := newCCore(t, compression)
-	args := []string{"--engine", engine, "--cacert", s.certificate, "--metadata", "foo=bar", "--compression", compression, "--rate", "100", "--window", "500ms", s.addr}
+	binary := filepath.Join(t.TempDir(), "binary")
+	if err := os.WriteFile(binary, []byte("\x00\xff,"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--engine", engine, "--cacert", s.certificate, "--metadata", "foo=bar", "--metadata", "foo-bin=@" + binary, "--compression", compression, "--rate", "100", "--window", "500ms", s.addr}
 	if message != "" {
 		args = append(args, "--method", "/Server/Foo", "--request", messageFile(t))
 	}
@@ -140,10 +145,33 @@ func measureCCore(t *testing.T, engine, compression, message string) {
 	if compressed := a.Compressed > 0 && a.Compressed == a.LedgerTotal.Started; compressed != (message != "" && compression != "none") {
 		t.Errorf("%d of %d requests compressed", a.Compressed, a.LedgerTotal.Started)
 	}
-	want := saw{RPCs: a.LedgerTotal.OK, Foo: []string{"bar"}, Sizes: []int{len(message)}}
+	want := saw{RPCs: a.LedgerTotal.OK, Foo: []string{"bar"}, Bin: []string{"00ff2c"}, Sizes: []int{len(message)}}
 	if diff := cmp.Diff(want, s.end(t)); diff != "" {
 		t.Errorf("what the server saw (-want +got):\n%s", diff)
 	}
+}
+
+// Its errors are failures with their code and message, and break nothing.
+func TestPeerServerOnTheCCoreThatRefuses(t *testing.T) {
+	const every = 10
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := newCCore(t, "gzip")
+		args := func(method string) []string {
+			return []string{"--cacert", s.certificate, "--method", method, "--compression", "deflate", "--request", messageFile(t),
+				"--loop", "closed", "--concurrency", "1", "--connections", "1", s.addr}
+		}
+		err := refusal(t, engine, args("/Server/Never"))
+		if want := "FAILED_PRECONDITION: no café is 100% open"; !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q, want %q", err, want)
+		}
+		l := measure(t, t.Context(), planOf(t, append([]string{"--engine", engine}, args("/Server/Tenth")...)...), runner.Options{}).Arms[0].LedgerTotal
+		got := s.end(t)
+		// One was refused before, so that these are the server's from the second on.
+		refused := (l.Started + 1) / every
+		if l.Failed["FAILED_PRECONDITION"] != refused || refused == 0 || l.OK != l.Started-refused || got.RPCs != l.Started+1 {
+			t.Errorf("ledger %+v, want %d refused; the server saw %d RPCs", l, refused, got.RPCs)
+		}
+	})
 }
 
 // The C core takes an empty message under any codec, since it is sent as it is.

@@ -3,9 +3,10 @@
 Usage: server.py CERTIFICATE KEY COMPRESSION
 
 Serves Server.Foo over TLS on a free port, which is the first line it prints, and
-answers each request with its own bytes, compressed with COMPRESSION. When its
+answers each request with its own bytes, compressed with COMPRESSION. Server.Tenth
+does so too, but refuses every tenth RPC, and Server.Never refuses each. When its
 standard input ends it prints one line of JSON: the number of RPCs, the values of
-the metadata foo, and the sizes of the requests.
+the metadata foo and, in hexadecimal, of foo-bin, and the sizes of the requests.
 """
 import concurrent.futures
 import json
@@ -30,19 +31,25 @@ class Server(grpc.GenericRpcHandler):
         self.lock = threading.Lock()
         self.rpcs = 0
         self.foo = set()
+        self.bin = set()
         self.sizes = set()
 
     def service(self, details):
-        if details.method == "/Server/Foo":
-            return grpc.unary_unary_rpc_method_handler(self.answer, request_deserializer=read)
-        return None
+        refusing = {"/Server/Foo": 0, "/Server/Tenth": 10, "/Server/Never": 1}.get(details.method)
+        if refusing is None:
+            return None
+        return grpc.unary_unary_rpc_method_handler(lambda r, c: self.answer(r, c, refusing), request_deserializer=read)
 
-    def answer(self, request, context):
+    def answer(self, request, context, refusing):
         metadata = dict(context.invocation_metadata())
         with self.lock:
             self.rpcs += 1
+            refused = refusing and self.rpcs % refusing == 0
             self.foo.add(metadata.get("foo"))
+            self.bin.add(metadata.get("foo-bin", b"").hex())
             self.sizes.add(len(request))
+        if refused:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no caf\u00e9 is 100% open")
         return request
 
 
@@ -55,7 +62,7 @@ def main(certificate, key, compression):
     server.start()
     sys.stdin.read()
     server.stop(1).wait()
-    print(json.dumps({"rpcs": service.rpcs, "foo": sorted(map(str, service.foo)), "sizes": sorted(service.sizes)}))
+    print(json.dumps({"rpcs": service.rpcs, "foo": sorted(map(str, service.foo)), "bin": sorted(service.bin), "sizes": sorted(service.sizes)}))
 
 
 main(*sys.argv[1:])
