@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // due is when a stream must have ended.
 type due struct {
@@ -32,12 +35,23 @@ func (d *deadlines) push(x due, open func(uint32) *stream) {
 	for !d.empty() && open(d.head().id) == nil {
 		d.pop()
 	}
-	if d.first > 0 && len(d.queue) == cap(d.queue) {
-		n := copy(d.queue, d.queue[d.first:])
-		d.queue, d.first = d.queue[:n], 0
+	if len(d.queue) == cap(d.queue) {
+		d.compact(open)
 	}
 	d.queue = append(d.queue, x)
 	for i := len(d.queue) - 1; i > d.first && d.queue[i-1].at > x.at; i-- {
 		d.queue[i-1], d.queue[i] = x, d.queue[i-1]
 	}
+}
+
+// compact drops all whose streams have ended: behind one that hangs there may be any
+// number. It leaves room for as many as stay, so that it is seldom called.
+func (d *deadlines) compact(open func(uint32) *stream) {
+	kept := d.queue[:0]
+	for _, x := range d.queue[d.first:] {
+		if open(x.id) != nil {
+			kept = append(kept, x)
+		}
+	}
+	d.queue, d.first = slices.Grow(kept, len(kept)), 0
 }

@@ -79,3 +79,23 @@ func TestDeadlinesAreThoseOfOpenStreams(t *testing.T) {
 		t.Errorf("the first deadline is that of stream %d, want %d", got, want)
 	}
 }
+
+// Nor do the deadlines of the RPCs that pass one that hangs, ten at once.
+func TestAStreamThatHangsKeepsNoDeadlinesBehindIt(t *testing.T) {
+	var d deadlines
+	open := map[uint32]*stream{}
+	get := func(id uint32) *stream { return open[id] }
+	for id := uint32(1); id < 100_000; id += 2 {
+		open[id] = &stream{id: id}
+		d.push(due{id: id, at: 1}, get)
+		if id > 21 {
+			delete(open, id-20)
+		}
+	}
+	if cap(d.queue) > 100 {
+		t.Errorf("room for %d deadlines, with %d streams open", cap(d.queue), len(open))
+	}
+	if got := d.head().id; got != 1 {
+		t.Errorf("the first deadline is that of stream %d, want 1", got)
+	}
+}
