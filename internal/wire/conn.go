@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"grpcbench/internal/load"
@@ -19,6 +21,7 @@ type conn struct {
 	headers *headerReader
 	peer    settings
 	out     []byte // frames that flush writes
+	unsaid  error  // why they could not be written
 
 	streams  streams
 	nextID   uint32
@@ -161,13 +164,17 @@ func (c *conn) fail(s *stream, code string) {
 func (c *conn) reset(id uint32) { c.out = appendUint32Frame(c.out, frameRSTStream, id, codeCancel) }
 
 // flush writes the frames that were appended, in one call. A connection that
-// cannot be written to is found by the one that reads it.
+// cannot be written to is found by the one that reads it, which first reads what a
+// server that is gone said before.
 func (c *conn) flush() {
 	if len(c.out) == 0 {
 		return
 	}
 	if _, err := c.net.Write(c.out); err != nil {
-		_ = c.net.Close() // ends the reading, which reports
+		c.unsaid = err
+		if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+			_ = c.net.Close() // ends the reading, which reports
+		}
 	}
 	c.out = c.out[:0]
 	if cap(c.out) > maxKeptOut {
@@ -211,9 +218,20 @@ func (c *conn) read() error {
 			have = copy(buffer, rest)
 		}
 		if err != nil {
-			return err
+			return c.cause(err)
 		}
 	}
+}
+
+// cause is why the connection ended, of which the reading knows err: the error of
+// writing, if there is one and err says no more than that the end has come.
+func (c *conn) cause(err error) error {
+	c.channel.mu.Lock()
+	defer c.channel.mu.Unlock()
+	if c.unsaid != nil && (errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF)) {
+		return c.unsaid
+	}
+	return err
 }
 
 // receive handles all whole frames in b and returns their length.

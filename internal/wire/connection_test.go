@@ -2,8 +2,13 @@ package wire
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
+	"net"
+	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"golang.org/x/net/http2"
 
@@ -63,5 +68,48 @@ func TestAConnectionThatWasMadeWasMade(t *testing.T) {
 	ended <- io.EOF
 	if err := c.conn.await(t.Context(), ended); err != io.EOF {
 		t.Errorf("a connection that ended before its SETTINGS: %v, want EOF", err)
+	}
+}
+
+// unwritable is a connection whose writing fails with broken, and whose reading ends
+// with last as soon as the server is gone, or with net.ErrClosed after Close.
+type unwritable struct {
+	net.Conn
+	broken, last error
+	closed       chan struct{}
+}
+
+func (u *unwritable) Write([]byte) (int, error) { return 0, u.broken }
+func (u *unwritable) Close() error              { close(u.closed); return nil }
+
+func (u *unwritable) Read([]byte) (int, error) {
+	if u.last != nil {
+		return 0, u.last
+	}
+	<-u.closed
+	return 0, net.ErrClosed
+}
+
+// The first that fails on a connection which was reset may be a write. Then the cause
+// is the write's, unless the server said why before it went.
+func TestTheCauseOfAnEndIsNotThatWeClosed(t *testing.T) {
+	alert := tls.AlertError(116) // certificate_required (RFC 8446, 6.2)
+	for _, c := range []struct{ broken, last, want error }{
+		{syscall.EPIPE, io.EOF, syscall.EPIPE},
+		{syscall.ECONNRESET, io.EOF, syscall.ECONNRESET},
+		{syscall.EPIPE, syscall.ECONNRESET, syscall.ECONNRESET},
+		{syscall.EPIPE, alert, alert},
+		{errBacklog, nil, errBacklog},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			u := &unwritable{broken: c.broken, last: c.last, closed: make(chan struct{})}
+			conn := newConn(newClient(t, Request{}).Channel, u)
+			ended := make(chan error, 1)
+			conn.flush()
+			go func() { ended <- conn.read() }()
+			if err := <-ended; !errors.Is(err, c.want) {
+				t.Errorf("writing: %v, reading: %v; the end's cause is %v, want %v", c.broken, c.last, err, c.want)
+			}
+		})
 	}
 }
