@@ -76,12 +76,11 @@ func TestBothEnginesGiveOneAccount(t *testing.T) {
 				t.Errorf("server's ledgers (-grpc +wire):\n%s", diff)
 			}
 			sameMessages(t, grpc.Figures, wire.Figures)
-			sameBytes(t, "sent", grpc.SentBytes, wire.SentBytes, of.near)
-			sameBytes(t, "received", grpc.ReceivedBytes, wire.ReceivedBytes, of.near)
 			sameHandshakes(t, grpc.Handshake, wire.Handshake)
 			if a, b := grpc.ClientAllocs, wire.ClientAllocs; a == nil || b == nil || *b > *a/2 {
 				t.Errorf("%v objects an RPC with grpc, %v with wire, want less than half", deref(a), deref(b))
 			}
+			sameBytes(t, grpc, wire, of.near, func() (grpc, wire result.Arm) { return bothEngines(t, strings.Fields(of.args)...) })
 		})
 	}
 }
@@ -105,12 +104,25 @@ func sameMessages(t *testing.T, grpc, wire result.Figures) {
 	}
 }
 
-// sameBytes compares bytes an RPC. A WINDOW_UPDATE of 13 bytes, now and then, falls
-// into the count of the one and not of the other.
-func sameBytes(t *testing.T, what string, grpc, wire *float64, near float64) {
+// sameBytes compares bytes an RPC. An RPC that a busy machine delays over an end of
+// the window is counted outside of it, and with it the metadata that a connection's
+// first RPC spells out: figures that differ are measured again. A difference between
+// the engines shows every time.
+func sameBytes(t *testing.T, grpc, wire result.Arm, near float64, again func() (grpc, wire result.Arm)) {
 	t.Helper()
-	if grpc == nil || wire == nil || math.Abs(*grpc-*wire) > near+1 {
-		t.Errorf("%s %v bytes an RPC with grpc and %v with wire, want them equal but for %v", what, deref(grpc), deref(wire), near)
+	const times = 5
+	differ := func(grpc, wire *float64) bool {
+		// A WINDOW_UPDATE of 13 bytes, now and then, is in the count of the one only.
+		return grpc == nil || wire == nil || math.Abs(*grpc-*wire) > near+1
+	}
+	for n := 1; differ(grpc.SentBytes, wire.SentBytes) || differ(grpc.ReceivedBytes, wire.ReceivedBytes); n++ {
+		t.Logf("with grpc an RPC sent %v bytes and received %v, with wire %v and %v; %v may differ",
+			deref(grpc.SentBytes), deref(grpc.ReceivedBytes), deref(wire.SentBytes), deref(wire.ReceivedBytes), near+1)
+		if n == times {
+			t.Errorf("bytes an RPC differ %d times out of %d", n, times)
+			return
+		}
+		grpc, wire = again()
 	}
 }
 
