@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc/credentials"
@@ -61,7 +62,7 @@ func (t *timed) ClientHandshake(ctx context.Context, authority string, raw net.C
 		made.State = &tlsInfo.State
 	}
 	t.channel.connected(made)
-	return &settled{Conn: conn, channel: t.channel, made: made, since: end}, info, nil
+	return &settled{Conn: conn, channel: t.channel, made: made, since: end, heard: make(chan struct{})}, info, nil
 }
 
 // Clone implements credentials.TransportCredentials.
@@ -76,7 +77,8 @@ type settled struct {
 	channel *Channel
 	made    *Connection
 	since   time.Time
-	read    bool // only the transport's one reading goroutine touches it
+	read    bool          // only the transport's one reading goroutine touches it
+	heard   chan struct{} // closed when the server has said something or nothing more can come
 }
 
 func (s *settled) Read(b []byte) (int, error) {
@@ -87,10 +89,22 @@ func (s *settled) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Write returns the error of a server that is gone when its last words have been read:
+// the transport closes the connection then, and reads no more. It begins to read
+// before it writes.
+func (s *settled) Write(b []byte) (int, error) {
+	n, err := s.Conn.Write(b)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		<-s.heard
+	}
+	return n, err
+}
+
 // first notes when the server's first bytes came, or why none did: under TLS
 // 1.3 a server that refuses the client's certificate says so only here.
 func (s *settled) first(n int, err error) {
 	s.read = true
+	defer close(s.heard)
 	if n == 0 {
 		if errors.Is(err, net.ErrClosed) { // by our own side, which waited long enough
 			err = ErrNoSettings
