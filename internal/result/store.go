@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base32"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -180,83 +178,4 @@ func filled[T any](s []T) []T {
 		return []T{}
 	}
 	return s
-}
-
-// Read reads a stored result. ref is an id, looked up in the directory results,
-// or the path of a result directory or of its result.json. A file that is too
-// large, malformed, changed since it was written, in another result's directory or
-// of another version of the schema is refused by name. One without a checksum is
-// read with a warning.
-func Read(results, ref string) (Result, error) {
-	path := ref
-	if IsID(ref) {
-		path = filepath.Join(results, ref)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return Result{}, fmt.Errorf("read result: %w", err)
-	}
-	if info.IsDir() {
-		path = filepath.Join(path, FileName)
-	}
-	r, err := readFile(path)
-	if dir := filepath.Base(filepath.Dir(path)); err == nil && IsID(dir) && r.ID != dir {
-		return Result{}, fmt.Errorf("read %s: id %q: must be the name of its directory", path, r.ID)
-	}
-	return r, err
-}
-
-func readFile(path string) (Result, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Result{}, fmt.Errorf("read result: %w", err)
-	}
-	defer f.Close()
-	r, err := decode(f)
-	if err != nil {
-		return Result{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return r, nil
-}
-
-// decode reads one result of this schema. Fields it does not know are of a later
-// tool and ignored: within a version fields are only added.
-func decode(from io.Reader) (Result, error) {
-	data, err := io.ReadAll(io.LimitReader(from, MaxBytes+1))
-	if err != nil {
-		return Result{}, err
-	}
-	if len(data) > MaxBytes {
-		return Result{}, fmt.Errorf("must be at most %d bytes", MaxBytes)
-	}
-	var head struct {
-		Schema string `json:"schema"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return Result{}, oneLine(err)
-	}
-	if head.Schema != Schema {
-		return Result{}, fmt.Errorf("schema %.60q: must be %q", head.Schema, Schema)
-	}
-	sealed, err := verify(data)
-	if err != nil {
-		return Result{}, err
-	}
-	var r Result
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Result{}, oneLine(err)
-	}
-	if !sealed {
-		r.Warnings = append([]Warning{unsealed()}, r.Warnings...)
-	}
-	return r, nil
-}
-
-// oneLine adds to a JSON error where in the file it is.
-func oneLine(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("byte %d: %w", syntax.Offset, err)
-	}
-	return err
 }
