@@ -8,8 +8,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -134,22 +136,39 @@ func (p Plan) Confidential() []string {
 }
 
 // Hash identifies what is measured, in hexadecimal: plans of one hash may stand
-// in one history. Addresses, name, tags, seed and the number of epochs are left
-// out, since they change from run to run without changing the question.
+// in one history. It is that of Question.
 func (p Plan) Hash() string {
+	data, _ := json.Marshal(p.Question()) // cannot fail: a plan holds strings and finite numbers
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// Question returns p without what changes from run to run and not the question:
+// addresses, name, tags, seed and the number of epochs. An arm that is named by
+// its address is named by its position. The arms keep their order.
+func (p Plan) Question() Plan {
 	p.Name, p.Tags, p.Seed, p.Epochs = "", nil, 0, Epochs{}
 	if p.Target != nil {
 		target := *p.Target
 		target.Address, target.ServerPID, target.AllowCleartextCredentials = "", 0, false
 		p.Target = &target
 	}
+	names := make(map[string]string)
 	p.Arms = slices.Clone(p.Arms)
 	for i := range p.Arms {
-		p.Arms[i].Settings.Target = ""
+		a := &p.Arms[i]
+		names[a.Name] = strings.Replace(a.Name, "target="+a.Settings.Target, fmt.Sprintf("target=#%d", i), 1)
+		a.Name, a.Settings.Target = names[a.Name], ""
 	}
-	data, _ := json.Marshal(p) // cannot fail: a plan holds strings and finite numbers
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+	p.Groups = slices.Clone(p.Groups)
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		g.Control, g.Arms = names[g.Control], slices.Clone(g.Arms)
+		for k, name := range g.Arms {
+			g.Arms[k] = names[name]
+		}
+	}
+	return p
 }
 
 // ArmSeed is the seed of one arm in one epoch: the first 8 bytes, big-endian, of

@@ -57,6 +57,20 @@ func TestHashIsOfTheQuestionAlone(t *testing.T) {
 	}
 }
 
+func TestArmsNamedByTheirAddressesAskTheSame(t *testing.T) {
+	of := func(targets string) plan.Plan { return mustPlan(t, "--vary", "target="+targets, "--tls", "off") }
+	a, b := of("a:1,b:1"), of("c:1,d:2")
+	if a.Hash() != b.Hash() {
+		t.Error("other addresses have another hash")
+	}
+	if a.Arms[1].Name != "target=b:1" || a.Groups[0].Arms[1] != "target=b:1" {
+		t.Errorf("the plan itself was changed: %+v", a)
+	}
+	if a.Hash() == of("a:1,b:1,c:1").Hash() {
+		t.Error("one arm more has the same hash")
+	}
+}
+
 func TestArmIsFoundByName(t *testing.T) {
 	p := plan.Plan{Arms: []plan.Arm{{Name: "a"}, {Name: "b"}}}
 	if a, ok := p.Arm("b"); !ok || a.Name != "b" {
