@@ -50,6 +50,26 @@ func effectFactor(n int) float64 {
 	return 1.05 * 3.42 / math.Sqrt(0.955*float64(n))
 }
 
+// ShiftMDE returns the smallest shift that two independent samples of m and n values
+// would have shown, in se's unit: the one that the rank-sum test at 1 percent finds 4
+// times in 5. se = √(sd_m²/m + sd_n²/n) is the standard error of the difference of their
+// means. It is
+//
+//	(z(0.995) + z(0.80)) / √(3/π) · (1 + 0.9/g + 5/g²) · se,  g = √(m·n)
+//
+// where the first factors are as in MDE and the last one makes up for what large-sample
+// theory leaves out in small ones. It was fitted to simulated normal samples of 8 to 40
+// values each: the power is within 3 points of 80 %.
+//
+// It is +Inf if m or n is below 8, and NaN if se is NaN.
+func ShiftMDE(m, n int, se float64) float64 {
+	if min(m, n) < minVerdict {
+		return math.Inf(1)
+	}
+	g := math.Sqrt(float64(m) * float64(n))
+	return 3.42 / math.Sqrt(0.955) * (1 + 0.9/g + 5/(g*g)) * se
+}
+
 // SD returns the sample standard deviation of d, with n − 1 in the denominator,
 // in d's unit. It is NaN for fewer than two values, or if any is not finite.
 func SD(d []float64) float64 {

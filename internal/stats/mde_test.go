@@ -54,3 +54,23 @@ func TestSDDividesByOneLessThanTheNumberOfValues(t *testing.T) {
 		t.Errorf("one value: %v, want NaN", got)
 	}
 }
+
+func TestShiftMDEFollowsTheFormula(t *testing.T) {
+	for _, c := range []struct {
+		m, n int
+		want float64
+	}{
+		{7, 40, math.Inf(1)},
+		{40, 7, math.Inf(1)},
+		{8, 8, 4.166769},   // 3.42/√0.955 = 3.499648, times 1 + 0.1125 + 0.078125
+		{10, 40, 3.700878}, // g = 20: times 1 + 0.045 + 0.0125
+		{40, 40, 3.589327}, // times 1 + 0.0225 + 0.003125
+	} {
+		if got, want := stats.ShiftMDE(c.m, c.n, 0.02), 0.02*c.want; got != want && math.Abs(got-want) > 1e-6 {
+			t.Errorf("%d and %d: %v, want %v", c.m, c.n, got, want)
+		}
+	}
+	if got := stats.ShiftMDE(8, 8, math.NaN()); !math.IsNaN(got) {
+		t.Errorf("unknown spread: %v, want NaN", got)
+	}
+}

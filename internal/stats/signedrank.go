@@ -1,5 +1,5 @@
-// Package stats judges paired differences: it tests them, estimates their
-// centre with an interval, and turns both into a verdict.
+// Package stats judges paired differences, and two samples of them: it tests them,
+// estimates their centre or shift with an interval, and turns both into a verdict.
 //
 // The differences are log-ratios of one figure of one arm and its control, one
 // an epoch, in natural logarithms (0.03 is about 3 percent). The package knows

@@ -295,6 +295,9 @@ func TestNoFunctionChangesItsArgument(t *testing.T) {
 	if _, err := stats.Judge(d, 0.03); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := stats.JudgeShift(d, d, 0.03); err != nil {
+		t.Fatal(err)
+	}
 	if !slices.Equal(d, before) {
 		t.Errorf("argument %v, want %v", d, before)
 	}

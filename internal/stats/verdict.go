@@ -18,19 +18,23 @@ const (
 	Inconclusive Verdict = "inconclusive"
 )
 
+// minInterval is the fewest epochs of a run whose shift is given an interval, as many as
+// paired ones need.
+const minInterval = 6
+
 // alpha is the size of the test behind Slower and Faster. It is 1 percent, not
 // 5, because a run asks dozens of such questions at once.
 const alpha = 0.01
 
-// An Estimate is what paired epochs say of an arm against its control. All but
-// N, HasInterval, P and Verdict are differences of natural logarithms:
-// math.Expm1 makes a relative change of them.
+// An Estimate is what epochs say of an arm against its control, or of one run's
+// arm/control against another's. All but N, HasInterval, P and Verdict are
+// differences of natural logarithms: math.Expm1 makes a relative change of them.
 type Estimate struct {
-	N           int     // epochs
-	LogRatio    float64 // Hodges–Lehmann estimate of ln(arm/control)
+	N           int     // epochs; of two runs the smaller number
+	LogRatio    float64 // Hodges–Lehmann estimate of ln(arm/control), or of new − base
 	Lo95, Hi95  float64 // its 95 % interval; the whole line without HasInterval
 	HasInterval bool    // false for fewer than 6 epochs
-	P           float64 // exact two-sided signed-rank p-value, for this comparison alone
+	P           float64 // two-sided p-value of the signed-rank or rank-sum test, for this comparison alone
 	MDE         float64 // smallest effect that could have been seen; +Inf for fewer than 8 epochs
 	Verdict     Verdict
 }
@@ -56,13 +60,11 @@ func Judge(d []float64, delta float64) (Estimate, error) {
 	if len(d) == 0 {
 		return Estimate{}, errors.New("epochs 0: must be > 0")
 	}
-	for i, v := range d {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return Estimate{}, fmt.Errorf("log-ratio %v of epoch %d: must be finite", v, i)
-		}
+	if err := checkFinite(d); err != nil {
+		return Estimate{}, err
 	}
-	if !(delta > 0) || math.IsInf(delta, 0) { // NaN is not > 0 either
-		return Estimate{}, fmt.Errorf("delta %v: must be > 0 and finite", delta)
+	if err := checkDelta(delta); err != nil {
+		return Estimate{}, err
 	}
 	e := Estimate{
 		N:        len(d),
@@ -71,12 +73,58 @@ func Judge(d []float64, delta float64) (Estimate, error) {
 		MDE:      MDE(len(d), SD(d)),
 	}
 	e.Lo95, e.Hi95, e.HasInterval = Interval(d, 0.95)
-	e.Verdict = verdict(d, e, delta)
+	lo, hi, _ := Interval(d, 0.90)
+	e.Verdict = e.verdict(lo, hi, delta)
 	return e, nil
 }
 
-// verdict applies the rule of Judge to the estimate e of d.
-func verdict(d []float64, e Estimate, delta float64) Verdict {
+// JudgeShift compares two runs from the natural logarithms of arm/control of their
+// epochs, which are not paired: base are those of the one run, new those of the other.
+// LogRatio is how far new lies above base. The verdict is that of Judge, with the test
+// and the interval of RankSum and ShiftInterval in place of those of pairs, and delta as
+// there; fewer than 6 epochs on either side give no interval, fewer than 8 no verdict.
+//
+// It takes epochs for independent and their logarithms for equally distributed but for
+// the shift. Whatever moves a whole run at once, and its arm otherwise than its control,
+// is part of the shift: the verdict is on the two runs and not on what was built.
+//
+// An error means that either run has no epochs, or holds a value that is not finite, or
+// that delta is not a positive number.
+func JudgeShift(base, new []float64, delta float64) (Estimate, error) {
+	for _, side := range []struct {
+		name string
+		d    []float64
+	}{{"base", base}, {"new", new}} {
+		if len(side.d) == 0 {
+			return Estimate{}, fmt.Errorf("epochs of %s 0: must be > 0", side.name)
+		}
+		if err := checkFinite(side.d); err != nil {
+			return Estimate{}, fmt.Errorf("%s: %w", side.name, err)
+		}
+	}
+	if err := checkDelta(delta); err != nil {
+		return Estimate{}, err
+	}
+	m, n := float64(len(base)), float64(len(new))
+	sdBase, sdNew := SD(base), SD(new)
+	e := Estimate{
+		N:        min(len(base), len(new)),
+		LogRatio: MedianShift(base, new),
+		Lo95:     math.Inf(-1),
+		Hi95:     math.Inf(1),
+		P:        RankSum(base, new),
+		MDE:      ShiftMDE(len(base), len(new), math.Sqrt(sdBase*sdBase/m+sdNew*sdNew/n)),
+	}
+	if e.N >= minInterval {
+		e.Lo95, e.Hi95, e.HasInterval = ShiftInterval(base, new, 0.95)
+	}
+	lo, hi, _ := ShiftInterval(base, new, 0.90)
+	e.Verdict = e.verdict(lo, hi, delta)
+	return e, nil
+}
+
+// verdict applies the rule of Judge to e, of which [lo, hi] is the 90 % interval.
+func (e Estimate) verdict(lo, hi, delta float64) Verdict {
 	if e.N < minVerdict {
 		return Inconclusive
 	}
@@ -86,9 +134,26 @@ func verdict(d []float64, e Estimate, delta float64) Verdict {
 		}
 		return Faster
 	}
-	limit := math.Log1p(delta)
-	if lo, hi, ok := Interval(d, 0.90); ok && -limit < lo && hi < limit {
+	if limit := math.Log1p(delta); -limit < lo && hi < limit {
 		return Same
 	}
 	return Inconclusive
+}
+
+// checkFinite says which value of d has no place among log-ratios, if any.
+func checkFinite(d []float64) error {
+	for i, v := range d {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("log-ratio %v of epoch %d: must be finite", v, i)
+		}
+	}
+	return nil
+}
+
+// checkDelta says why delta is no difference that can matter, if it is not.
+func checkDelta(delta float64) error {
+	if !(delta > 0) || math.IsInf(delta, 0) { // NaN is not > 0 either
+		return fmt.Errorf("delta %v: must be > 0 and finite", delta)
+	}
+	return nil
 }
