@@ -36,8 +36,8 @@ func edges() map[string]string {
 		"internal/result":   "internal/codec internal/hist internal/load internal/plan",
 		"internal/runner":   "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
 		"internal/exchange": "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
-		"internal/compare":  "internal/hist internal/result internal/stats",
-		"internal/report":   "internal/exchange internal/hist internal/mask internal/plan internal/result",
+		"internal/compare":  "internal/hist internal/plan internal/result internal/stats",
+		"internal/report":   "internal/compare internal/exchange internal/hist internal/mask internal/plan internal/result",
 		"cmd/bench": "internal/certs internal/compare internal/exchange internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",

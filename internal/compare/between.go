@@ -1,9 +1,17 @@
 package compare
 
 import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
+	"grpcbench/internal/stats"
 )
 
 // Schema names the version of the form in which a Between is written as JSON.
@@ -42,9 +50,10 @@ type Side struct {
 
 // Difference is one fact in which two results differ; "" on a side that has none.
 type Difference struct {
-	What string `json:"what"`
-	Base string `json:"base"`
-	New  string `json:"new"`
+	What string   `json:"what"`
+	Arms []string `json:"arms,omitempty"` // those it was observed of, in the new result's names; absent: the whole run
+	Base string   `json:"base"`
+	New  string   `json:"new"`
 }
 
 // Change is one metric of one arm in the new result against the base.
@@ -56,12 +65,13 @@ type Change struct {
 	Unit       string   `json:"unit"`
 	BaseEpochs int      `json:"base_epochs"`
 	NewEpochs  int      `json:"new_epochs"`
-	Base       *float64 `json:"base,omitempty"` // arm/control, or the figure: median over epochs
+	Base       *float64 `json:"base,omitempty"` // arm/control, or the figure: Hodges–Lehmann over epochs
 	New        *float64 `json:"new,omitempty"`
 	Ratio      *float64 `json:"estimate_ratio"`   // new / base; absent: cannot be compared
 	Low        *float64 `json:"ci_low,omitempty"` // 95 %
 	High       *float64 `json:"ci_high,omitempty"`
 	P          *float64 `json:"p,omitempty"`
+	Judged     bool     `json:"judged"`  // false: shown alone, and the verdict is inconclusive
 	Verdict    string   `json:"verdict"` // as of [result.Comparison]
 	MDE        *float64 `json:"mde,omitempty"`
 	Delta      float64  `json:"delta"`
@@ -80,4 +90,180 @@ type QuantileShift struct {
 	Quantile float64 `json:"quantile"` // in (0, 1]
 	Base     *int64  `json:"base_ns"`
 	New      *int64  `json:"new_ns"`
+}
+
+// Why results cannot be compared.
+var (
+	// ErrUnlike is of results whose plans ask different questions.
+	ErrUnlike = errors.New("the plans are unlike")
+	// ErrNothingCommon is of results without an arm and its control in common.
+	ErrNothingCommon = errors.New("the results have no arm with its control in common")
+)
+
+// Results compares new with base, arm by arm: every arm that both have with the
+// same control in the same group. Of runs with one arm only absolute figures are
+// there to be shown. Both must have been examined: if one of them is INVALID or
+// PARTIAL, no verdict is given. Neither is changed.
+//
+// Plans of different hashes are refused with ErrUnlike and their differences, unless
+// force is set: then what they have in common is compared. Results without anything
+// in common are refused with ErrNothingCommon; an arm whose latency histogram cannot
+// be read, or of more epochs than a plan can have, by its name.
+func Results(base, new *result.Result, force bool) (Between, error) {
+	for _, r := range []*result.Result{base, new} {
+		for _, a := range r.Arms {
+			if n := len(a.Epochs); n > plan.MaxEpochs {
+				return Between{}, fmt.Errorf("arm %q: %d epochs, must be at most %d", a.Name, n, plan.MaxEpochs)
+			}
+		}
+	}
+	unlike := unlikeness(base.Plan, new.Plan)
+	if len(unlike) > 0 && !force {
+		return Between{}, fmt.Errorf("%w: %s", ErrUnlike, sentence(unlike))
+	}
+	c := common(base, new, len(unlike) == 0)
+	if c.empty() {
+		return Between{}, ErrNothingCommon
+	}
+	b := Between{
+		Schema: Schema, Base: side(base), New: side(new),
+		Unlike: unlike, Fingerprint: c.fingerprint(base, new),
+		Ratios: []Change{}, Absolutes: []Change{},
+	}
+	for _, p := range c.matches {
+		for _, m := range metrics() {
+			if change, ok := m.ratio(p.base, p.new); ok {
+				b.Ratios = append(b.Ratios, change)
+			}
+		}
+	}
+	for _, p := range c.arms {
+		for _, m := range append(metrics(), handshakes()...) {
+			if change, ok := m.absolute(p.base, p.new); ok {
+				b.Absolutes = append(b.Absolutes, change)
+			}
+		}
+	}
+	b.disregard()
+	var err error
+	b.Distributions, err = c.distributions()
+	return b, err
+}
+
+func side(r *result.Result) Side {
+	return Side{ID: r.ID, Name: r.Name, Created: r.Created, Verdict: r.Verdict, Revision: r.Plan.Tags["commit"]}
+}
+
+// disregard takes every verdict back if a side may not be used.
+func (b *Between) disregard() {
+	var reasons []string
+	for _, s := range []struct {
+		name    string
+		verdict result.Verdict
+	}{{"base", b.Base.Verdict}, {"new", b.New.Verdict}} {
+		if s.verdict != result.Valid && s.verdict != result.Degraded {
+			reasons = append(reasons, "the "+s.name+" result is "+string(s.verdict))
+		}
+	}
+	if len(reasons) == 0 {
+		return
+	}
+	for _, changes := range [][]Change{b.Ratios, b.Absolutes} {
+		for i := range changes {
+			c := &changes[i]
+			c.Judged, c.Verdict, c.Reason = false, string(stats.Inconclusive), join(append(slices.Clone(reasons), c.Reason))
+		}
+	}
+}
+
+// ratio judges m of arm/control in two results. ok is false if neither has it.
+func (m metric) ratio(base, new match) (c Change, ok bool) {
+	few, _ := m.tooFew(base.arm, base.control, new.arm, new.control)
+	c, ok = m.change(m.pair(base.arm, base.control), m.pair(new.arm, new.control), few)
+	c.Group, c.Arm, c.Control = new.group, new.arm.Name, new.control.Name
+	return c, ok
+}
+
+// unjudged is why the absolute figures of most metrics have no verdict.
+const unjudged = "absolute figures of two runs: the machine differs from run to run"
+
+// absolute compares m of an arm alone in two results. ok is false if neither has
+// it.
+func (m metric) absolute(base, new *result.Arm) (c Change, ok bool) {
+	few, _ := m.tooFew(base, new)
+	c, ok = m.change(m.alone(base), m.alone(new), few)
+	c.Arm = new.Name
+	if !m.lasting {
+		c.Judged, c.Verdict, c.Reason = false, string(stats.Inconclusive), join([]string{unjudged, c.Reason})
+	}
+	return c, ok
+}
+
+// alone is m over the epochs of one arm. A value that is not above zero has no
+// logarithm and counts as missing.
+func (m metric) alone(arm *result.Arm) sample {
+	var s sample
+	for i := range arm.Epochs {
+		v, ok := m.value(&arm.Epochs[i])
+		s.measured = s.measured || ok
+		if !ok || !(v > 0) {
+			s.missing = append(s.missing, strconv.Itoa(arm.Epochs[i].Index))
+			continue
+		}
+		s.logs, s.plain = append(s.logs, math.Log(v)), append(s.plain, v)
+	}
+	return s
+}
+
+// change judges m from two independent samples. few says why it cannot, if it
+// cannot. ok is false if neither result has m.
+func (m metric) change(base, new sample, few string) (c Change, ok bool) {
+	c = Change{
+		Metric: m.name, Unit: m.unit, Delta: m.delta, Judged: true, Verdict: string(stats.Inconclusive),
+		BaseEpochs: len(base.logs), NewEpochs: len(new.logs), Reason: few,
+	}
+	switch {
+	case !base.measured && !new.measured:
+		return c, false
+	case !base.measured:
+		c.Reason = "the base result does not have it"
+	case !new.measured:
+		c.Reason = "the new result does not have it"
+	}
+	if c.Reason != "" {
+		return c, true
+	}
+	var reasons []string
+	for _, reason := range base.reasons() {
+		reasons = append(reasons, "base "+reason)
+	}
+	for _, reason := range new.reasons() {
+		reasons = append(reasons, "new "+reason)
+	}
+	e, err := stats.JudgeShift(base.logs, new.logs, m.delta)
+	if err != nil { // no epochs: the values that are left are positive and finite
+		c.Reason = join(append(reasons, "no epoch has a value"))
+		return c, true
+	}
+	c.Base, c.New = exp(stats.HodgesLehmann(base.logs)), exp(stats.HodgesLehmann(new.logs))
+	c.Ratio, c.Low, c.High, c.P, c.MDE = numbers(e)
+	c.Verdict = string(m.resolveShift(e, base.plain, new.plain))
+	c.Reason = join(append(reasons, short(e.N)...))
+	return c, true
+}
+
+// resolveShift is as resolve, of the shift between two samples.
+func (m metric) resolveShift(e stats.Estimate, base, new []float64) stats.Verdict {
+	if e.N < minVerdict || math.Abs(stats.MedianShift(base, new)) >= m.least {
+		return e.Verdict
+	}
+	if lo, hi, ok := stats.ShiftInterval(base, new, 0.90); ok && -m.least < lo && hi < m.least {
+		return stats.Same
+	}
+	return stats.Inconclusive
+}
+
+// join makes one text of those that are not empty.
+func join(texts []string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), "; ")
 }

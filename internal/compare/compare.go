@@ -31,14 +31,9 @@ const (
 // here. A metric that neither arm has in any epoch gives no Comparison. r is not
 // changed.
 func Arms(r *result.Result) []result.Comparison {
-	arms := make(map[string]*result.Arm, len(r.Arms))
-	for _, a := range r.Arms {
-		a.Epochs = slices.DeleteFunc(slices.Clone(a.Epochs), func(e result.Epoch) bool { return e.Interrupted })
-		arms[a.Name] = &a
-	}
 	var comparisons []result.Comparison
 	metrics := metrics()
-	for _, p := range versus(r, arms) {
+	for _, p := range versus(r, whole(r)) {
 		for _, m := range metrics {
 			if c, ok := m.compare(p.arm, p.control); ok {
 				c.Group = p.group
@@ -47,6 +42,16 @@ func Arms(r *result.Result) []result.Comparison {
 		}
 	}
 	return comparisons
+}
+
+// whole returns the arms of r by name, without the epochs that were cut short.
+func whole(r *result.Result) map[string]*result.Arm {
+	arms := make(map[string]*result.Arm, len(r.Arms))
+	for _, a := range r.Arms {
+		a.Epochs = slices.DeleteFunc(slices.Clone(a.Epochs), func(e result.Epoch) bool { return e.Interrupted })
+		arms[a.Name] = &a
+	}
+	return arms
 }
 
 // match is an arm and the control it is compared with.
@@ -80,35 +85,44 @@ func (m metric) compare(arm, control *result.Arm) (c result.Comparison, ok bool)
 	if !p.measured {
 		return c, false
 	}
-	c.Epochs = len(p.logRatios)
+	c.Epochs = len(p.logs)
 	reasons := p.reasons()
 	if few, ok := m.tooFew(arm, control); ok {
 		c.Reason = few
 		return c, true
 	}
-	e, err := stats.Judge(p.logRatios, m.delta)
+	e, err := stats.Judge(p.logs, m.delta)
 	if err != nil { // no pairs: the values that are left are positive and finite
 		c.Reason = strings.Join(append(reasons, "no epoch has both values"), "; ")
 		return c, true
 	}
-	c.Ratio = exp(e.LogRatio)
-	c.P = &e.P
-	c.Verdict = string(m.resolve(e, p.differences))
+	c.Ratio, c.Low, c.High, c.P, c.MDE = numbers(e)
+	c.Verdict = string(m.resolve(e, p.plain))
+	c.Reason = strings.Join(append(reasons, short(e.N)...), "; ")
+	return c, true
+}
+
+// numbers are those of e as ratios, without what there is none of.
+func numbers(e stats.Estimate) (ratio, low, high, p, mde *float64) {
 	if e.HasInterval {
-		c.Low, c.High = exp(e.Lo95), exp(e.Hi95)
+		low, high = exp(e.Lo95), exp(e.Hi95)
 	}
 	if !math.IsInf(e.MDE, 0) && !math.IsNaN(e.MDE) {
-		mde := math.Expm1(e.MDE)
-		c.MDE = &mde
+		change := math.Expm1(e.MDE)
+		mde = &change
 	}
+	return exp(e.LogRatio), low, high, &e.P, mde
+}
+
+// short says what n epochs are too few for, if anything.
+func short(n int) []string {
 	switch {
-	case e.N < minInterval:
-		reasons = append(reasons, fmt.Sprintf("epochs %d: an interval needs %d, a verdict %d", e.N, minInterval, minVerdict))
-	case e.N < minVerdict:
-		reasons = append(reasons, fmt.Sprintf("epochs %d: a verdict needs %d", e.N, minVerdict))
+	case n < minInterval:
+		return []string{fmt.Sprintf("epochs %d: an interval needs %d, a verdict %d", n, minInterval, minVerdict)}
+	case n < minVerdict:
+		return []string{fmt.Sprintf("epochs %d: a verdict needs %d", n, minVerdict)}
 	}
-	c.Reason = strings.Join(reasons, "; ")
-	return c, true
+	return nil
 }
 
 // resolve is the verdict of e, unless the differences arm − control are below
@@ -124,40 +138,40 @@ func (m metric) resolve(e stats.Estimate, differences []float64) stats.Verdict {
 	return stats.Inconclusive
 }
 
-// pairs are the epochs of two arms side by side.
-type pairs struct {
-	logRatios   []float64 // ln(arm/control), one for each epoch that has both
-	differences []float64 // arm − control of the same epochs, in the metric's unit
-	missing     []string  // indices of the epochs left out
-	measured    bool      // there is a value in some epoch of either arm
+// sample is a figure over epochs: of an arm beside its control, or of an arm alone.
+type sample struct {
+	logs     []float64 // ln(arm/control) or ln(arm), one for each epoch that has it
+	plain    []float64 // arm − control or arm of the same epochs, in the metric's unit
+	missing  []string  // indices of the epochs left out
+	measured bool      // there is a value in some epoch
 }
 
 // pair puts the epochs of arm and control side by side, by index. A value that
 // is not above zero has no logarithm and counts as missing.
-func (m metric) pair(arm, control *result.Arm) pairs {
-	var p pairs
+func (m metric) pair(arm, control *result.Arm) sample {
+	var p sample
 	others := make(map[int]*result.Epoch, len(control.Epochs))
 	for i := range control.Epochs {
 		others[control.Epochs[i].Index] = &control.Epochs[i]
-		_, ok := m.value(&control.Epochs[i].Figures)
+		_, ok := m.value(&control.Epochs[i])
 		p.measured = p.measured || ok
 	}
 	for i := range arm.Epochs {
 		index := arm.Epochs[i].Index
-		a, hasA := m.value(&arm.Epochs[i].Figures)
+		a, hasA := m.value(&arm.Epochs[i])
 		p.measured = p.measured || hasA
 		var c float64
 		var hasC bool
 		if other := others[index]; other != nil {
 			delete(others, index)
-			c, hasC = m.value(&other.Figures)
+			c, hasC = m.value(other)
 		}
 		if !hasA || !hasC || !(a > 0) || !(c > 0) {
 			p.missing = append(p.missing, strconv.Itoa(index))
 			continue
 		}
-		p.logRatios = append(p.logRatios, math.Log(a)-math.Log(c)) // exchanging a and c changes the sign alone
-		p.differences = append(p.differences, a-c)
+		p.logs = append(p.logs, math.Log(a)-math.Log(c)) // exchanging a and c changes the sign alone
+		p.plain = append(p.plain, a-c)
 	}
 	for i := range control.Epochs { // in order, unlike the map
 		if index := control.Epochs[i].Index; others[index] != nil {
@@ -168,7 +182,7 @@ func (m metric) pair(arm, control *result.Arm) pairs {
 }
 
 // reasons says which epochs were left out, if any.
-func (p pairs) reasons() []string {
+func (p sample) reasons() []string {
 	switch len(p.missing) {
 	case 0:
 		return nil

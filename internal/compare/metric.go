@@ -18,7 +18,10 @@ type metric struct {
 	delta    float64 // relative difference that matters; 0.03 is 3 percent
 	least    float64 // difference in the unit below which arms are the same; 0: none
 	quantile float64 // of latency; 0 for other figures
-	value    func(*result.Figures) (float64, bool)
+	// lasting says that the machine's state does not move the figure, so that those
+	// of different runs can be judged.
+	lasting bool
+	value   func(*result.Epoch) (float64, bool)
 }
 
 // metrics are the figures compared, in the order of the comparisons. The deltas
@@ -29,22 +32,51 @@ func metrics() []metric {
 		latency(0.50, 0.05, func(d *result.Distribution) *int64 { return d.P50 }),
 		latency(0.90, 0.10, func(d *result.Distribution) *int64 { return d.P90 }),
 		latency(0.99, 0.15, func(d *result.Distribution) *int64 { return d.P99 }),
-		figure("client_cpu_ns_per_rpc", "ns", 0.03, func(f *result.Figures) *float64 { return f.ClientCPU }),
-		figure("server_cpu_ns_per_rpc", "ns", 0.03, func(f *result.Figures) *float64 { return f.ServerCPU }),
+		cpu("client_cpu_ns_per_rpc", func(f *result.Figures) *float64 { return f.ClientCPU }),
+		cpu("server_cpu_ns_per_rpc", func(f *result.Figures) *float64 { return f.ServerCPU }),
 		saturated("saturated_client_cpu_ns_per_rpc", func(s *result.Saturated) *float64 { return s.ClientCPU }),
 		saturated("saturated_server_cpu_ns_per_rpc", func(s *result.Saturated) *float64 { return s.ServerCPU }),
-		figure("client_allocs_per_rpc", "count", 0.03, func(f *result.Figures) *float64 { return f.ClientAllocs }),
-		figure("server_allocs_per_rpc", "count", 0.03, func(f *result.Figures) *float64 { return f.ServerAllocs }),
-		bytes("sent_bytes_per_rpc", func(f *result.Figures) *float64 { return f.SentBytes }),
-		bytes("received_bytes_per_rpc", func(f *result.Figures) *float64 { return f.ReceivedBytes }),
+		allocations("client_allocs_per_rpc", func(f *result.Figures) *float64 { return f.ClientAllocs }),
+		allocations("server_allocs_per_rpc", func(f *result.Figures) *float64 { return f.ServerAllocs }),
+		bytes("sent_bytes_per_rpc", perRPC(func(f *result.Figures) *float64 { return f.SentBytes })),
+		bytes("received_bytes_per_rpc", perRPC(func(f *result.Figures) *float64 { return f.ReceivedBytes })),
 	}
+}
+
+// handshakes are the figures of opening connections, compared only between runs:
+// within one, arms differ in them by what they are.
+func handshakes() []metric {
+	full := func(h *result.Handshakes) *result.Handshake { return h.Full }
+	resumed := func(h *result.Handshakes) *result.Handshake { return h.Resumed }
+	sent := func(h *result.Handshake) *float64 { return &h.SentBytes }
+	received := func(h *result.Handshake) *float64 { return &h.ReceivedBytes }
+	return []metric{
+		bytes("handshake_full_sent_bytes", opened(full, sent)),
+		bytes("handshake_full_received_bytes", opened(full, received)),
+		bytes("handshake_resumed_sent_bytes", opened(resumed, sent)),
+		bytes("handshake_resumed_received_bytes", opened(resumed, received)),
+	}
+}
+
+// opened reads a figure of the connections of one kind, if any were opened.
+func opened(kind func(*result.Handshakes) *result.Handshake, get func(*result.Handshake) *float64) func(*result.Epoch) *float64 {
+	return func(e *result.Epoch) *float64 {
+		if e.Handshake == nil || kind(e.Handshake) == nil || kind(e.Handshake).Count == 0 {
+			return nil
+		}
+		return get(kind(e.Handshake))
+	}
+}
+
+func perRPC(get func(*result.Figures) *float64) func(*result.Epoch) *float64 {
+	return func(e *result.Epoch) *float64 { return get(&e.Figures) }
 }
 
 func latency(q, delta float64, quantile func(*result.Distribution) *int64) metric {
 	return metric{
 		name: fmt.Sprintf("latency_p%g", 100*q), unit: "ns", delta: delta, quantile: q,
-		value: func(f *result.Figures) (float64, bool) {
-			ns := quantile(&f.Latency)
+		value: func(e *result.Epoch) (float64, bool) {
+			ns := quantile(&e.Latency)
 			if ns == nil {
 				return 0, false
 			}
@@ -53,9 +85,9 @@ func latency(q, delta float64, quantile func(*result.Distribution) *int64) metri
 	}
 }
 
-func figure(name, unit string, delta float64, value func(*result.Figures) *float64) metric {
-	return metric{name: name, unit: unit, delta: delta, value: func(f *result.Figures) (float64, bool) {
-		v := value(f)
+func figure(name, unit string, delta float64, get func(*result.Epoch) *float64) metric {
+	return metric{name: name, unit: unit, delta: delta, value: func(e *result.Epoch) (float64, bool) {
+		v := get(e)
 		if v == nil {
 			return 0, false
 		}
@@ -63,20 +95,30 @@ func figure(name, unit string, delta float64, value func(*result.Figures) *float
 	}}
 }
 
-func saturated(name string, value func(*result.Saturated) *float64) metric {
-	return figure(name, "ns", 0.03, func(f *result.Figures) *float64 {
+func cpu(name string, get func(*result.Figures) *float64) metric {
+	return figure(name, "ns", 0.03, perRPC(get))
+}
+
+func saturated(name string, get func(*result.Saturated) *float64) metric {
+	return cpu(name, func(f *result.Figures) *float64 {
 		if f.Saturated == nil {
 			return nil
 		}
-		return value(f.Saturated)
+		return get(f.Saturated)
 	})
+}
+
+func allocations(name string, get func(*result.Figures) *float64) metric {
+	m := figure(name, "count", 0.03, perRPC(get))
+	m.lasting = true
+	return m
 }
 
 // bytes are exact but for what is in flight at the window's ends, so half a
 // percent matters, if it is a byte at all.
-func bytes(name string, value func(*result.Figures) *float64) metric {
-	m := figure(name, "bytes", 0.005, value)
-	m.least = 1
+func bytes(name string, get func(*result.Epoch) *float64) metric {
+	m := figure(name, "bytes", 0.005, get)
+	m.least, m.lasting = 1, true
 	return m
 }
 

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	maxEpochs = 1000
+	// MaxEpochs is how many epochs a plan may ask for.
+	MaxEpochs = 1000
 	maxLabel  = 200 // bytes of a name or a tag
 	// maxSeed keeps seeds exact in readers that hold every JSON number in a
 	// float64.
@@ -132,10 +133,10 @@ func ParseEpochs(text string) (Epochs, error) {
 	if !isRange {
 		high = low
 	}
-	from, err := whole(1, maxEpochs)(low)
-	to, err2 := whole(1, maxEpochs)(high)
+	from, err := whole(1, MaxEpochs)(low)
+	to, err2 := whole(1, MaxEpochs)(high)
 	if err != nil || err2 != nil || from > to {
-		return Epochs{}, fmt.Errorf("must be N or N..M with N <= M in [1, %d]", maxEpochs)
+		return Epochs{}, fmt.Errorf("must be N or N..M with N <= M in [1, %d]", MaxEpochs)
 	}
 	return Epochs{Min: from, Max: to}, nil
 }
