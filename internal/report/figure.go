@@ -148,13 +148,10 @@ func change(c result.Comparison) cell {
 		decimals = 0
 	}
 	print := func(ratio float64) string { return percent(ratio, decimals) }
-	sign := ""
 	if *c.Ratio >= 10 {
-		print, sign = factor, "×"
-	} else if p := print(*c.Ratio); p[0] != '-' && strings.Trim(p, "0.") != "" {
-		sign = "+"
+		print = factor
 	}
-	text := sign + print(*c.Ratio)
+	text := relative(*c.Ratio, decimals)
 	if c.Low != nil && c.High != nil {
 		text += " [" + print(*c.Low) + ", " + print(*c.High) + "]"
 	} else {
@@ -169,6 +166,19 @@ func change(c result.Comparison) cell {
 		return cell{text + " = ±" + short(100*c.Delta), same}
 	}
 	return cell{text + " ~", unsure}
+}
+
+// relative prints a ratio as a change in percent with its sign, or as a factor from
+// ten times up.
+func relative(ratio float64, decimals int) string {
+	if ratio >= 10 {
+		return "×" + factor(ratio)
+	}
+	p := percent(ratio, decimals)
+	if p[0] != '-' && strings.Trim(p, "0.") != "" {
+		return "+" + p
+	}
+	return p
 }
 
 // percent prints a ratio as a relative change in percent; whole from ten up.

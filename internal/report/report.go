@@ -58,15 +58,24 @@ func each(write func(io.Writer, result.Result) error) func(io.Writer, ...result.
 // own. Decoding it gives r back; characters that act on a terminal are written as
 // \u escapes.
 func JSON(w io.Writer, r result.Result) error {
-	var b bytes.Buffer
+	data, err := encode(r)
+	if err != nil {
+		return fmt.Errorf("encode result: %w", err)
+	}
+	_, err = w.Write(result.Seal(data))
+	return err
+}
+
+// encode returns v as JSON in which nothing acts on a terminal.
+func encode(v any) ([]byte, error) {
+	var b, escaped bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
-	if err := e.Encode(r); err != nil {
-		return fmt.Errorf("encode result: %w", err)
+	if err := e.Encode(v); err != nil {
+		return nil, err
 	}
 	// Outside of strings JSON is ASCII without control characters but newlines, so
 	// whatever is replaced here stands in a string.
-	var escaped bytes.Buffer
 	for _, c := range b.String() {
 		switch {
 		case c == '\n' || !mask.Acts(c):
@@ -78,6 +87,5 @@ func JSON(w io.Writer, r result.Result) error {
 			fmt.Fprintf(&escaped, `\u%04x`, c)
 		}
 	}
-	_, err := w.Write(result.Seal(escaped.Bytes()))
-	return err
+	return escaped.Bytes(), nil
 }
