@@ -18,6 +18,7 @@ func TestValuesOfAClosedSetAreCompleted(t *testing.T) {
 		{[]string{"run", "--vary"}, "metadata= metadata-size= payload="},
 		{[]string{"run", "--vary"}, "windows= :6"},
 		{[]string{"report", "--format"}, "text markdown json csv bench hgrm :4"},
+		{[]string{"compare", "--format"}, "text markdown json csv :4"},
 		{[]string{"call", "--mtls"}, "on off :4"},
 		{[]string{"certs", "--key"}, "rsa2048 p256 ed25519 :4"},
 	} {

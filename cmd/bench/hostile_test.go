@@ -48,7 +48,7 @@ func sayings(t *testing.T, s string) map[string][]string {
 		"syntax":  {"run", "--suite", write("syntax.yaml", s+"\n: : "+s)},
 		"schema":  {"report", write("schema.json", `{"schema":`+string(quoted)+`}`)},
 		"JSON":    {"report", write("broken.json", `{"schema":"`+result.Schema+`","verdict":{`+string(quoted)+`:1}}`)},
-		"result":  {"report", s},
+		"result":  {"report", s}, "base": {"compare", s, "x"}, "baseline": {"compare", "x", "baseline:" + s},
 		"key file": {"run", "localhost:1", "--cert", write("cert.pem", "-----BEGIN "+s+"-----\nAAAA\n-----END "+s+"-----\n"),
 			"--key-file", write("key.pem", "-----BEGIN "+s+"-----\nAAAA\n-----END "+s+"-----\n")},
 		"server": {"server", "--listen", s}, "certificate": {"server", "--listen", "127.0.0.1:0", "--cert", s}, "certs": {"certs", "--san", s, "--key", s},

@@ -73,7 +73,7 @@ func say(w io.Writer, err error) {
 
 // What is announced and not in this version is refused by name.
 var (
-	laterCommands = []string{"ceiling", "compare", "handshake", "merge", "render", "track", "ui", "verify"}
+	laterCommands = []string{"ceiling", "handshake", "merge", "render", "track", "ui", "verify"}
 	laterFlags    = []string{"churn", "fail-on-regression", "gate", "server-binary", "slo", "threshold"}
 )
 
@@ -123,7 +123,8 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
   grpc-bench run --vary tls=off,1.3         one question
   grpc-bench run localhost:1337 --cacert server.crt
   grpc-bench call localhost:1337 --cacert server.crt --metadata foo=bar
-  grpc-bench report ID --format markdown`,
+  grpc-bench report ID --format markdown
+  grpc-bench compare baseline:main ID       did it get slower?`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -139,6 +140,6 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRunCommand(), newCallCommand(), newReportCommand(), newServerCommand(), newCertsCommand(), newHostCommand(), newGeneratorCommand())
+	root.AddCommand(newRunCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newServerCommand(), newCertsCommand(), newHostCommand(), newGeneratorCommand())
 	return root
 }

@@ -65,7 +65,7 @@ func TestExitCodes(t *testing.T) {
 		{"completion", []string{"completion", "zsh"}, exitDone, ""},
 		{"a run", short(results, "1"), exitDone, "epoch 1 of 1"},
 		{"unknown command", []string{"rum"}, exitUsage, `unknown command "rum"`},
-		{"later command", []string{"compare", "a", "b"}, exitUsage, `command "compare"`},
+		{"later command", []string{"merge", "a", "b"}, exitUsage, `command "merge"`},
 		{"unknown flag", []string{"run", "--nope"}, exitUsage, "--nope"},
 		{"contradiction", []string{"run", "--tls", "off", "--mtls", "on"}, exitUsage, "--mtls on: must be off with --tls off"},
 		{"no result named", []string{"report"}, exitUsage, "ID"},

@@ -25,7 +25,7 @@ func newReportCommand() *cobra.Command {
 		Long:  "Report renders stored results again.\n\nFormats:\n" + formatsHelp(),
 		Example: `  grpc-bench report 20261123T181500Z-k3f2q2xa
   grpc-bench report results/20261123T181500Z-k3f2q2xa --format markdown
-  grpc-bench report results/*/ --format csv >runs.csv
+  grpc-bench report results/2*/ --format csv >runs.csv
   grpc-bench report ID --format bench | benchstat -col /arm -`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -43,12 +43,11 @@ func newReportCommand() *cobra.Command {
 			var failed []error
 			var readable []result.Result
 			for _, id := range args {
-				r, err := result.Read(dir, id)
+				r, err := readExamined(dir, id)
 				if err != nil {
 					failed = append(failed, err)
 					continue
 				}
-				result.Examine(&r) // what is shown is what the content says, whoever wrote the file
 				readable = append(readable, r)
 			}
 			if len(readable) > 0 {
@@ -63,14 +62,26 @@ func newReportCommand() *cobra.Command {
 	return c
 }
 
+// readExamined reads a result. What is shown of it is what its content says, whoever
+// wrote the file.
+func readExamined(dir, ref string) (result.Result, error) {
+	r, err := result.Read(dir, ref)
+	if err == nil {
+		result.Examine(&r)
+	}
+	return r, err
+}
+
 // formatsHelp is a line for each format.
 func formatsHelp() string {
 	var lines []string
 	for _, f := range report.Formats(report.TextOptions{}) {
-		lines = append(lines, fmt.Sprintf("  %-10s%s", f.Name, f.Doc))
+		lines = append(lines, formatHelp(f.Name, f.Doc))
 	}
 	return strings.Join(lines, "\n")
 }
+
+func formatHelp(name, doc string) string { return fmt.Sprintf("  %-10s%s", name, doc) }
 
 func formatNames() []string {
 	var names []string
@@ -87,14 +98,20 @@ func textOptions(w io.Writer) report.TextOptions {
 
 // formatNamed is the report format of that name, for the writer it will go to.
 func formatNamed(name string, w io.Writer) (report.Format, error) {
-	for _, f := range report.Formats(textOptions(w)) {
-		if f.Name == name {
-			return f, nil
-		}
+	i, err := formatIn(formatNames(), name)
+	if err != nil {
+		return report.Format{}, err
 	}
-	names := strings.Join(formatNames(), ", ")
+	return report.Formats(textOptions(w))[i], nil
+}
+
+// formatIn is the index of name in names.
+func formatIn(names []string, name string) (int, error) {
+	if i := slices.Index(names, name); i >= 0 {
+		return i, nil
+	}
 	if slices.Contains(laterFormats, name) {
-		return report.Format{}, fmt.Errorf("--format %s: must be one of %s: this version does not have it", name, names)
+		return 0, fmt.Errorf("--format %s: must be one of %s: this version does not have it", name, strings.Join(names, ", "))
 	}
-	return report.Format{}, fmt.Errorf("--format %q: must be one of %s", name, names)
+	return 0, fmt.Errorf("--format %q: must be one of %s", name, strings.Join(names, ", "))
 }
