@@ -393,3 +393,32 @@ func TestResultsChangesNeither(t *testing.T) {
 // twoDigits is the encoding of a histogram of 1 to 10 ns with bounds of 1 ns to 1 h
 // and 2 digits.
 const twoDigits = "HISTFAAAACh42pJpmSzMwMDAzQABTFCakYGB2c1gxwIG+w8wGTgABAAA//9/oARp"
+
+// Whatever a file holds, comparing it with itself and with a sound result ends with
+// an answer.
+func FuzzResults(f *testing.F) {
+	sound := run("a", of("off", serverCPU, times(8, 100)...), of("1.3", serverCPU, times(8, 120)...))
+	data, err := json.Marshal(sound)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte(`{"arms":[{"name":"off","latency_ns":{"count":-1,"max":-1,"hdr":"HISTFAAAAA=="},"epochs":[{"index":-1,"handshake":{"full":null}}]}],"groups":[{"control":"x","arms":["off"]}]}`))
+	f.Add([]byte(`{"plan":{"arms":[{"name":"off"},{"name":"off"}]},"arms":[{"name":"off","epochs":[{"latency_ns":{"count":9e18,"p50":-1}}]},{"name":"off"}]}`))
+	f.Add([]byte(`{"plan":{"arms":[{"name":"off"}]},"groups":[],"arms":[{"name":"off","epochs":[{"server_cpu_ns_per_rpc":1e308},{"server_cpu_ns_per_rpc":1e-308}]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var r result.Result
+		if json.Unmarshal(data, &r) != nil {
+			return
+		}
+		for _, pair := range [][2]*result.Result{{&r, &r}, {sound, &r}, {&r, sound}} {
+			b, err := compare.Results(pair[0], pair[1], true)
+			if err != nil {
+				continue
+			}
+			if _, err := json.Marshal(b); err != nil {
+				t.Errorf("cannot be written: %v", err)
+			}
+		}
+	})
+}

@@ -107,8 +107,7 @@ func numbers(e stats.Estimate) (ratio, low, high, p, mde *float64) {
 	if e.HasInterval {
 		low, high = exp(e.Lo95), exp(e.Hi95)
 	}
-	if !math.IsInf(e.MDE, 0) && !math.IsNaN(e.MDE) {
-		change := math.Expm1(e.MDE)
+	if change := math.Expm1(e.MDE); !math.IsInf(change, 0) && !math.IsNaN(change) {
 		mde = &change
 	}
 	return exp(e.LogRatio), low, high, &e.P, mde
@@ -192,7 +191,9 @@ func (p sample) reasons() []string {
 	return []string{"epochs " + strings.Join(p.missing, ", ") + " have no value"}
 }
 
+// exp is the ratio of a logarithm. What a file holds may be too large for any: JSON
+// has no infinity.
 func exp(logRatio float64) *float64 {
-	ratio := math.Exp(logRatio)
+	ratio := min(math.Exp(logRatio), math.MaxFloat64)
 	return &ratio
 }
