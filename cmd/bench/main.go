@@ -74,7 +74,7 @@ func say(w io.Writer, err error) {
 // What is announced and not in this version is refused by name.
 var (
 	laterCommands = []string{"ceiling", "handshake", "merge", "render", "track", "ui", "verify"}
-	laterFlags    = []string{"churn", "fail-on-regression", "gate", "server-binary", "slo", "threshold"}
+	laterFlags    = []string{"churn", "fail-on-regression", "gate", "slo", "threshold"}
 )
 
 // flagError is what the flag parser says, as a mistake in the command line. Of

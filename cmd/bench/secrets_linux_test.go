@@ -454,7 +454,7 @@ func TestTheServerKeepsItsKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	var addr string
-	if _, err := fmt.Fscanf(io.TeeReader(stdout, &said), "listening on %s", &addr); err != nil {
+	if _, err := fmt.Fscanf(io.TeeReader(stdout, &said), "%s", &addr); err != nil {
 		t.Fatal(err)
 	}
 	if code, text := s.call(t, append([]string{addr, "--cacert", s.path("ca.crt")}, s.metadata()...)...); code != exitDone {

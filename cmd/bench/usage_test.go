@@ -83,8 +83,8 @@ func mistakes() []mistake {
 		{"run a:1 --insecure-skip-verify --cacert ca.crt", `must be left out with --cacert`},
 		// Announced, and not in this version.
 		{"run --engine wire --windows dynamic", `--windows dynamic: must be static with --engine wire`},
-		{"run --vary server-binary=a,b", `this version does not have it`},
-		{"run --server-binary a", `this version does not have it`},
+		{"run --vary server-binary=a,b", `must hold {addr}`},
+		{"run --server-binary a", `must hold {addr}`},
 		{"run --threshold p99<5ms", `this version does not have it`},
 		{"run --format html", `this version does not have it`},
 		{"report x --format html", `this version does not have it`},

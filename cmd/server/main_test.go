@@ -19,7 +19,7 @@ func TestExitCodesTellAMistakeFromAFailure(t *testing.T) {
 		stdout string // prefix
 		stderr string // prefix
 	}{
-		{"stopped", ended, []string{"--tls", "off", "--listen", "127.0.0.1:0"}, 0, "listening on 127.0.0.1:", ""},
+		{"stopped", ended, []string{"--tls", "off", "--listen", "127.0.0.1:0"}, 0, "127.0.0.1:", "listening on 127.0.0.1:"},
 		{"help", t.Context(), []string{"--help"}, 0, "Serve the methods", ""},
 		{"no certificate", t.Context(), nil, 1, "", "grpc-bench-server: certificate server.crt: "},
 		{"nonsense", t.Context(), []string{"--tls", "2"}, 2, "", `grpc-bench-server: --tls "2": must be`},

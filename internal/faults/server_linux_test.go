@@ -85,10 +85,10 @@ func start(t *testing.T, under []string, args ...string) *server {
 	t.Cleanup(s.kill)
 	s.out = bufio.NewReader(out)
 	line, err := s.out.ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "listening on ") {
+	if err != nil || !strings.HasPrefix(line, "127.0.0.1:") {
 		t.Fatalf("server %q: %q, %v", args, line, err)
 	}
-	s.addr = strings.Fields(line)[2]
+	s.addr = strings.TrimSpace(line)
 	return s
 }
 

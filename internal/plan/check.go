@@ -31,6 +31,10 @@ func checkArms(arms []Arm, m *mistakes) {
 			m.add("target: must be set for every arm or for none, but %s and %s differ", arms[0].Name, a.Name)
 			return
 		}
+		if (a.Settings.ServerBinary == "") != (arms[0].Settings.ServerBinary == "") {
+			m.add("server-binary: must be set for every arm or for none, but %s and %s differ", arms[0].Name, a.Name)
+			return
+		}
 	}
 }
 
@@ -61,7 +65,7 @@ func checkSettings(s Settings) []string {
 
 	total := headerListBytes(s)
 	refuse(total > maxHeaderListBytes, "--metadata, --metadata-size %s: must be at most %d bytes of header list, not %d", s.MetadataSize, maxHeaderListBytes, total)
-	return wrong
+	return append(wrong, checkCommand(s)...)
 }
 
 // checkKeys refuses a key or a key exchange group that no arm can obey.

@@ -147,7 +147,7 @@ func (p Plan) Hash() string {
 // addresses, name, tags, seed and the number of epochs. An arm that is named by
 // its address is named by its position. The arms keep their order.
 func (p Plan) Question() Plan {
-	p.Name, p.Tags, p.Seed, p.Epochs = "", nil, 0, Epochs{}
+	p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime = "", nil, 0, Epochs{}, 0
 	if p.Target != nil {
 		target := *p.Target
 		target.Address, target.ServerPID, target.AllowCleartextCredentials = "", 0, false
@@ -157,8 +157,11 @@ func (p Plan) Question() Plan {
 	p.Arms = slices.Clone(p.Arms)
 	for i := range p.Arms {
 		a := &p.Arms[i]
-		names[a.Name] = strings.Replace(a.Name, "target="+a.Settings.Target, fmt.Sprintf("target=#%d", i), 1)
-		a.Name, a.Settings.Target = names[a.Name], ""
+		names[a.Name] = strings.NewReplacer(
+			"target="+a.Settings.Target, fmt.Sprintf("target=#%d", i),
+			"server-binary="+a.Settings.ServerBinary, fmt.Sprintf("server-binary=#%d", i),
+		).Replace(a.Name)
+		a.Name, a.Settings.Target, a.Settings.ServerBinary = names[a.Name], "", ""
 	}
 	p.Groups = slices.Clone(p.Groups)
 	for i := range p.Groups {

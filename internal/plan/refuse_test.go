@@ -111,7 +111,8 @@ func TestVaryAndSuiteRefuseWhatTheyCannotSetApart(t *testing.T) {
 		{"--vary tls=off,off", `--vary tls: must have two different arms`},
 		{"--vary tls=off,1.4", `--vary tls "1.4": must be off, 1.2 or 1.3`},
 		{"--vary conections=1,2", `--vary "conections": must be a known name, such as connections`},
-		{"--vary server-binary=a,b", `--vary "server-binary": must be left out: this version does not have it`},
+		{"--vary server-binary=a,b", `--vary server-binary "a": must hold {addr}, the address to listen on
+--vary server-binary "b": must hold {addr}, the address to listen on`},
 		{"--vary tls=off,1.2 --vary tls=off,1.3", `--vary tls: must be given once, with all its values`},
 		{"--vary tls=off,1.3 --tls 1.2", `--tls: must be left out or the first value of --vary tls`},
 		{"--vary metadata=none,auth=secret --suite overheads", `--vary metadata: must be given without --suite, which says itself what is varied`},

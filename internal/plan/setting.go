@@ -47,6 +47,12 @@ func channelSecurity() []setting {
 			secret: notAddress,
 			get:    func(s Settings) string { return s.Target },
 		},
+		{
+			name: "server-binary", value: "COMMAND",
+			doc: "server of the arm's own instead of the bundled one: its words may hold {addr}, {cert}, {key} and {ca}; its first line on standard output is HOST:PORT, SIGTERM ends it",
+			set: parsed(parseCommand, func(s *Settings) *string { return &s.ServerBinary }),
+			get: func(s Settings) string { return s.ServerBinary },
+		},
 		oneOf("tls", "TLS version, or off for plaintext", []string{Off, TLS12, TLS13},
 			func(s *Settings) *string { return &s.TLS }).startingAt(TLS13),
 		onOff("mtls", "mutual TLS: the client presents a certificate", func(s *Settings) *bool { return &s.MTLS }),

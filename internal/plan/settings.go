@@ -10,11 +10,12 @@ import (
 // Settings is one choice of everything that can be varied. JSON names are the
 // flags' names with underscores.
 type Settings struct {
-	Target              string        `json:"target,omitempty"` // host:port; "": a bundled server of the arm's own
-	TLS                 string        `json:"tls"`              // "off", "1.2", "1.3"
-	MTLS                bool          `json:"mtls"`             // client certificate presented and demanded
-	Key                 string        `json:"key,omitempty"`    // "rsa2048", "p256", "ed25519": key of the bundled server; "" for a target or plaintext
-	Group               string        `json:"group,omitempty"`  // "x25519", "p256", "x25519mlkem768"; "": Go's own list, or plaintext
+	Target              string        `json:"target,omitempty"`        // host:port; "": a bundled server of the arm's own
+	ServerBinary        string        `json:"server_binary,omitempty"` // command of a server of the arm's own; "": the bundled one, or a target
+	TLS                 string        `json:"tls"`                     // "off", "1.2", "1.3"
+	MTLS                bool          `json:"mtls"`                    // client certificate presented and demanded
+	Key                 string        `json:"key,omitempty"`           // "rsa2048", "p256", "ed25519": key of the bundled server; "" for a target or plaintext
+	Group               string        `json:"group,omitempty"`         // "x25519", "p256", "x25519mlkem768"; "": Go's own list, or plaintext
 	Resumption          bool          `json:"resumption"`
 	Compression         codec.Spec    `json:"compression"`
 	ResponseCompression ResponseCodec `json:"response_compression"`

@@ -37,7 +37,7 @@ func TestEachFieldOfSettingsHasAFlagAndEachFlagAField(t *testing.T) {
 // no other.
 func TestEachSettingSetsItsFieldAlone(t *testing.T) {
 	values := map[string]string{
-		"target": "h:1", "tls": "1.2", "mtls": "on", "key": "ed25519", "group": "p256", "resumption": "on",
+		"target": "h:1", "server-binary": "./s {addr}", "tls": "1.2", "mtls": "on", "key": "ed25519", "group": "p256", "resumption": "on",
 		"compression": "gzip:low", "response-compression": "none", "metadata": "a=b", "metadata-size": "1KiB",
 		"payload": "1KiB:json", "response-payload": "2KiB", "method": "/a/b", "request": "@table_test.go",
 		"connections": "7", "deadline": "1s", "engine": "wire", "windows": "dynamic",

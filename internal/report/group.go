@@ -155,7 +155,7 @@ func (b book) latency(name string, q float64, point string) measured {
 // ofServer prints a figure of a's server, or why there is none: only a server
 // that the run started, or one whose process was named, can be asked.
 func (b book) ofServer(a *result.Arm, v *float64, print func(float64) string) string {
-	external := b.Plan.Target != nil || a.Settings.Target != ""
+	external := b.Plan.Target != nil || a.Settings.Target != "" || a.Settings.ServerBinary != ""
 	if v == nil && external {
 		return "n/a (server not ours)"
 	}

@@ -203,5 +203,8 @@ func (a Arm) whole() []Epoch {
 // did, it did to all of them.
 func (r *Result) paired() bool { return len(r.Arms) > 1 }
 
-// bundled says whether the arm's server was started by the run.
-func (r *Result) bundled(s plan.Settings) bool { return r.Plan.Target == nil && s.Target == "" }
+// bundled says whether the arm's server was one of grpc-bench's own, which tells what
+// it saw.
+func (r *Result) bundled(s plan.Settings) bool {
+	return r.Plan.Target == nil && s.Target == "" && s.ServerBinary == ""
+}

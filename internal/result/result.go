@@ -216,6 +216,7 @@ type Observed struct {
 	MetadataKeys          *float64         `json:"metadata_keys_per_rpc,omitempty"`
 	MetadataBytes         *float64         `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
 	ServerInstances       int              `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
+	ServerSHA256          string           `json:"server_sha256,omitempty"`          // of the server binary's file, hexadecimal
 	Method                string           `json:"method"`                           // full method name called
 	// Mismatches are settings that were not what was asked, one sentence each.
 	Mismatches []string `json:"mismatches,omitempty"`

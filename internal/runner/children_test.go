@@ -26,6 +26,13 @@ import (
 // compressors are registered in the children alone, so that a server of the test
 // process knows none.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		if err := serveBinary(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	work := map[string]func(context.Context, io.Reader, io.Writer) error{
 		runner.Host: worker.Host, runner.Generator: worker.Generate,
 	}[os.Args[len(os.Args)-1]]

@@ -48,6 +48,8 @@ type armEpoch struct {
 	gen       *process
 	address   string
 	hostCodec string
+	pids      []int  // of the server's processes
+	sha256    string // of the server binary's file
 	connected []connection
 	measured  *worker.Measured
 	server    [2]*worker.Reading // at the window's ends
@@ -207,11 +209,18 @@ func (a *armEpoch) open(ctx context.Context, c worker.Connect) error {
 	return nil
 }
 
+// bundled says whether the arm's server is one of ours, which tells what it saw.
+func (a *armEpoch) bundled() bool { return a.host != nil && a.arm.Settings.ServerBinary == "" }
+
 func (a *armEpoch) serverCPU() (ns int64, ok bool) {
-	if a.host == nil {
-		return 0, false
+	for _, pid := range a.pids {
+		one, ok := probe.CPUOf(pid)
+		if !ok {
+			return 0, false
+		}
+		ns += one
 	}
-	return probe.CPUOf(a.host.pid())
+	return ns, len(a.pids) > 0
 }
 
 // preflight makes one RPC of each arm before any load. connected is how opening
@@ -274,7 +283,7 @@ func (a *armEpoch) account(do string) {
 		return
 	}
 	a.finished, a.snapshot = &f, nil
-	if a.host == nil {
+	if !a.bundled() {
 		return
 	}
 	var s worker.Snapshot
@@ -337,6 +346,11 @@ func (r *run) watch(ctx context.Context, e *epoch, window []int64) *probe.Interv
 	var pids []int
 	for _, p := range e.processes() {
 		pids = append(pids, p.pid())
+	}
+	for _, a := range e.arms {
+		if !a.bundled() {
+			pids = append(pids, a.pids...)
+		}
 	}
 	if t := r.plan.Target; t != nil && t.ServerPID > 0 {
 		pids = append(pids, t.ServerPID)

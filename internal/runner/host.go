@@ -40,7 +40,7 @@ func (s *Single) Close() {
 	}
 }
 
-// startHost starts the arm's bundled server, unless it has a TARGET.
+// startHost starts the arm's server, unless it has a TARGET.
 func (r *run) startHost(ctx context.Context, a *armEpoch) error {
 	a.address = a.arm.Settings.Target
 	if a.address != "" {
@@ -54,6 +54,9 @@ func (r *run) startHost(ctx context.Context, a *armEpoch) error {
 	if err := a.host.ask(ctx, worker.Order{Do: worker.DoServe, Serve: r.serve(a.arm)}, orderLimit, &at); err != nil {
 		return err
 	}
-	a.address, a.hostCodec = at.Address, at.Codec
+	a.address, a.hostCodec, a.sha256 = at.Address, at.Codec, at.SHA256
+	if a.pids = at.PIDs; a.bundled() {
+		a.pids = []int{a.host.pid()}
+	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"os"
 	"time"
 
 	"grpcbench/internal/certs"
@@ -33,12 +34,15 @@ func (r *run) certificates() error {
 	return nil
 }
 
-// serve is the order for an arm's bundled server.
+// serve is the order for an arm's server.
 func (r *run) serve(a plan.Arm) *worker.Serve {
 	set := r.sets[a.Settings.Key]
 	s := &worker.Serve{Settings: a.Settings, CertPEM: set.Server.CertPEM, KeyPEM: set.Server.KeyPEM}
 	if a.Settings.MTLS {
 		s.ClientCAPEM = set.CA.CertPEM
+	}
+	if a.Settings.ServerBinary != "" {
+		s.Environment = os.Environ() // a program of the user's expects the user's own
 	}
 	return s
 }

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +23,7 @@ type process struct {
 	in      io.WriteCloser
 	orders  *json.Encoder
 	answers chan answer // closed when the child has ended
-	stderr  tail
+	stderr  worker.Tail
 	secrets mask.Secrets // hidden in what it wrote to standard error
 	busy    sync.Mutex   // one order at a time
 	silent  error        // why no order is answered any more: the child has ended, or later answers would be taken for others'
@@ -112,7 +111,7 @@ func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, 
 				return err
 			}
 			if a.Error != "" {
-				return errors.New(a.Error)
+				return errors.New(p.secrets.Hide(a.Error))
 			}
 			return nil
 		case <-timer.C:
@@ -179,30 +178,6 @@ func stopAll(all []*process) {
 		wg.Go(p.stop)
 	}
 	wg.Wait()
-}
-
-// tail keeps the end of what a child wrote to standard error.
-type tail struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-const tailLength = 2 << 10
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text.Write(b)
-	if extra := t.text.Len() - tailLength; extra > 0 {
-		t.text.Next(extra)
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.String()
 }
 
 // note is what is worth adding to an error: the last words of the child. A crash

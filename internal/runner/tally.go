@@ -116,7 +116,7 @@ func (t *tally) addCosts(a *armEpoch) {
 	t.pacerCPU.add(m.PacerCPU, n)
 	t.clientAllocs.add(new(int64(m.Allocs)), n)
 	t.serverCPU.add(used(a.server), n)
-	if a.host != nil {
+	if a.bundled() {
 		t.serverAllocs.add(allocated(a.server), n)
 	}
 	t.sent.add(&m.Sent.Bytes, m.Sent.Calls)
@@ -161,7 +161,7 @@ func (t *tally) addLifetime(a *armEpoch) {
 		t.ratio.add(&f.Compressed.Out, f.Compressed.In)
 		t.codecCPU.add(f.Compressed.CPU, f.Compressed.Messages)
 	}
-	if a.host == nil {
+	if !a.bundled() {
 		return
 	}
 	if a.snapshot == nil {

@@ -22,6 +22,13 @@ func channelRows() []row {
 	}
 	return []row{
 		{option: "target", target: plaintext, check: onlyMethod("/Server/Foo")},
+		{option: "server-binary", target: func(t *testing.T) (*target, []string) {
+			return nil, []string{"--tls", "off", "--server-binary", binary(t, "{addr}")}
+		}, check: func(t *testing.T, s seen) {
+			if s.arm.ServerLedger != nil || s.arm.Observed.ServerInstances != 0 || len(s.arm.Observed.ServerSHA256) != 64 {
+				t.Errorf("observed %+v, want the file's digest and nothing of a bundled server", s.arm.Observed)
+			}
+		}},
 		{option: "connections", args: "--connections 7", target: plaintext, check: func(t *testing.T, s seen) {
 			if got := len(s.target.peers); got != 7 {
 				t.Errorf("RPCs came on %d connections, want 7", got)

@@ -55,7 +55,10 @@ func (r row) run(t *testing.T, args ...string) {
 	if r.target != nil {
 		var more []string
 		s.target, more = r.target(t)
-		args = slices.Concat(args, more, []string{s.target.addr})
+		args = slices.Concat(args, more)
+		if s.target != nil {
+			args = append(args, s.target.addr)
+		}
 	}
 	p := planOf(t, args...)
 	if len(p.Arms) != 1 {

@@ -27,6 +27,10 @@ func (w *witness) add(a *armEpoch) {
 	w.seen.Method, w.seen.RequestCodec, w.seen.ResponseCodec = f.Method, f.Codec, a.hostCodec
 	w.seen.Reconnects += f.Reconnects
 	w.seen.ResponsesDecompressed += f.Decompressed.Messages
+	if w.seen.ServerSHA256 != "" && a.sha256 != w.seen.ServerSHA256 {
+		w.mismatch("server binary: its file changed between epochs")
+	}
+	w.seen.ServerSHA256 = a.sha256
 	ports := map[string]bool{}
 	for _, l := range f.Links {
 		ports[l.Local] = true
@@ -81,11 +85,15 @@ func (w *witness) link(l worker.Link) {
 		if first {
 			*fact.of = fact.got
 		} else if *fact.of != fact.got {
-			text := fmt.Sprintf("%s: %s on one connection, %s on another", fact.name, *fact.of, fact.got)
-			if !slices.Contains(w.seen.Mismatches, text) {
-				w.seen.Mismatches = append(w.seen.Mismatches, text)
-			}
+			w.mismatch(fmt.Sprintf("%s: %s on one connection, %s on another", fact.name, *fact.of, fact.got))
 		}
+	}
+}
+
+// mismatch notes each sentence once.
+func (w *witness) mismatch(text string) {
+	if !slices.Contains(w.seen.Mismatches, text) {
+		w.seen.Mismatches = append(w.seen.Mismatches, text)
 	}
 }
 

@@ -33,7 +33,7 @@ benchmark service, and health. bench.v1.Control tells what the server saw.
 It listens on this machine alone, unless --listen names another address. SIGTERM
 and SIGINT let RPCs in flight end for as long as --grace.
 
-The first line on stdout says where it listens. The last one, written when it has
+The first line on stdout is HOST:PORT, where it listens. The last one, written when it has
 stopped, is a line of JSON with what it counted of the measured methods: instance,
 started, ok, failed (by status code), panics, and connections that were accepted.`,
 		Example: fmt.Sprintf(`  %[1]s
@@ -130,9 +130,13 @@ func tell(s *benchv1.SnapshotResponse, stdout io.Writer) error {
 	return nil
 }
 
-// announce says where the server listens, and warns if others can reach it.
+// announce says where the server listens, for programs by the address alone, and
+// warns if others can reach it.
 func announce(addr net.Addr, c config, stdout, stderr io.Writer) error {
-	if _, err := fmt.Fprintf(stdout, "listening on %s (%s)\n", addr, c.security()); err != nil {
+	if _, err := fmt.Fprintln(stdout, addr); err != nil {
+		return fmt.Errorf("write address: %w", err)
+	}
+	if _, err := fmt.Fprintf(stderr, "listening on %s (%s)\n", addr, c.security()); err != nil {
 		return fmt.Errorf("write address: %w", err)
 	}
 	if a, ok := addr.(*net.TCPAddr); ok && !a.IP.IsLoopback() {

@@ -32,7 +32,7 @@ func (b bench) bundled(addr string) (p *exec.Cmd, at string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return p, strings.Fields(line)[2]
+	return p, strings.TrimSpace(line)
 }
 
 // answered is how many RPCs the server has answered.

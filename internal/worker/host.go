@@ -21,7 +21,7 @@ import (
 	benchv1 "grpcbench/proto/bench/v1"
 )
 
-// Host serves orders for a bundled server until in ends.
+// Host serves orders for a server, the bundled one or a server binary, until in ends.
 func Host(ctx context.Context, in io.Reader, out io.Writer) error {
 	h := &host{}
 	defer h.stop()
@@ -30,6 +30,7 @@ func Host(ctx context.Context, in io.Reader, out io.Writer) error {
 
 type host struct {
 	server  *benchserver.Server
+	command *command // instead of server
 	runtime probe.Runtime
 	interruptible
 }
@@ -38,16 +39,32 @@ func (h *host) stop() {
 	if h.server != nil {
 		h.server.Stop(time.Second)
 	}
+	if h.command != nil {
+		h.command.stop()
+	}
 }
 
 func (h *host) handle(ctx context.Context, o Order, _ func(part any) error) (any, error) {
 	switch {
-	case o.Do == DoServe && o.Serve != nil && h.server == nil:
-		return h.serve(*o.Serve)
+	case o.Do == DoServe && o.Serve != nil && h.server == nil && h.command == nil:
+		if o.Serve.Settings.ServerBinary == "" {
+			return h.serve(*o.Serve)
+		}
+		var at Listening
+		var err error
+		h.command, at, err = startCommand(*o.Serve)
+		return at, err
+	case h.command != nil && o.Do == DoMark && o.Mark != nil:
+		pids := h.command.pids()
+		return h.mark(ctx, o.Mark.At, func() (Reading, error) { return h.command.read(pids), h.command.failure() })
 	case h.server == nil:
 		return nil, fmt.Errorf("order %q: must come after serve", o.Do)
 	case o.Do == DoMark && o.Mark != nil:
-		return h.mark(ctx, o.Mark.At)
+		// It collects garbage first, so that every arm's window begins at the same point
+		// between two collections: few fall into a window, and one more or less is a
+		// percent of CPU.
+		runtime.GC()
+		return h.mark(ctx, o.Mark.At, func() (Reading, error) { return read(&h.runtime), nil })
 	case o.Do == DoSnapshot:
 		return Snapshot{h.server.Snapshot()}, nil
 	}
@@ -120,11 +137,8 @@ func serverTLS(s Serve) (*tls.Config, error) {
 	return c, nil
 }
 
-// mark reads the process's clocks at each of the given instants. It collects
-// garbage first, so that every arm's window begins at the same point between two
-// collections: few fall into a window, and one more or less is a percent of CPU.
-func (h *host) mark(ctx context.Context, at []int64) (any, error) {
-	runtime.GC()
+// mark reads the server's clocks at each of the given instants.
+func (h *host) mark(ctx context.Context, at []int64, read func() (Reading, error)) (any, error) {
 	ctx, cancel := h.until(ctx)
 	defer cancel()
 	readings := make([]Reading, 0, len(at))
@@ -136,7 +150,11 @@ func (h *host) mark(ctx context.Context, at []int64) (any, error) {
 			timer.Stop()
 			return nil, ctx.Err()
 		}
-		readings = append(readings, read(&h.runtime))
+		reading, err := read()
+		if err != nil {
+			return nil, err
+		}
+		readings = append(readings, reading)
 	}
 	return readings, nil
 }

@@ -69,12 +69,15 @@ type Serve struct {
 	CertPEM     []byte        `json:"cert_pem,omitempty"`
 	KeyPEM      []byte        `json:"key_pem,omitempty"`
 	ClientCAPEM []byte        `json:"client_ca_pem,omitempty"` // demands client certificates
+	Environment []string      `json:"environment,omitempty"`   // of Settings.ServerBinary, as NAME=VALUE
 }
 
 // Listening is where the server can be reached.
 type Listening struct {
 	Address string `json:"address"`
-	Codec   string `json:"codec"` // implementation that compresses responses
+	Codec   string `json:"codec,omitempty"`  // implementation that compresses responses
+	PIDs    []int  `json:"pids,omitempty"`   // of a server binary; none: the host itself serves
+	SHA256  string `json:"sha256,omitempty"` // of its file, hexadecimal
 }
 
 // Mark asks for a reading at each instant.
