@@ -311,8 +311,8 @@ func (r *run) mark(ctx context.Context, a *armEpoch, at []int64) (read [2]*worke
 	// Not ctx: an interrupted host still answers, at once.
 	err := a.host.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoMark, Mark: &worker.Mark{At: at}}, limit, &readings)
 	if err != nil || len(readings) != len(read) {
-		if ctx.Err() == nil {
-			a.fail(err)
+		if ctx.Err() == nil && err != nil {
+			a.fail(r.withoutSecrets(a, err))
 		}
 		return read
 	}

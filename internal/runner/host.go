@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"grpcbench/internal/mask"
@@ -52,11 +53,20 @@ func (r *run) startHost(ctx context.Context, a *armEpoch) error {
 	}
 	var at worker.Listening
 	if err := a.host.ask(ctx, worker.Order{Do: worker.DoServe, Serve: r.serve(a.arm)}, orderLimit, &at); err != nil {
-		return err
+		return r.withoutSecrets(a, err)
 	}
 	a.address, a.hostCodec, a.sha256 = at.Address, at.Codec, at.SHA256
 	if a.pids = at.PIDs; a.bundled() {
 		a.pids = []int{a.host.pid()}
 	}
 	return nil
+}
+
+// withoutSecrets is an error of a's host. That of a server binary holds what the program
+// wrote, which may repeat what it was sent.
+func (r *run) withoutSecrets(a *armEpoch, err error) error {
+	if a.arm.Settings.ServerBinary == "" {
+		return err
+	}
+	return errors.New(r.secrets.Hide(err.Error()))
 }

@@ -111,7 +111,7 @@ func (p *process) ask(ctx context.Context, o worker.Order, limit time.Duration, 
 				return err
 			}
 			if a.Error != "" {
-				return errors.New(p.secrets.Hide(a.Error))
+				return errors.New(a.Error)
 			}
 			return nil
 		case <-timer.C:
