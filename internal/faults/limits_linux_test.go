@@ -246,7 +246,7 @@ func (n netns) dropped() (packets int64) {
 
 // TestLostPacketsDelayAndLoseNoRPC.
 //
-//	fault:   5 % of all packets lost each way
+//	fault:   15 % of all packets lost each way
 //	promise: every RPC ends well; the delay is in the latency
 //	figure:  at least {minDropped} packets lost; 0 RPCs lost; max ≥ 200 ms
 func TestLostPacketsDelayAndLoseNoRPC(t *testing.T) {
@@ -257,7 +257,7 @@ func TestLostPacketsDelayAndLoseNoRPC(t *testing.T) {
 		s := n.serve()
 		b := n.openLoop(window, "--engine", engine, "--drain", "30s")
 		b.loaded(4)
-		n.nft("tcp dport 1337 numgen random mod 100 < 5 counter drop", "tcp sport 1337 numgen random mod 100 < 5 counter drop")
+		n.nft("tcp dport 1337 numgen random mod 100 < 15 counter drop", "tcp sport 1337 numgen random mod 100 < 15 counter drop")
 		_, r := b.result(window + 30*time.Second)
 		if d := n.dropped(); d < minDropped {
 			t.Fatalf("void: %d packets lost, want at least %d", d, minDropped)
@@ -268,9 +268,12 @@ func TestLostPacketsDelayAndLoseNoRPC(t *testing.T) {
 			t.Errorf("ledger %+v, the server counted %+v, want all ok", l, c)
 		}
 		// TCP sends again after 200 ms at the earliest (RTO_MIN), unless what follows
-		// shows the loss before; with one RPC in 20 ms on a connection some are not.
-		if q := a.Latency.Max; q == nil || *q < 200e6 {
-			t.Errorf("latency max %v ns, want a retransmission's 200 ms", q)
+		// shows the loss before. Of 5 % that happens to every loss in one run of some
+		// twenty; of 15 % whole retransmissions are lost, which nothing shows.
+		if q := a.Latency.Max; q == nil {
+			t.Error("no latency")
+		} else if *q < 200e6 {
+			t.Errorf("latency max %.1f ms, want a retransmission's 200", float64(*q)/1e6)
 		}
 	})
 }
