@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"grpcbench/internal/compare"
+	"grpcbench/internal/plan"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
@@ -25,11 +26,14 @@ What is judged is each arm against its control, as each run measured it: whateve
 the machine did, it did to both. Absolute figures of two runs are shown; of them
 only bytes and allocations are judged.
 
+Gates hold NEW against BASE: exit code 3 and a sentence for each that failed.
+
 Formats:
 ` + betweenFormatsHelp(),
 		Example: `  grpc-bench compare 20261123T181500Z-k3f2q2xa 20261124T090000Z-m5t7wq3b
   grpc-bench compare baseline:main results/20261124T090000Z-m5t7wq3b --format markdown
-  grpc-bench compare baseline:main ID --format csv >shift.csv`,
+  grpc-bench compare baseline:main ID --format csv >shift.csv
+  grpc-bench compare baseline:main ID --fail-on-regression --inconclusive fail`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usageError{fmt.Errorf("compare: must be given BASE and NEW, got %d", len(args))}
@@ -42,17 +46,26 @@ Formats:
 				return usageError{err}
 			}
 			recoverRuns(o.dir, c.ErrOrStderr())
-			b, err := o.between(args[0], args[1])
+			gates, err := o.gates.Gates()
+			if err != nil {
+				return usageError{err}
+			}
+			b, err := o.between(args[0], args[1], gates)
 			if err != nil {
 				return err
 			}
-			return report.BetweenFormats(textOptions(c.OutOrStdout()))[i].Render(c.OutOrStdout(), b)
+			if err := report.BetweenFormats(textOptions(c.OutOrStdout()))[i].Render(c.OutOrStdout(), b); err != nil {
+				return err
+			}
+			return tellGates(b.Gates, gates.Inconclusive, c.ErrOrStderr())
 		},
 	}
 	c.Flags().StringVar(&o.dir, "results", "results", "`directory` of the results")
 	c.Flags().BoolVar(&o.force, "force", false, "compare results of unlike plans as far as they have arms in common")
 	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
 	offer(c, "format", betweenFormatNames())
+	o.gates.GateFlags(c.Flags())
+	offerPlan(c)
 	return c
 }
 
@@ -60,10 +73,12 @@ Formats:
 type compareOptions struct {
 	dir   string
 	force bool
+	gates plan.Config
 }
 
-// between compares what two references stand for.
-func (o compareOptions) between(base, new string) (compare.Between, error) {
+// between compares what two references stand for, and holds the new one against
+// gates.
+func (o compareOptions) between(base, new string, gates plan.Gates) (compare.Between, error) {
 	b, err := readExamined(o.dir, base)
 	n, err2 := readExamined(o.dir, new)
 	if err := errors.Join(err, err2); err != nil {
@@ -81,6 +96,9 @@ func (o compareOptions) between(base, new string) (compare.Between, error) {
 	}
 	between.Base.Baseline, _ = result.BaselineName(base)
 	between.New.Baseline, _ = result.BaselineName(new)
+	if err == nil {
+		between.Gates = compare.Gates(gates, &n, &between)
+	}
 	return between, err
 }
 

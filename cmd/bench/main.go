@@ -23,6 +23,7 @@ const (
 	exitDone    = 0 // VALID or DEGRADED
 	exitFailed  = 1 // the run could not be done
 	exitUsage   = 2 // the command line or the plan is wrong
+	exitGate    = 3 // a gate failed
 	exitInvalid = 4 // the result is INVALID
 )
 
@@ -74,7 +75,7 @@ func say(w io.Writer, err error) {
 // What is announced and not in this version is refused by name.
 var (
 	laterCommands = []string{"ceiling", "handshake", "merge", "render", "track", "ui", "verify"}
-	laterFlags    = []string{"churn", "fail-on-regression", "gate", "slo", "threshold"}
+	laterFlags    = []string{"churn", "gate", "slo"}
 )
 
 // flagError is what the flag parser says, as a mistake in the command line. Of
@@ -118,7 +119,7 @@ func newRootCommand() *cobra.Command {
 settings at once on the same machine, repeated, with intervals.
 
 Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
-4 the result is INVALID, 130 and 143 interrupted with the partial result saved.`,
+3 a gate failed, 4 the result is INVALID, 130 and 143 interrupted with the partial result saved.`,
 		Example: `  grpc-bench run                            what TLS, metadata and compression cost here
   grpc-bench run --vary tls=off,1.3         one question
   grpc-bench run localhost:1337 --cacert server.crt

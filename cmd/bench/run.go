@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,9 @@ compression. A TARGET (HOST:PORT) or a setting measures one arm; --vary compares
   grpc-bench run --payload 4KiB:json --vary compression=none,gzip:low,zstd:low
   grpc-bench run localhost:1337 --cacert server.crt --metadata foo=bar
   grpc-bench run api:443 --method /pkg.Service/Get --request @get.bin --rate 50
-  grpc-bench run --suite suite.yaml --tag commit=1a2b3c`,
+  grpc-bench run --suite suite.yaml --tag commit=1a2b3c
+  grpc-bench run --save-baseline main
+  grpc-bench run --baseline main --fail-on-regression --threshold 'p99<5ms'`,
 		Args: oneTarget,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -67,11 +70,16 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	if err != nil {
 		return usageError{err}
 	}
+	gates, err := readGates(config, p)
+	if err != nil {
+		return err
+	}
 	keep, err := begin(config.Results, stderr)
 	if err != nil {
 		return err
 	}
 	defer keep.close()
+	keep.gates = gates
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	r, err := execute(ctx, p, keep, stderr)
@@ -90,7 +98,9 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	if err := format.Render(stdout, stored); err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
-	return exitOf(stored, context.Cause(ctx))
+	told := tellGates(stored.Gates, p.Gates.Inconclusive, stderr)
+	saved := gates.saveBaseline(stored, stderr)
+	return cmp.Or(exitOf(stored, context.Cause(ctx)), saved, told)
 }
 
 func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (*result.Result, error) {
@@ -102,7 +112,7 @@ func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (
 	defer line.stop()
 	enough := func(r *result.Result) bool {
 		r.Comparisons = compare.Arms(r)
-		return compare.Resolved(r.Comparisons)
+		return len(r.Machine.Epochs) >= p.GateEpochs() && compare.Resolved(r.Comparisons, p.Gates.Compared()...)
 	}
 	r, err := runner.Run(ctx, p, runner.Options{
 		Command: []string{self}, Progress: line.update, ID: keep.draft.ID(), Finished: keep.checkpoint, Enough: enough,

@@ -17,6 +17,7 @@ import (
 type keeper struct {
 	draft  *result.Draft
 	failed error // why the last checkpoint could not be written
+	gates  gatekeeper
 }
 
 // begin makes the place of a run, and results of what dead runs had finished.
@@ -62,6 +63,7 @@ func (k *keeper) judge(r *result.Result) {
 	}
 	r.Comparisons = compare.Arms(r)
 	result.Examine(r)
+	r.Gates = k.gates.judge(r)
 }
 
 // reason is what the system says, without the path.

@@ -85,7 +85,7 @@ func mistakes() []mistake {
 		{"run --engine wire --windows dynamic", `--windows dynamic: must be static with --engine wire`},
 		{"run --vary server-binary=a,b", `must hold {addr}`},
 		{"run --server-binary a", `must hold {addr}`},
-		{"run --threshold p99<5ms", `this version does not have it`},
+		{"run --gate p99<5ms", `this version does not have it`},
 		{"run --format html", `this version does not have it`},
 		{"report x --format html", `this version does not have it`},
 		{"compare a b --format html", `this version does not have it`},

@@ -36,6 +36,8 @@ type Between struct {
 	Ratios        []Change       `json:"ratios"`    // of arm/control, in the order of the new result's comparisons
 	Absolutes     []Change       `json:"absolutes"` // of each arm's own figures
 	Distributions []Distribution `json:"distributions"`
+	// Gates are what was asked of the new result, and the answers.
+	Gates []result.Gate `json:"gates,omitempty"`
 }
 
 // Side is one of the two results.

@@ -25,6 +25,15 @@ func unlikeness(base, new plan.Plan) []Difference {
 	return all
 }
 
+// Alike returns an error that wraps ErrUnlike and names the differences, if results of
+// the two plans cannot be compared.
+func Alike(base, new plan.Plan) error {
+	if all := unlikeness(base, new); len(all) > 0 {
+		return fmt.Errorf("%w: %s", ErrUnlike, sentence(all))
+	}
+	return nil
+}
+
 // crossed reports whether an arm stands elsewhere in the other list: named by
 // their addresses, two arms of one plan may have changed places.
 func crossed(base, new []plan.Arm) bool {

@@ -44,6 +44,7 @@ func (r request) roster(m *mistakes) roster {
 			ro.add(g.name, arms)
 		}
 	}
+	ro.shorten()
 	if len(ro.arms) > maxArms {
 		m.add("arms: must be at most %d, not %d", maxArms, len(ro.arms))
 	}

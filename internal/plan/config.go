@@ -19,6 +19,8 @@ type Config struct {
 	Vary      []string // SETTING=VALUE,VALUE…
 	Results   string   // directory of the results
 	Format    string   // of the report on standard output
+	// SaveBaseline is the name of the baseline that the result becomes; "": none.
+	SaveBaseline string
 
 	given choices // options and settings, by flag name
 }
@@ -41,6 +43,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	c.Results, c.Format = "results", "text"
 	fs.Var(&onceValue{text: &c.Suite, kind: "FILE"}, "suite", "suite file (YAML: the flags' names, settings, groups), or the built-in suite "+overheadsName)
 	fs.Var(&onceValue{text: &c.Results, kind: "DIR"}, "results", "where a directory for each run is made")
+	fs.Var(&onceValue{text: &c.SaveBaseline, kind: "NAME"}, "save-baseline", "save the result as the baseline of that name too, under baselines in --results")
 	fs.Var(&onceValue{text: &c.Format, kind: "FORMAT"}, "format", "form of the report: text, markdown, json, csv, bench or hgrm")
 }
 
@@ -59,6 +62,9 @@ func (c *Config) register(fs *pflag.FlagSet, wanted func(name string) bool) {
 		fs.Var(&flagValue{c.given, o.name, o.value, o.start}, o.name, o.doc)
 		if o.value == "bool" {
 			fs.Lookup(o.name).NoOptDefVal = "true"
+		}
+		if o.alone != "" {
+			fs.Lookup(o.name).NoOptDefVal = o.alone
 		}
 	}
 }
@@ -136,6 +142,7 @@ func (c Config) request(m *mistakes) request {
 		r = readSuite(overheadsName, m)
 	}
 	c.overlay(&r, m)
+	r.saves = c.SaveBaseline != ""
 	return r
 }
 
@@ -165,6 +172,7 @@ type request struct {
 	settings choices // of every arm
 	groups   []groupRequest
 	varied   bool // the groups are those of --vary, and settings hold its first values
+	saves    bool // the result is to be saved as a baseline
 }
 
 // groupRequest is a group as asked. Its control sets itself apart from the
@@ -174,6 +182,8 @@ type groupRequest struct {
 	where   string // names it in a sentence
 	control choices
 	arms    []choices
+	// thresholds are those of its arms alone.
+	thresholds []given
 }
 
 // setFlag lays a flag over the suite or --vary. A group that sets the same

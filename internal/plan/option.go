@@ -29,7 +29,8 @@ type option struct {
 	name, value, start, doc string
 
 	set     func(d *draft, text string) error
-	repeats bool // values add up
+	repeats bool   // values add up
+	alone   string // what a flag without a value means; "": it must have one
 }
 
 // draft is a plan in the making.
@@ -43,7 +44,7 @@ type draft struct {
 
 // options is the table of everything that is set for a run as a whole.
 func options() []option {
-	return slices.Concat(loadOptions(), timeOptions(), targetOptions(), []option{
+	return slices.Concat(loadOptions(), timeOptions(), targetOptions(), gateOptions(), []option{
 		{name: "aa", value: "on|off", start: On, doc: "an extra arm equal to the first control, with two arms or more",
 			set: into(parseOnOff, func(d *draft) *bool { return &d.aa })},
 		{name: "allow-failures", value: "SHARE", start: "0.01", doc: "share of RPCs, 0 to 1, that may fail before the result is INVALID",

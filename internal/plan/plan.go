@@ -39,6 +39,7 @@ type Plan struct {
 	// AllowFailures is the share of scheduled RPCs, in [0, 1], that may fail, not
 	// start or be abandoned before the result is INVALID.
 	AllowFailures float64 `json:"allow_failures"`
+	Gates         Gates   `json:"gates,omitzero"`
 }
 
 // Arm is one full choice of settings that is measured.
@@ -144,10 +145,10 @@ func (p Plan) Hash() string {
 }
 
 // Question returns p without what changes from run to run and not the question:
-// addresses, name, tags, seed and the number of epochs. An arm that is named by
+// addresses, name, tags, seed, gates and the number of epochs. An arm that is named by
 // its address is named by its position. The arms keep their order.
 func (p Plan) Question() Plan {
-	p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime = "", nil, 0, Epochs{}, 0
+	p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime, p.Gates = "", nil, 0, Epochs{}, 0, Gates{}
 	if p.Target != nil {
 		target := *p.Target
 		target.Address, target.ServerPID, target.AllowCleartextCredentials = "", 0, false
@@ -159,7 +160,8 @@ func (p Plan) Question() Plan {
 		a := &p.Arms[i]
 		names[a.Name] = strings.NewReplacer(
 			"target="+a.Settings.Target, fmt.Sprintf("target=#%d", i),
-			"server-binary="+a.Settings.ServerBinary, fmt.Sprintf("server-binary=#%d", i),
+			serverBinary+"="+a.Settings.ServerBinary, fmt.Sprintf("%s=#%d", serverBinary, i),
+			serverBinary+"="+program(a.Settings.ServerBinary), fmt.Sprintf("%s=#%d", serverBinary, i),
 		).Replace(a.Name)
 		a.Name, a.Settings.Target, a.Settings.ServerBinary = names[a.Name], "", ""
 	}

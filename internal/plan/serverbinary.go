@@ -15,6 +15,9 @@ const (
 	CAPlace   = "{ca}"   // the file of the authority of the client's certificate (PEM)
 )
 
+// serverBinary is the name of the setting.
+const serverBinary = "server-binary"
+
 // maxCommand bounds the command of a server binary, in bytes.
 const maxCommand = 1000
 
@@ -55,4 +58,36 @@ func checkCommand(s Settings) []string {
 	refuse(s.MTLS && !has(CAPlace), "must hold {ca}, the file of the client's authority, with --mtls on")
 	refuse(!s.MTLS && has(CAPlace), "must not hold {ca} with --mtls off")
 	return wrong
+}
+
+// program is the first word of a command.
+func program(command string) string {
+	word, _, _ := strings.Cut(command, " ")
+	return word
+}
+
+// shorten names arms by the program of their server binary, if no two commands have
+// the same.
+func (ro *roster) shorten() {
+	commands := make(map[string]string) // by program
+	var pairs []string
+	for _, a := range ro.arms {
+		command := a.Settings.ServerBinary
+		if other, known := commands[program(command)]; known && other != command {
+			return
+		}
+		commands[program(command)] = command
+		pairs = append(pairs, serverBinary+"="+command, serverBinary+"="+program(command))
+	}
+	short := strings.NewReplacer(pairs...)
+	for i := range ro.arms {
+		ro.arms[i].Name = short.Replace(ro.arms[i].Name)
+	}
+	for i := range ro.groups {
+		g := &ro.groups[i]
+		g.Control = short.Replace(g.Control)
+		for k := range g.Arms {
+			g.Arms[k] = short.Replace(g.Arms[k])
+		}
+	}
 }

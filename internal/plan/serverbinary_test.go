@@ -52,7 +52,7 @@ func TestTwoBuildsAreTwoArmsAndOneQuestion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"server-binary=./old {addr}", "server-binary=./new {addr}", "A/A"}
+	want := []string{"server-binary=./old", "server-binary=./new", "A/A"}
 	var names, commands []string
 	for _, a := range p.Arms {
 		names, commands = append(names, a.Name), append(commands, a.Settings.ServerBinary)
@@ -62,6 +62,11 @@ func TestTwoBuildsAreTwoArmsAndOneQuestion(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"./old {addr}", "./new {addr}", "./old {addr}"}, commands); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)
+	}
+	// Of one program the whole commands tell the arms apart.
+	flags, err := planned(t, "--vary", "server-binary=./s {addr},./s {addr} --x", "--tls", "off")
+	if err != nil || flags.Arms[1].Name != "server-binary=./s {addr} --x" {
+		t.Errorf("%v, %v", flags.Arms, err)
 	}
 	// Tomorrow's builds have other names and the question is the same.
 	other, err := planned(t, "--vary", "server-binary=./b1 {addr},./b2 --x {addr}", "--tls", "off", "--max-time", "2m")

@@ -87,9 +87,11 @@ func (s suiteReader) syntax(err error) {
 }
 
 func (s suiteReader) top(n ast.Node, r *request) {
-	known := []string{"settings", "groups"}
+	known := []string{"settings", "groups", thresholdsKey}
 	for _, o := range options() {
-		known = append(known, o.name)
+		if o.name != thresholdOption {
+			known = append(known, o.name)
+		}
 	}
 	hasGroups := false
 	s.mapping(n, known, func(key string, value ast.Node) {
@@ -99,6 +101,8 @@ func (s suiteReader) top(n ast.Node, r *request) {
 		case "groups":
 			hasGroups = true
 			r.groups = s.groups(value)
+		case thresholdsKey:
+			r.options[thresholdOption] = s.values(key, value, true)
 		default:
 			o, _ := optionNamed(key)
 			r.options[key] = s.values(key, value, o.repeats)
@@ -130,7 +134,7 @@ func (s suiteReader) groups(n ast.Node) []groupRequest {
 // group reads one group. ok is false if it has no name or arms.
 func (s suiteReader) group(n ast.Node) (g groupRequest, ok bool) {
 	seen := make(map[string]bool)
-	s.mapping(n, []string{"name", "control", "arms"}, func(key string, value ast.Node) {
+	s.mapping(n, []string{"name", "control", "arms", thresholdsKey}, func(key string, value ast.Node) {
 		seen[key] = true
 		switch key {
 		case "name":
@@ -147,6 +151,8 @@ func (s suiteReader) group(n ast.Node) (g groupRequest, ok bool) {
 			for _, item := range s.sequence(value) {
 				g.arms = append(g.arms, s.choices(item))
 			}
+		case thresholdsKey:
+			g.thresholds = s.values(key, value, true)
 		}
 	})
 	for _, key := range []string{"name", "control", "arms"} {

@@ -121,7 +121,11 @@ func TestSuiteMistakesNameLineAndColumn(t *testing.T) {
 		{"unknown setting", "groups:\n- name: A\n  control: {}\n  arms:\n  - {conections: 2}\n",
 			`FILE:5:6: key "conections": must be a known name, such as connections
 group "A" of FILE: must have two different arms`},
-		{"later key", rest + "thresholds: {}\n", `FILE:2:1: key "thresholds": must be left out: this version does not have it`},
+		{"later key", rest + "gates: {}\n", `FILE:2:1: key "gates": must be left out: this version does not have it`},
+		{"thresholds have a list", rest + "threshold: p50<5ms\n", `FILE:2:1: key "threshold": must be a known name, such as thresholds`},
+		{"threshold", rest + "thresholds: [p50<5 parsecs]\n", `FILE:2:14: thresholds "p50<5 parsecs": value "5 parsecs": must be a duration as in 5ms, or nanoseconds`},
+		{"threshold of a group", "groups: [{name: A, control: {}, arms: [{tls: off}], thresholds: [\"p50>+5%\"]}]\n",
+			`FILE:1:66: thresholds "p50>+5%": latency_p50>+5%: must have < or <=: a change is limited from above`},
 		{"value out of bounds", "rate: -5\n" + rest, `FILE:1:7: rate "-5": must be RPC/s, above 0 and at most 10000000`},
 		{"number is not rounded", "groups: [{name: A, control: {}, arms: [{tls: 1.20}]}]", `FILE:1:46: tls "1.20": must be off, 1.2 or 1.3`},
 		{"list for one value", "epochs: [1, 2]\n" + rest, `FILE:1:9: epochs: must be one value, without anchors, aliases or tags`},

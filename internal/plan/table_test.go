@@ -87,8 +87,8 @@ func TestEachFlagSaysWhatItTakes(t *testing.T) {
 			t.Errorf("--%s takes %q: %q", f.Name, kind, usage)
 		}
 	})
-	// target is an argument; vary, suite, results and format are no table's.
-	if want := len(settings()) - 1 + len(options()) + 4; count != want {
+	// target is an argument; vary, suite, results, save-baseline and format are no table's.
+	if want := len(settings()) - 1 + len(options()) + 5; count != want {
 		t.Errorf("%d flags, want %d", count, want)
 	}
 }

@@ -14,6 +14,7 @@ import (
 func BetweenMarkdown(w io.Writer, b compare.Between) error {
 	m := &markdown{flag: betweenFlag(b)}
 	m.betweenHead(b)
+	m.gates(b.Gates)
 	m.differences("Plans differ", b.Unlike)
 	m.differences("Also different, beside the server", b.Fingerprint)
 	for _, t := range ratioTables(b) {

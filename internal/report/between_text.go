@@ -12,6 +12,7 @@ func BetweenText(w io.Writer, b compare.Between, o TextOptions) error {
 	p := o.page()
 	p.flag = betweenFlag(b)
 	p.betweenHead(b)
+	p.gates(b.Gates)
 	p.differences("PLANS DIFFER", "what both have is compared", b.Unlike)
 	p.differences("ALSO DIFFERENT", "beside the server", b.Fingerprint)
 	for _, t := range ratioTables(b) {

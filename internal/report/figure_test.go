@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,16 @@ func TestRepeatAsksForTheSamePlan(t *testing.T) {
 	p.Suite = "it's"
 	if got, want := strings.Join(repeat(p), " "), `--suite 'it'\''s' --rate`; !strings.Contains(got, want) {
 		t.Errorf("%q, want it to hold %q", got, want)
+	}
+}
+
+// A shell joins lines that end in a backslash, outside quotes and between words alone.
+func TestACommandIsBrokenBetweenWords(t *testing.T) {
+	long := "--vary 'server-binary=" + strings.Repeat("./s --listen {addr} ", 9) + "'"
+	got := command([]string{"grpc-bench", "run", "--vary", strings.TrimPrefix(long, "--vary "), "--tls", "off", "--aa"})
+	want := []string{`grpc-bench run \`, long + ` \`, "--tls off --aa"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

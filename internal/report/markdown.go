@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"grpcbench/internal/result"
 )
@@ -17,6 +18,7 @@ func Markdown(w io.Writer, r result.Result) error {
 	m := &markdown{flag: flag(r.Verdict)}
 	b := newBook(r)
 	m.head(r)
+	m.gates(r.Gates)
 	alone := make(map[string]bool)
 	for _, g := range r.Groups {
 		if t, ok := b.table(g); ok {
@@ -212,8 +214,8 @@ func (m *markdown) details(b book) {
 	m.line("</details>")
 }
 
-// command breaks the words of a command between lines as a shell continues them.
-// A flag stays beside its value.
+// command breaks a command between its words into lines that a shell joins again. A
+// flag stays beside its value; a word is never broken, however long.
 func command(words []string) []string {
 	var parts []string
 	for i, word := range words {
@@ -223,13 +225,15 @@ func command(words []string) []string {
 			parts = append(parts, clean(word))
 		}
 	}
-	p := &page{width: 90}
-	p.wrap("", parts, " ")
-	lines := strings.Split(strings.TrimSuffix(p.out.String(), "\n"), "\n")
-	for i := range lines[:len(lines)-1] {
-		lines[i] += " \\"
+	lines := parts[:1]
+	for _, part := range parts[1:] {
+		if last := &lines[len(lines)-1]; utf8.RuneCountInString(*last+part) < 90 {
+			*last += " " + part
+			continue
+		}
+		lines = append(lines, part)
 	}
-	return lines
+	return strings.Split(strings.Join(lines, " \\\n"), "\n")
 }
 
 func (m *markdown) ledger(arms []result.Arm) {

@@ -44,6 +44,29 @@ func repeat(p plan.Plan) []string {
 	}
 	args = append(args, "--window", p.Window.String(), "--warmup", p.Warmup.String(), "--drain", p.Drain.String(),
 		"--epochs", p.Epochs.String(), "--allow-failures", number(p.AllowFailures), "--seed", strconv.FormatUint(p.Seed, 10))
+	return append(args, gateFlags(p.Gates)...)
+}
+
+// gateFlags are the flags that ask for g; those of a suite's groups are the suite's.
+func gateFlags(g plan.Gates) []string {
+	var args []string
+	for _, t := range g.Thresholds {
+		if t.Group == "" {
+			args = append(args, "--threshold", quote(t.String()))
+		}
+	}
+	if len(g.Regressions) > 0 {
+		args = append(args, "--fail-on-regression="+quote(strings.Join(g.Regressions, ",")))
+	}
+	if g.Baseline != "" {
+		args = append(args, "--baseline", quote(g.Baseline))
+	}
+	if g.Inconclusive != "" {
+		args = append(args, "--inconclusive", quote(g.Inconclusive))
+	}
+	if g.AllowDegraded {
+		args = append(args, "--allow-degraded")
+	}
 	return args
 }
 

@@ -43,6 +43,7 @@ type Result struct {
 	Groups      []plan.Group `json:"groups"`
 	Arms        []Arm        `json:"arms"` // in the plan's order
 	Comparisons []Comparison `json:"comparisons"`
+	Gates       []Gate       `json:"gates,omitempty"` // absent: nothing was asked of the result
 }
 
 // Check is one question that was asked of the result and its answer. The code
@@ -267,4 +268,29 @@ type Comparison struct {
 	MDE     *float64 `json:"mde,omitempty"`    // smallest ratio change that could have been seen, e.g. 0.03
 	Delta   float64  `json:"delta"`            // what counts as the same, e.g. 0.03
 	Reason  string   `json:"reason,omitempty"` // why there is no estimate or verdict
+}
+
+// Outcomes of a gate.
+const (
+	Pass      = "pass"
+	Fail      = "fail"
+	Undecided = "inconclusive"
+)
+
+// Gate is one limit that the result had to keep, and whether it did.
+type Gate struct {
+	Asked   string `json:"asked"`           // as in latency_p99<5ms
+	Group   string `json:"group,omitempty"` // of a comparison
+	Arm     string `json:"arm,omitempty"`   // "" for the whole run
+	Metric  string `json:"metric,omitempty"`
+	Against string `json:"against,omitempty"` // the control, or a baseline; "" for an absolute limit
+	// Value is the arm's own figure, of an absolute limit.
+	Value *float64 `json:"value,omitempty"`
+	Ratio *float64 `json:"estimate_ratio,omitempty"`
+	Low   *float64 `json:"ci_low,omitempty"` // 95 %
+	High  *float64 `json:"ci_high,omitempty"`
+	// P is adjusted for all the comparisons that gates look at (Holm).
+	P       *float64 `json:"p_adjusted,omitempty"`
+	Outcome string   `json:"outcome"` // "pass", "fail" or "inconclusive"
+	Text    string   `json:"text"`    // what was found, one sentence
 }

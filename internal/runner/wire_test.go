@@ -87,7 +87,8 @@ func (r row) run(t *testing.T, args ...string) {
 
 // Options that decide nothing about what a server sees.
 var unseen = []string{
-	"aa", "allow-cleartext-credentials", "allow-failures", "drain", "epochs", "format", "max-time", "name", "quick", "results", "suite", "tag", "vary", "warmup", "window",
+	"aa", "allow-cleartext-credentials", "allow-degraded", "allow-failures", "baseline", "drain", "epochs", "fail-on-regression", "format", "inconclusive",
+	"max-time", "name", "quick", "results", "save-baseline", "suite", "tag", "threshold", "vary", "warmup", "window",
 }
 
 func TestEveryOptionHasARow(t *testing.T) {

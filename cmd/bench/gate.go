@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"grpcbench/internal/compare"
+	"grpcbench/internal/mask"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+)
+
+// gatekeeper holds the result of a run against its gates. The zero value asks for
+// nothing.
+type gatekeeper struct {
+	gates   plan.Gates
+	base    *result.Result // what relative gates compare with; nil: the control
+	results string
+	save    string // name of the baseline that the result becomes; "": none
+}
+
+// readGates makes sure, before any load, that the gates of p can be answered and the
+// baseline saved.
+func readGates(config plan.Config, p plan.Plan) (gatekeeper, error) {
+	g := gatekeeper{gates: p.Gates, results: config.Results, save: config.SaveBaseline}
+	if g.save != "" {
+		if err := result.CheckBaseline(g.results, g.save); err != nil {
+			return g, usageError{fmt.Errorf("--save-baseline: %w", err)}
+		}
+	}
+	name := p.Gates.Baseline
+	if name == "" {
+		return g, nil
+	}
+	base, err := readExamined(g.results, reference(name))
+	if err == nil {
+		err = errors.Join(compare.Alike(base.Plan, p), p.BaselineReaches(wholeEpochs(base)))
+	}
+	if err == nil && !usable(base.Verdict, p.Gates) {
+		err = fmt.Errorf("must be VALID, or DEGRADED with --allow-degraded, and is %s", base.Verdict)
+	}
+	if err != nil {
+		return g, usageError{fmt.Errorf("--baseline %s: %w", name, err)}
+	}
+	g.base = &base
+	return g, nil
+}
+
+// reference is what result.Read calls a baseline or the id of a result.
+func reference(name string) string {
+	if result.IsID(name) {
+		return name
+	}
+	return "baseline:" + name
+}
+
+// wholeEpochs is the number of epochs that every arm of r has whole.
+func wholeEpochs(r result.Result) int {
+	n := plan.MaxEpochs
+	for _, a := range r.Arms {
+		whole := 0
+		for _, e := range a.Epochs {
+			if !e.Interrupted {
+				whole++
+			}
+		}
+		n = min(n, whole)
+	}
+	return n
+}
+
+func usable(v result.Verdict, g plan.Gates) bool {
+	return v == result.Valid || v == result.Degraded && g.AllowDegraded
+}
+
+// judge answers the gates of r, which has been examined.
+func (g gatekeeper) judge(r *result.Result) []result.Gate {
+	if g.base == nil || r.Verdict == result.Invalid || r.Verdict == result.Partial {
+		return compare.Gates(g.gates, r, nil)
+	}
+	b, err := compare.Results(g.base, r, false)
+	if err != nil {
+		return []result.Gate{{Asked: "baseline " + g.gates.Baseline, Outcome: result.Fail, Text: err.Error()}}
+	}
+	b.Base.Baseline, _ = result.BaselineName(reference(g.gates.Baseline))
+	return compare.Gates(g.gates, r, &b)
+}
+
+// saveBaseline saves r as the baseline that was asked for, if it may be one, and says
+// so; the error is the exit code.
+func (g gatekeeper) saveBaseline(r result.Result, stderr io.Writer) error {
+	if g.save == "" {
+		return nil
+	}
+	if !usable(r.Verdict, g.gates) {
+		say(stderr, fmt.Errorf("--save-baseline %s: not saved: the result must be VALID, or DEGRADED with --allow-degraded, and is %s", g.save, r.Verdict))
+		return exitError(exitFailed)
+	}
+	path, err := result.SaveBaseline(g.results, g.save, r)
+	if err != nil {
+		say(stderr, fmt.Errorf("--save-baseline: %w", err))
+		return exitError(exitFailed)
+	}
+	fmt.Fprintf(stderr, "grpc-bench: saved %s\n", path)
+	return nil
+}
+
+// tellGates says which gates failed or could not be answered; the error is their exit
+// code.
+func tellGates(gates []result.Gate, inconclusive string, stderr io.Writer) error {
+	var err error
+	for _, g := range gates {
+		said := ""
+		switch {
+		case g.Outcome == result.Fail:
+			said, err = "gate failed", exitError(exitGate)
+		case g.Outcome == result.Undecided && inconclusive == plan.InconclusiveFails:
+			said, err = "gate inconclusive, which fails", exitError(exitGate)
+		case g.Outcome == result.Undecided && inconclusive == plan.InconclusiveWarns:
+			said = "gate inconclusive"
+		}
+		if said != "" {
+			fmt.Fprintf(stderr, "grpc-bench: %s: %s\n", said, mask.Harmless(g.Asked+": "+g.Text))
+		}
+	}
+	return err
+}

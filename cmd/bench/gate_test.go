@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"grpcbench/internal/result"
+)
+
+// eight is a short run of eight epochs, which a verdict needs, with one RPC at a time:
+// then TLS adds 22 bytes of record to the 31 of every RPC, whatever the machine does.
+func eight(results string, more ...string) []string {
+	args := short(results, "8", more...)
+	args[slices.Index(args, "--concurrency")+1] = "1"
+	return args
+}
+
+// A gate of one byte in a hundred fails, one against a run of the same kind passes.
+func TestGatesDecideTheExitCode(t *testing.T) {
+	results := t.TempDir()
+	code, stdout, stderr := command(t, eight(results, "--threshold", "sent_bytes_per_rpc<+1%", "--threshold", "failed<1%", "--allow-degraded", "--save-baseline", "main")...)
+	if code != exitGate {
+		t.Fatalf("exit code %d, want %d\n%s", code, exitGate, stderr)
+	}
+	for _, part := range []string{"GATES · 1 gate failed · 2 gates passed", "✗ sent_bytes_per_rpc<+1%: tls=1.3 is +71", "✓ failed<1%: tls=off has 0%"} {
+		if !strings.Contains(stdout, part) {
+			t.Errorf("the report does not say %q:\n%s", part, stdout)
+		}
+	}
+	if said := "grpc-bench: gate failed: sent_bytes_per_rpc<+1%: tls=1.3 is +71"; strings.Count(stderr, said) != 1 {
+		t.Errorf("stderr must say once %q:\n%s", said, stderr)
+	}
+	if !strings.Contains(stderr, "grpc-bench: saved "+filepath.Join(results, result.Baselines, "main")+"\n") {
+		t.Errorf("stderr does not say what was saved:\n%s", stderr)
+	}
+
+	against := []string{"--baseline", "main", "--fail-on-regression=sent_bytes_per_rpc,server_allocs_per_rpc", "--allow-degraded"}
+	code, stdout, stderr = command(t, eight(results, append(against, "--format", "json")...)...)
+	var r result.Result
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatalf("exit code %d, %v\n%s", code, err, stderr)
+	}
+	outcomes := map[string]string{}
+	for _, g := range r.Gates {
+		outcomes[g.Metric+" "+g.Arm] = g.Outcome
+		if g.Against != "baseline main" {
+			t.Errorf("%+v: must be against baseline main", g)
+		}
+	}
+	for _, arm := range []string{"tls=off", "tls=1.3"} {
+		if outcomes["sent_bytes_per_rpc "+arm] != result.Pass || outcomes["server_allocs_per_rpc "+arm] == "" {
+			t.Errorf("gates %v: sent bytes of %s must pass, and allocations be there", outcomes, arm)
+		}
+	}
+
+	for args, want := range map[string]int{
+		"--fail-on-regression=sent_bytes_per_rpc --allow-degraded": exitDone,
+		"--threshold failed<1% --allow-degraded":                   exitDone,
+		"--threshold failed>1% --allow-degraded":                   exitGate,
+		"--threshold p99<+1% --inconclusive fail --allow-degraded": exitGate,
+		"--threshold server_allocs_per_rpc<0.1 --allow-degraded":   exitGate,
+		"--threshold p98<5ms":                                      exitUsage,
+		"--inconclusive fail":                                      exitUsage,
+		"--fail-on-regression=saturated_server_cpu_ns_per_rpc":     exitUsage,
+	} {
+		if code, _, stderr := command(t, append([]string{"compare", "baseline:main", r.ID, "--results", results}, strings.Fields(args)...)...); code != want {
+			t.Errorf("compare %s: exit code %d, want %d\n%s", args, code, want, stderr)
+		}
+	}
+}
+
+func TestWhatGatesNeedIsAskedBeforeAnyLoad(t *testing.T) {
+	results := t.TempDir()
+	if code, _, stderr := command(t, short(results, "1", "--save-baseline", "main", "--allow-degraded")...); code != exitDone {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	before := filesIn(t, results)
+	for args, want := range map[string]string{
+		"--save-baseline main":                                  "--save-baseline: baseline main: must be new: " + filepath.Join(results, "baselines/main") + " is there, and nothing is overwritten",
+		"--save-baseline ../x":                                  `--save-baseline: baseline "../x": must be of letters`,
+		"--baseline none --fail-on-regression":                  "--baseline none: read " + filepath.Join(results, "baselines/none/result.json") + ": no such file or directory",
+		"--baseline main --fail-on-regression --payload 1KiB":   "--baseline main: the plans are unlike: ",
+		"--baseline main --fail-on-regression --allow-degraded": "--baseline main: --epochs 8: must be more",
+	} {
+		code, stdout, stderr := command(t, short(results, "8", strings.Fields(args)...)...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want %q", args, code, stdout, stderr, want)
+		}
+	}
+	if after := filesIn(t, results); len(after) != len(before) {
+		t.Errorf("results %v, were %v: nothing must be measured", after, before)
+	}
+}
+
+func TestAnUnusableResultIsNoBaseline(t *testing.T) {
+	results := t.TempDir()
+	code, stdout, stderr := command(t, short(results, "1", "--deadline", "1us", "--save-baseline", "main", "--fail-on-regression=sent_bytes_per_rpc", "--epochs", "1")...)
+	if code != exitUsage { // one epoch cannot fail a gate that compares
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	code, stdout, stderr = command(t, short(results, "1", "--deadline", "1us", "--save-baseline", "main", "--threshold", "failed<1%")...)
+	if code != exitInvalid || !strings.Contains(stderr, "--save-baseline main: not saved: the result must be VALID") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	if !strings.Contains(stdout, "✗ VALID: the result is INVALID, and only a VALID one passes") {
+		t.Errorf("the report does not say that the gates failed:\n%s", stdout)
+	}
+	if names := filesIn(t, filepath.Join(results)); len(names) != 1 {
+		t.Errorf("results %v, want the one result and no baseline", names)
+	}
+}

@@ -1,0 +1,280 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+	"grpcbench/internal/stats"
+)
+
+// Gates answers what was asked of r, whose comparisons are those of [Arms]. Relative
+// limits are held against the control, or against the base of b if there is one.
+//
+// Only a VALID result passes, or a DEGRADED one if that is allowed; the same goes for
+// the base. A relative limit is broken by an arm that is slower, with a p-value that
+// stays at most [plan.GateAlpha] when adjusted by Holm's method for all comparisons
+// that gates look at, and whose change is above the limit. It is kept if the whole
+// 95 % interval lies below it. A metric that must not be slower is kept by the verdicts
+// same and faster. An absolute limit is held against the figure of all epochs
+// together. r is not changed.
+func Gates(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
+	if !asked.Asked() {
+		return nil
+	}
+	gates := usable(asked, r, b)
+	if r.Verdict == result.Invalid || r.Verdict == result.Partial {
+		return gates
+	}
+	for _, t := range asked.Thresholds {
+		if !t.Relative {
+			gates = append(gates, absolute(t, r)...)
+		}
+	}
+	all := within(r)
+	if b != nil {
+		all = b.across(r)
+	}
+	var questions []question
+	for _, t := range asked.Thresholds {
+		if t.Relative {
+			questions = append(questions, ask(all, t, r.Groups)...)
+		}
+	}
+	for _, metric := range asked.Regressions {
+		questions = append(questions, ask(all, plan.Threshold{Metric: metric}, r.Groups)...)
+	}
+	return append(gates, answer(questions)...)
+}
+
+// usable are the gates that results break which may not be used.
+func usable(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
+	may := func(v result.Verdict) bool {
+		return v == result.Valid || v == result.Degraded && asked.AllowDegraded
+	}
+	var gates []result.Gate
+	broken := func(what string, v result.Verdict) {
+		g := result.Gate{Asked: "VALID", Outcome: result.Fail, Text: fmt.Sprintf("%s is %s, and only a VALID one passes", what, v)}
+		if v == result.Degraded {
+			g.Text += ", or with --allow-degraded a DEGRADED one"
+		}
+		gates = append(gates, g)
+	}
+	if !may(r.Verdict) {
+		broken("the result", r.Verdict)
+	}
+	if b != nil && !may(b.Base.Verdict) {
+		broken("the base result", b.Base.Verdict)
+	}
+	return gates
+}
+
+// judged is one comparison that a gate can look at: of an arm with its control, or of
+// a new result with a base one.
+type judged struct {
+	group, arm, metric  string
+	what, against       string // of which is said that it changed, against what
+	ratio, low, high, p *float64
+	verdict, reason     string
+}
+
+// within are the comparisons of r's own arms; the A/A arm is none.
+func within(r *result.Result) []judged {
+	var all []judged
+	for _, c := range r.Comparisons {
+		if a, ok := r.Plan.Arm(c.Arm); !ok || !a.AA {
+			all = append(all, judged{c.Group, c.Arm, c.Metric, c.Arm, c.Control, c.Ratio, c.Low, c.High, c.P, c.Verdict, c.Reason})
+		}
+	}
+	return all
+}
+
+// across are the comparisons of b with its base. Figures that last are compared by
+// themselves, once an arm, and others as arm/control. Saturated figures are left out:
+// of equal builds 6 in 100 were judged different.
+func (b *Between) across(r *result.Result) []judged {
+	against := "result " + b.Base.ID
+	if b.Base.Baseline != "" {
+		against = "baseline " + b.Base.Baseline
+	}
+	var all []judged
+	for _, c := range slices.Concat(b.Ratios, b.Absolutes) {
+		a, _ := r.Plan.Arm(c.Arm)
+		if a.AA || plan.Lasts(c.Metric) == (c.Control != "") || strings.HasPrefix(c.Metric, "saturated_") {
+			continue
+		}
+		what := c.Arm
+		if c.Control != "" {
+			what += "/" + c.Control
+		}
+		all = append(all, judged{c.Group, c.Arm, c.Metric, what, against, c.Ratio, c.Low, c.High, c.P, c.Verdict, c.Reason})
+	}
+	return all
+}
+
+// question is one comparison that has to keep a limit.
+type question struct {
+	judged
+	threshold plan.Threshold // without Op: must not be slower
+}
+
+// ask finds the comparisons that t is for. If there are none, that is a question too,
+// without an answer.
+func ask(all []judged, t plan.Threshold, groups []plan.Group) []question {
+	var questions []question
+	for _, j := range all {
+		if j.metric == t.Metric && (t.Group == "" || j.group == t.Group || j.group == "" && inGroup(t.Group, j.arm, groups)) {
+			questions = append(questions, question{j, t})
+		}
+	}
+	if len(questions) == 0 {
+		questions = []question{{judged{metric: t.Metric, group: t.Group, reason: "it was not measured, or has no control"}, t}}
+	}
+	return questions
+}
+
+func inGroup(name, arm string, groups []plan.Group) bool {
+	return slices.ContainsFunc(groups, func(g plan.Group) bool { return g.Name == name && slices.Contains(g.Arms, arm) })
+}
+
+// answer answers questions. The p-values of all comparisons, each once, are adjusted
+// together: the more is asked, the clearer each must be.
+func answer(questions []question) []result.Gate {
+	type comparison struct{ group, arm, metric string }
+	place := make(map[comparison]int)
+	var p []float64
+	of := func(q question) comparison { return comparison{q.group, q.arm, q.metric} }
+	for _, q := range questions {
+		if _, known := place[of(q)]; !known && q.p != nil {
+			place[of(q)] = len(p)
+			p = append(p, *q.p)
+		}
+	}
+	adjusted := stats.Holm(p)
+	var gates []result.Gate
+	for _, q := range questions {
+		g := result.Gate{
+			Asked: q.threshold.String(), Group: q.group, Arm: q.arm, Metric: q.metric, Against: q.against,
+			Ratio: q.ratio, Low: q.low, High: q.high, Outcome: result.Undecided,
+		}
+		if q.threshold.Op == "" {
+			g.Asked = q.metric + " not slower"
+		}
+		if i, ok := place[of(q)]; ok {
+			g.P = &adjusted[i]
+		}
+		g.Outcome, g.Text = q.decide(g.P), q.text()
+		gates = append(gates, g)
+	}
+	return gates
+}
+
+// decide says whether the limit is kept. p is adjusted.
+func (q question) decide(p *float64) string {
+	limit := 1 + q.threshold.Value
+	switch slower := q.verdict == string(stats.Slower) && p != nil && *p <= plan.GateAlpha; {
+	case q.ratio == nil:
+		return result.Undecided
+	case slower && *q.ratio > limit:
+		return result.Fail
+	case q.threshold.Op == "" && (q.verdict == string(stats.Same) || q.verdict == string(stats.Faster)):
+		return result.Pass
+	case q.threshold.Op != "" && q.high != nil && *q.high < limit:
+		return result.Pass
+	}
+	return result.Undecided
+}
+
+// text says what was found, with why it may be no answer.
+func (q question) text() string {
+	what := q.what
+	if what == "" {
+		what = "every arm"
+	}
+	if q.ratio == nil {
+		return fmt.Sprintf("%s could not be compared: %s", what, q.reason)
+	}
+	text := fmt.Sprintf("%s is %s", what, change(*q.ratio))
+	if q.low != nil && q.high != nil {
+		text += fmt.Sprintf(" [%s, %s]", change(*q.low), change(*q.high))
+	}
+	text += " % against " + q.against
+	if q.reason != "" {
+		text += "; " + q.reason
+	}
+	return text
+}
+
+// change prints a ratio as a change in percent, with its sign unless it is 0.
+func change(ratio float64) string {
+	text := fmt.Sprintf("%+.1f", 100*(ratio-1))
+	if strings.Trim(text, "+-") == "0.0" {
+		return "0.0"
+	}
+	return text
+}
+
+// absolute holds the arms' own figures against t.
+func absolute(t plan.Threshold, r *result.Result) []result.Gate {
+	var gates []result.Gate
+	for i := range r.Arms {
+		a := &r.Arms[i]
+		if a.AA || t.Group != "" && !inGroup(t.Group, a.Name, r.Groups) {
+			continue
+		}
+		g := result.Gate{Asked: t.String(), Group: t.Group, Arm: a.Name, Metric: t.Metric, Outcome: result.Undecided}
+		value, beyond := own(a, t.Metric)
+		switch {
+		case beyond:
+			g.Outcome, g.Text = result.Fail, a.Name+": the quantile lies among the RPCs that did not end well"
+		case value == nil:
+			g.Text = a.Name + ": it was not measured"
+		default:
+			g.Value, g.Outcome = value, result.Fail
+			if t.Holds(*value) {
+				g.Outcome = result.Pass
+			}
+			g.Text = fmt.Sprintf("%s has %s", a.Name, t.Show(*value))
+		}
+		gates = append(gates, g)
+	}
+	return gates
+}
+
+// own is an arm's own figure, of all epochs together. beyond says that it is a
+// quantile that lies among the RPCs that did not end well.
+func own(a *result.Arm, metric string) (value *float64, beyond bool) {
+	quantiles := map[string]*int64{
+		"latency_p50": a.Latency.P50, "latency_p90": a.Latency.P90, "latency_p99": a.Latency.P99, "latency_p999": a.Latency.P999,
+	}
+	if ns, ok := quantiles[metric]; ok {
+		if ns == nil {
+			return nil, a.Ledger.Scheduled > 0
+		}
+		v := float64(*ns)
+		return &v, false
+	}
+	figures := map[string]*float64{
+		"offered": &a.Offered, "achieved": &a.Achieved, "failed": lost(a.Ledger),
+		"client_cpu_ns_per_rpc": a.ClientCPU, "server_cpu_ns_per_rpc": a.ServerCPU,
+		"client_allocs_per_rpc": a.ClientAllocs, "server_allocs_per_rpc": a.ServerAllocs,
+		"sent_bytes_per_rpc": a.SentBytes, "received_bytes_per_rpc": a.ReceivedBytes,
+	}
+	if a.Saturated != nil {
+		figures["saturated_client_cpu_ns_per_rpc"] = a.Saturated.ClientCPU
+		figures["saturated_server_cpu_ns_per_rpc"] = a.Saturated.ServerCPU
+	}
+	return figures[metric], false
+}
+
+// lost is the share of the scheduled RPCs that did not end well; nil if there were
+// none.
+func lost(l result.Ledger) *float64 {
+	if l.Scheduled == 0 {
+		return nil
+	}
+	share := float64(l.Lost()) / float64(l.Scheduled)
+	return &share
+}

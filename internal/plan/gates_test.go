@@ -1,0 +1,194 @@
+package plan_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"grpcbench/internal/plan"
+)
+
+func TestThresholds(t *testing.T) {
+	for text, want := range map[string]plan.Threshold{
+		"latency_p99<5ms":                        {Metric: "latency_p99", Op: "<", Value: 5e6},
+		"p99 <= 300us":                           {Metric: "latency_p99", Op: "<=", Value: 3e5},
+		"p(99.9)<1s":                             {Metric: "latency_p999", Op: "<", Value: 1e9},
+		"server_cpu_ns_per_rpc<20000":            {Metric: "server_cpu_ns_per_rpc", Op: "<", Value: 20000},
+		"server_cpu_ns_per_rpc<+3%":              {Metric: "server_cpu_ns_per_rpc", Op: "<", Value: .03, Relative: true},
+		"saturated_client_cpu_ns_per_rpc<=+2.5%": {Metric: "saturated_client_cpu_ns_per_rpc", Op: "<=", Value: .025, Relative: true},
+		"failed<0.1%":                            {Metric: "failed", Op: "<", Value: .001},
+		"failed<0.001":                           {Metric: "failed", Op: "<", Value: .001},
+		"achieved>=1499.5":                       {Metric: "achieved", Op: ">=", Value: 1499.5},
+		"sent_bytes_per_rpc<3KiB":                {Metric: "sent_bytes_per_rpc", Op: "<", Value: 3072},
+		"received_bytes_per_rpc > 36.5":          {Metric: "received_bytes_per_rpc", Op: ">", Value: 36.5},
+		"client_allocs_per_rpc<+0%":              {Metric: "client_allocs_per_rpc", Op: "<", Relative: true},
+	} {
+		got, err := plan.ParseThreshold(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+		if again, err := plan.ParseThreshold(got.String()); err != nil || again != got {
+			t.Errorf("%s reads back as %v, %v, want %v", got, again, err, got)
+		}
+	}
+}
+
+func TestThresholdsThatMeanNothing(t *testing.T) {
+	const change = "must be a change for the worse of +0% to +1000%, as in +3%"
+	for text, want := range map[string]string{
+		"":              "must be METRIC OP VALUE with OP one of < <= > >=, as in p99<5ms or server_cpu_ns_per_rpc<+3%",
+		"p99=5ms":       "must be METRIC OP VALUE with OP one of < <= > >=, as in p99<5ms or server_cpu_ns_per_rpc<+3%",
+		"p98<5ms":       `metric "p98": must be a known one, such as latency_p90`,
+		"p(99<5ms":      `metric "p(99": must be a known one, such as latency_p99`,
+		"p99<":          `value "": must be a duration as in 5ms, or nanoseconds`,
+		"p99<-5ms":      `value "-5ms": ` + change,
+		"p99<NaN":       `value "NaN": must be a duration as in 5ms, or nanoseconds`,
+		"p99<3%":        `value "3%": must be a duration as in 5ms, or nanoseconds`,
+		"p99<-3%":       `value "-3%": ` + change,
+		"p99<+3":        `value "+3": ` + change,
+		"p99<+2000%":    `value "+2000%": ` + change,
+		"p99>+3%":       "latency_p99>+3%: must have < or <=: a change is limited from above",
+		"p999<+3%":      "latency_p999 +3%: must be an absolute value: the metric is not compared with a control",
+		"failed<+3%":    "failed +3%: must be an absolute value: the metric is not compared with a control",
+		"failed<101%":   `value "101%": must be a share as in 0.1%`,
+		"failed<2":      `value "2": must be a share as in 0.1%`,
+		"p50<5ms<6ms":   `value "5ms<6ms": must be a duration as in 5ms, or nanoseconds`,
+		"achieved<1e99": `value "1e99": must be a number`,
+	} {
+		if got, err := plan.ParseThreshold(text); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, %v, want %s", text, got, err, want)
+		}
+	}
+}
+
+func FuzzThreshold(f *testing.F) {
+	for _, seed := range []string{"p99<5ms", "failed<=0.1%", "server_cpu_ns_per_rpc<+3%", "sent_bytes_per_rpc>3KiB", "p(99.9)<1s"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := plan.ParseThreshold(text)
+		if err != nil {
+			return
+		}
+		if again, err := plan.ParseThreshold(got.String()); err != nil || again != got {
+			t.Errorf("%q is %s, which reads back as %s, %v", text, got, again, err)
+		}
+	})
+}
+
+func TestGatesAskForTheEpochsTheyNeed(t *testing.T) {
+	for _, row := range []struct {
+		args string
+		want string // epochs
+	}{
+		// 2·m/2ⁿ ≤ .01: 8 for one comparison, 11 for seven of one arm, 12 for 14 of two.
+		{"--vary tls=off,1.3 --threshold p50<+3%", "10"},
+		{"--vary tls=off,1.3 --threshold p50<+3% --quick", "8"},
+		{"--vary tls=off,1.3 --fail-on-regression", "11"},
+		{"--vary tls=off,1.3 --fail-on-regression --threshold p50<+3%", "11"},
+		{"--vary tls=off,1.2,1.3 --fail-on-regression", "12"},
+		{"--vary tls=off,1.3 --fail-on-regression --epochs 8..40", "8..40"},
+		{"--vary tls=off,1.3 --fail-on-regression --baseline main", "10"}, // its epochs count too
+		{"--vary tls=off,1.3 --threshold p50<5ms --epochs 2", "2"},
+	} {
+		p, err := planOf(t, strings.Fields(row.args)...)
+		if err != nil || p.Epochs.String() != row.want {
+			t.Errorf("%s: %s epochs, %v, want %s", row.args, p.Epochs, err, row.want)
+		}
+	}
+}
+
+func TestGatesThatCannotBeAnsweredAreRefused(t *testing.T) {
+	const tls = "--vary tls=off,1.3 "
+	for args, want := range map[string]string{
+		tls + "--fail-on-regression --epochs 8..10":                               "--epochs 8..10: must allow 11 epochs, which 7 gated comparisons need, or fewer be gated",
+		"--tls off --threshold p50<+3%":                                           "--threshold p50<+3%: must be compared with another arm or a --baseline, and there is one arm",
+		"--tls off --fail-on-regression":                                          "--fail-on-regression default: must be compared with another arm or a --baseline, and there is one arm",
+		tls + "--baseline main":                                                   `--baseline "main": must come with a gate that compares: --fail-on-regression, or a relative --threshold`,
+		tls + "--baseline main --threshold p50<5ms":                               `--baseline "main": must come with a gate that compares: --fail-on-regression, or a relative --threshold`,
+		tls + "--inconclusive fail":                                               "--inconclusive fail: must come with a gate: --threshold or --fail-on-regression",
+		tls + "--allow-degraded":                                                  "--allow-degraded true: must come with a gate: --threshold or --fail-on-regression",
+		tls + "--inconclusive maybe --threshold p50<5ms":                          `--inconclusive "maybe": must be fail, warn or pass`,
+		tls + "--fail-on-regression=p999":                                         `--fail-on-regression "p999": metric "p999": must be one that is compared with a control`,
+		tls + "--fail-on-regression=p50,":                                         `--fail-on-regression "p50,": metric "": must be a known one, such as failed`,
+		tls + "--baseline m --fail-on-regression=saturated_server_cpu_ns_per_rpc": "--baseline: saturated_server_cpu_ns_per_rpc must be left to gates within a run: of two runs of one server 6 in 100 differ in it",
+	} {
+		if p, err := planOf(t, strings.Fields(args)...); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, %v, want %s", args, p.Gates, err, want)
+		}
+	}
+}
+
+func TestABaselineOfTooFewEpochsIsRefused(t *testing.T) {
+	p, err := planOf(t, "--vary", "tls=off,1.3", "--fail-on-regression=p50", "--baseline", "main", "--epochs", "4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 2/C(10, 4) = .0095 and 2/C(9, 4) = .016.
+	if err := p.BaselineReaches(6); err != nil {
+		t.Errorf("6 epochs beside 4: %v", err)
+	}
+	want := "--epochs 4: must be more, or fewer metrics be gated: beside a baseline of 5 epochs no p-value, times the number of gated comparisons, 1, can be 0.01 or less"
+	if err := p.BaselineReaches(5); err == nil || err.Error() != want {
+		t.Errorf("5 epochs beside 4: %v, want %s", err, want)
+	}
+}
+
+func TestGatesOfASuite(t *testing.T) {
+	path := writeFile(t, "suite.yaml", `thresholds: [p99<5ms]
+inconclusive: fail
+fail-on-regression: p50
+groups:
+- name: A
+  control: {tls: off}
+  arms: [{tls: 1.3}]
+  thresholds: ["server_cpu_ns_per_rpc<+10%"]
+`)
+	p, err := planOf(t, "--suite", path, "--allow-degraded")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := plan.Gates{
+		Thresholds: []plan.Threshold{
+			{Metric: "latency_p99", Op: "<", Value: 5e6},
+			{Group: "A", Metric: "server_cpu_ns_per_rpc", Op: "<", Value: .1, Relative: true},
+		},
+		Regressions: []string{"latency_p50"}, Inconclusive: plan.InconclusiveFails, AllowDegraded: true,
+	}
+	if diff := cmp.Diff(want, p.Gates); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	ungated := p
+	ungated.Gates = plan.Gates{}
+	if p.Hash() != ungated.Hash() {
+		t.Error("gates must not change the hash: they change nothing of what is measured")
+	}
+}
+
+func TestTheDefaultMetricsOfARegressionAreThoseMeasured(t *testing.T) {
+	const allocs, cpu = "server_allocs_per_rpc", "server_cpu_ns_per_rpc"
+	for args, want := range map[string][2]bool{ // allocations and CPU of the server
+		"":                          {true, true},
+		"--server-binary ./s{addr}": {false, true},
+		"host:1":                    {false, false},
+	} {
+		p, err := planOf(t, append(strings.Fields(args), "--tls", "off", "--vary", "connections=1,2", "--fail-on-regression")...)
+		if err != nil {
+			t.Errorf("%s: %v", args, err)
+			continue
+		}
+		if got := [2]bool{slices.Contains(p.Gates.Regressions, allocs), slices.Contains(p.Gates.Regressions, cpu)}; got != want {
+			t.Errorf("%s: %v, want allocations and CPU of the server %v", args, p.Gates.Regressions, want)
+		}
+	}
+	p, err := planOf(t, "host:1", "--vary", "tls=off,1.3", "--fail-on-regression="+cpu)
+	if err != nil || !slices.Contains(p.Gates.Regressions, cpu) {
+		t.Errorf("%v, %v: what is named must be kept", p.Gates.Regressions, err)
+	}
+}
