@@ -107,7 +107,7 @@ func TestARefusingServerIsMeasuredByARun(t *testing.T) {
 // TestAGracefulGoAwayLosesNothing: the stream that it names is answered, those
 // behind it were never looked at and are tried again on a new connection.
 //
-//	fault:   GOAWAY (NO_ERROR) after every 50th stream, 8 callers
+//	fault:   GOAWAY (NO_ERROR) after every 200th stream, 8 callers
 //	promise: no RPC fails, none is counted twice
 //	figure:  0 failed; ok equal on both sides; at least {least} connections
 func TestAGracefulGoAwayLosesNothing(t *testing.T) {
@@ -115,16 +115,17 @@ func TestAGracefulGoAwayLosesNothing(t *testing.T) {
 	const least = 5
 	eachEngine(t, func(t *testing.T, engine string) {
 		p := newPeer(t, func(s *faultproxy.Stream) {
-			if s.Number%50 == 0 {
+			if s.Number%200 == 0 {
 				s.GoAway(http2.ErrCodeNo)
 			}
 			s.Answer(nil)
 		})
 		g := connectTo(t, engine, p.Address(), 1, call.Options{})
-		l := g.during(t, 8, func() { g.moreOK(t, 2*minTraffic) })
+		l := g.during(t, 8, func() { g.moreOK(t, 8*minTraffic) })
 		c := p.Counts()
-		// An RPC whose second attempt meets a GOAWAY again would fail; each is followed
-		// by 49 streams without one, and there are 8 callers.
+		// grpc-go tries twice: an RPC whose second attempt meets a GOAWAY again fails. Each
+		// is followed by 199 streams without one, and there are 8 callers: of 49 streams
+		// one attempt was late enough once in CI.
 		if l.Failures() != 0 || l.OK != c.OK {
 			t.Errorf("ledger %+v, want 0 failed and the server's %d ok", l, c.OK)
 		}
