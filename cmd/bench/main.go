@@ -74,7 +74,7 @@ func say(w io.Writer, err error) {
 
 // What is announced and not in this version is refused by name.
 var (
-	laterCommands = []string{"ceiling", "handshake", "merge", "render", "track", "ui", "verify"}
+	laterCommands = []string{"ceiling", "handshake", "merge", "render", "ui", "verify"}
 	laterFlags    = []string{"churn", "gate", "slo"}
 )
 
@@ -125,7 +125,8 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
   grpc-bench run localhost:1337 --cacert server.crt
   grpc-bench call localhost:1337 --cacert server.crt --metadata foo=bar
   grpc-bench report ID --format markdown
-  grpc-bench compare baseline:main ID       did it get slower?`,
+  grpc-bench compare baseline:main ID       did it get slower?
+  grpc-bench track                          since when?`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -141,6 +142,6 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRunCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newServerCommand(), newCertsCommand(), newHostCommand(), newGeneratorCommand())
+	root.AddCommand(newRunCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newServerCommand(), newCertsCommand(), newHostCommand(), newGeneratorCommand())
 	return root
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -70,6 +72,7 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	if err != nil {
 		return usageError{err}
 	}
+	p.Tags = tagged(ctx, p.Tags)
 	gates, err := readGates(config, p)
 	if err != nil {
 		return err
@@ -101,6 +104,20 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	told := tellGates(stored.Gates, p.Gates.Inconclusive, stderr)
 	saved := gates.saveBaseline(stored, stderr)
 	return cmp.Or(exitOf(stored, context.Cause(ctx)), saved, told)
+}
+
+// tagged adds the commit of the working directory to tags, unless one is given.
+func tagged(ctx context.Context, tags map[string]string) map[string]string {
+	if _, given := tags["commit"]; given {
+		return tags
+	}
+	commit := probe.Commit(ctx, ".")
+	if commit == "" {
+		return tags
+	}
+	all := map[string]string{"commit": commit}
+	maps.Copy(all, tags)
+	return all
 }
 
 func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (*result.Result, error) {

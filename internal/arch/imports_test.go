@@ -33,12 +33,14 @@ func edges() map[string]string {
 		"internal/wire":        "internal/channel internal/load",
 		"internal/worker": "internal/wire internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":   "internal/codec internal/hist internal/load internal/plan",
-		"internal/runner":   "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
-		"internal/exchange": "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
-		"internal/compare":  "internal/hist internal/plan internal/result internal/stats",
-		"internal/report":   "internal/compare internal/exchange internal/hist internal/mask internal/plan internal/result",
-		"cmd/bench": "internal/certs internal/compare internal/exchange internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
+		"internal/result":           "internal/codec internal/hist internal/load internal/plan",
+		"internal/runner":           "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
+		"internal/exchange":         "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
+		"internal/compare":          "internal/hist internal/plan internal/result internal/stats",
+		"internal/history":          "internal/result internal/stats",
+		"internal/history/generate": "internal/result",
+		"internal/report":           "internal/compare internal/exchange internal/hist internal/history internal/mask internal/plan internal/result",
+		"cmd/bench": "internal/certs internal/compare internal/exchange internal/history internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",
 		"internal/benchmarks": "internal/certs internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +

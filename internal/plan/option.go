@@ -51,7 +51,7 @@ func options() []option {
 			set: into(parseShare, func(d *draft) *float64 { return &d.plan.AllowFailures })},
 		{name: "name", value: "NAME", doc: "name of the run in its result",
 			set: into(parseLabel, func(d *draft) *string { return &d.plan.Name })},
-		{name: "tag", value: "KEY=VALUE", doc: "tag of the run in its result (repeatable)", set: addTag, repeats: true},
+		{name: "tag", value: "KEY=VALUE", doc: "tag of the run in its result; commit is that of the working directory unless given (repeatable)", set: addTag, repeats: true},
 	})
 }
 

@@ -25,17 +25,7 @@ func repeat(p plan.Plan) []string {
 	} else {
 		args = append(args, settingFlags(p.Arms)...)
 	}
-	if p.Load.Loop == plan.Closed {
-		args = append(args, "--loop", plan.Closed)
-	} else {
-		args = append(args, "--rate", number(p.Load.Rate), "--arrival", quote(p.Load.Arrival))
-	}
-	if p.Load.Concurrency > 0 {
-		args = append(args, "--concurrency", strconv.Itoa(p.Load.Concurrency))
-	}
-	if p.Load.MaxInFlight > 0 {
-		args = append(args, "--max-in-flight", strconv.Itoa(p.Load.MaxInFlight))
-	}
+	args = append(args, loadFlags(p.Load)...)
 	if len(p.Arms) > 1 && !slices.ContainsFunc(p.Arms, func(a plan.Arm) bool { return a.AA }) {
 		args = append(args, "--aa", "off")
 	}
@@ -66,6 +56,23 @@ func gateFlags(g plan.Gates) []string {
 	}
 	if g.AllowDegraded {
 		args = append(args, "--allow-degraded")
+	}
+	return args
+}
+
+// loadFlags are the flags that ask for l.
+func loadFlags(l plan.Load) []string {
+	var args []string
+	if l.Loop == plan.Closed {
+		args = append(args, "--loop", plan.Closed)
+	} else {
+		args = append(args, "--rate", number(l.Rate), "--arrival", quote(l.Arrival))
+	}
+	if l.Concurrency > 0 {
+		args = append(args, "--concurrency", strconv.Itoa(l.Concurrency))
+	}
+	if l.MaxInFlight > 0 {
+		args = append(args, "--max-in-flight", strconv.Itoa(l.MaxInFlight))
 	}
 	return args
 }

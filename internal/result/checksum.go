@@ -52,7 +52,11 @@ func verify(data []byte) (sealed bool, err error) {
 	return true, nil
 }
 
+// NoChecksum is the code of the warning about a result that was read without a
+// checksum.
+const NoChecksum = "no_checksum"
+
 // unsealed is the doubt about a result without a checksum.
 func unsealed() Warning {
-	return Warning{Code: "no_checksum", Text: "the file has no checksum: it was written or changed by something else than grpc-bench"}
+	return Warning{Code: NoChecksum, Text: "the file has no checksum: it was written or changed by something else than grpc-bench"}
 }

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,27 +131,37 @@ func decode(from io.Reader) (Result, error) {
 	if len(data) > MaxBytes {
 		return Result{}, fmt.Errorf("must be at most %d bytes", MaxBytes)
 	}
-	var head struct {
-		Schema string `json:"schema"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return Result{}, oneLine(err)
-	}
-	if head.Schema != Schema {
-		return Result{}, fmt.Errorf("schema %.60q: must be %q", head.Schema, Schema)
-	}
-	sealed, err := verify(data)
-	if err != nil {
+	var r Result
+	malformed := json.Unmarshal(data, &r)
+	if err := checkSchema(data, r.Schema, malformed); err != nil {
 		return Result{}, err
 	}
-	var r Result
-	if err := json.Unmarshal(data, &r); err != nil {
+	sealed, err := verify(data)
+	if err = cmp.Or(err, malformed); err != nil {
 		return Result{}, oneLine(err)
 	}
 	if !sealed {
 		r.Warnings = append([]Warning{unsealed()}, r.Warnings...)
 	}
 	return r, nil
+}
+
+// checkSchema returns an error unless data is of this schema. What could not be decoded
+// is asked for its schema alone, since that of another one may well not fit.
+func checkSchema(data []byte, schema string, malformed error) error {
+	if malformed != nil {
+		var head struct {
+			Schema string `json:"schema"`
+		}
+		if err := json.Unmarshal(data, &head); err != nil {
+			return oneLine(err)
+		}
+		schema = head.Schema
+	}
+	if schema != Schema {
+		return fmt.Errorf("schema %.60q: must be %q", schema, Schema)
+	}
+	return nil
 }
 
 // oneLine adds to a JSON error where in the file it is.

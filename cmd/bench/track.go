@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"grpcbench/internal/history"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/report"
+	"grpcbench/internal/result"
+)
+
+func newTrackCommand() *cobra.Command {
+	var dir, name, metrics, arm string
+	c := &cobra.Command{
+		Use:   "track",
+		Short: "Says since when a figure is higher or lower, from all stored results",
+		Long: `Track puts all results and baselines of a directory in order of time and says
+where a figure changed its level. A series is one metric of one arm against its
+control, as each run of the same plan measured it; bytes and allocations are
+tracked by themselves. INVALID and interrupted runs are gaps.
+
+What it finds is a nomination. A fresh A/B of the two builds confirms it or not;
+the command for that is printed.
+
+Formats:
+` + trackFormatsHelp(),
+		Example: `  grpc-bench track
+  grpc-bench track --metric all --arm tls=1.3
+  grpc-bench track --format csv >series.csv`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("track: must be given no arguments, got %d", len(args))}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			i, err := formatIn(trackFormatNames(), name)
+			if err != nil {
+				return usageError{err}
+			}
+			show, err := shown(metrics, arm)
+			if err != nil {
+				return usageError{err}
+			}
+			recoverRuns(dir, c.ErrOrStderr())
+			h, unreadable := history.Read(dir)
+			if len(h.Runs) == 0 {
+				return errors.Join(unreadable, fmt.Errorf("--results %s: must hold a result that can be read", dir))
+			}
+			t := report.Track{History: h, Show: show, Plan: func(r history.Run) (plan.Plan, bool) {
+				read, err := result.Read(dir, r.Ref())
+				return read.Plan, err == nil
+			}}
+			return errors.Join(report.TrackFormats(textOptions(c.OutOrStdout()))[i].Render(c.OutOrStdout(), t), unreadable)
+		},
+	}
+	c.Flags().StringVar(&dir, "results", "results", "`directory` of the results")
+	c.Flags().StringVar(&metrics, "metric", "latency_p50,client_cpu_ns_per_rpc,server_cpu_ns_per_rpc", "text and Markdown show these `METRICS`, or all, beside what is nominated")
+	c.Flags().StringVar(&arm, "arm", "", "text and Markdown show the `ARM` of this name alone, beside what is nominated")
+	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
+	offer(c, "format", trackFormatNames())
+	return c
+}
+
+// shown says which series have a line.
+func shown(metrics, arm string) (func(history.Series) bool, error) {
+	var names []string
+	for text := range strings.SplitSeq(metrics, ",") {
+		if text == "all" {
+			names = append(names, text)
+			continue
+		}
+		name, err := plan.ParseMetric(text)
+		if err != nil {
+			return nil, fmt.Errorf("--metric %w", err)
+		}
+		names = append(names, name)
+	}
+	return func(s history.Series) bool {
+		return (slices.Contains(names, "all") || slices.Contains(names, s.Metric)) && (arm == "" || arm == s.Arm)
+	}, nil
+}
+
+func trackFormatNames() []string {
+	var names []string
+	for _, f := range report.TrackFormats(report.TextOptions{}) {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+func trackFormatsHelp() string {
+	var lines []string
+	for _, f := range report.TrackFormats(report.TextOptions{}) {
+		lines = append(lines, formatHelp(f.Name, f.Doc))
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"grpcbench/internal/history"
+	"grpcbench/internal/report"
+	"grpcbench/internal/result"
+)
+
+func TestTrackShowsTheSeriesOfStoredRuns(t *testing.T) {
+	results, ids := twoRuns(t)
+	code, stdout, stderr := command(t, "track", "--results", results)
+	if code != exitDone || stderr != "" {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	for _, part := range []string{"grpc-bench track · 2 runs", "tls · arm against tls=off in % · 2 runs", "tls=1.3", "server CPU/RPC", "No change of level is nominated."} {
+		if !strings.Contains(stdout, part) {
+			t.Errorf("the page does not say %q:\n%s", part, stdout)
+		}
+	}
+	if strings.Contains(stdout, "bytes/RPC") {
+		t.Errorf("bytes are shown though nobody asked:\n%s", stdout)
+	}
+	for _, args := range [][]string{{"--metric", "all"}, {"--metric", "sent_bytes_per_rpc", "--format", "markdown"}} {
+		if _, stdout, _ := command(t, append([]string{"track", "--results", results}, args...)...); !strings.Contains(stdout, "bytes/RPC out") {
+			t.Errorf("%v: bytes are not shown:\n%s", args, stdout)
+		}
+	}
+
+	_, stdout, _ = command(t, "track", "--results", results, "--format", "json")
+	var h struct {
+		Schema string
+		history.History
+	}
+	if err := json.Unmarshal([]byte(stdout), &h); err != nil {
+		t.Fatal(err)
+	}
+	if h.Schema != report.TrackSchema || len(h.Runs) != 2 || h.Runs[0].ID != ids[0] || h.Runs[0].Commit != "1a2b" || h.Runs[1].Commit != "3c4d" {
+		t.Errorf("schema %q, runs %+v", h.Schema, h.Runs)
+	}
+	_, stdout, _ = command(t, "track", "--results", results, "--format", "csv")
+	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	points := 0
+	for _, s := range h.Series {
+		points += len(s.Points)
+	}
+	if len(rows) != 1+points || points == 0 {
+		t.Errorf("%d rows, want the head and %d points", len(rows), points)
+	}
+}
+
+func TestTrackNamesWhatItCannotRead(t *testing.T) {
+	results, ids := twoRuns(t)
+	broken := filepath.Join(results, ids[0], result.FileName)
+	if err := os.Truncate(broken, 100); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := command(t, "track", "--results", results)
+	if code != exitFailed || !strings.Contains(stdout, "grpc-bench track · 1 run") || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, broken) {
+		t.Errorf("exit code %d, stderr %q, want one sentence about %s\n%s", code, stderr, broken, stdout)
+	}
+	empty := t.TempDir()
+	code, stdout, stderr = command(t, "track", "--results", empty)
+	if code != exitFailed || stdout != "" || stderr != "grpc-bench: --results "+empty+": must hold a result that can be read\n" {
+		t.Errorf("empty: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	for args, want := range map[string]string{
+		"track x":                     "track: must be given no arguments, got 1",
+		"track --metric p98":          `--metric metric "p98": must be a known one, such as latency_p90`,
+		"track --format html":         "this version does not have it",
+		"track --results /nowhere/at": "/nowhere/at",
+	} {
+		if code, stdout, stderr := command(t, strings.Fields(args)...); code == exitDone || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want %q", args, code, stdout, stderr, want)
+		}
+	}
+}
+
+func TestARunIsTaggedWithTheCommitOfItsDirectory(t *testing.T) {
+	results := t.TempDir()
+	if code, _, stderr := command(t, short(results, "1", "--tag", "branch=x")...); code != exitDone {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	r, err := result.Read(results, onlyResult(t, results))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The tests run in a clone of the repository.
+	if commit := r.Plan.Tags["commit"]; len(strings.TrimSuffix(commit, "+dirty")) != 40 || r.Plan.Tags["branch"] != "x" {
+		t.Errorf("tags %v, want the commit beside the branch", r.Plan.Tags)
+	}
+}

@@ -1,0 +1,277 @@
+// Package history puts stored results in order of time and finds where a figure
+// changed its level. It reads what others stored, and keeps a cache beside it.
+package history
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"grpcbench/internal/result"
+	"grpcbench/internal/stats"
+)
+
+// Run is one stored result.
+type Run struct {
+	ID       string         `json:"id"`
+	Baseline string         `json:"baseline,omitempty"` // its name, if it is only that
+	Created  time.Time      `json:"created"`
+	Verdict  result.Verdict `json:"verdict"`
+	Commit   string         `json:"commit,omitempty"` // the tag commit
+	Suite    string         `json:"suite,omitempty"`
+	Plan     string         `json:"plan"` // the hash
+}
+
+// Ref is what result.Read calls the run.
+func (r Run) Ref() string {
+	if r.Baseline != "" {
+		return "baseline:" + r.Baseline
+	}
+	return r.ID
+}
+
+// usable reports whether the figures of a run may stand in a series.
+func (r Run) usable() bool { return r.Verdict == result.Valid || r.Verdict == result.Degraded }
+
+// Key names a figure of one plan: of an arm against its control, or, of figures that
+// the machine does not move, of an arm alone. Arms that are named by their address or
+// program are named by their place in the plan.
+type Key struct {
+	Group   string  `json:"group,omitempty"` // "" for an arm's own figure
+	Arm     string  `json:"arm"`
+	Control string  `json:"control,omitempty"` // "" for an arm's own figure
+	Metric  string  `json:"metric"`
+	Unit    string  `json:"unit"`
+	Delta   float64 `json:"delta"` // the relative difference that matters
+}
+
+// Point is a figure of one run: arm/control with its 95 % interval, or an arm's own
+// value without one. Value 0: the run has none or may not be used, a gap.
+type Point struct {
+	Run   int     `json:"run"` // index in History.Runs
+	Value float64 `json:"value"`
+	Low   float64 `json:"low,omitempty"` // 0: no interval
+	High  float64 `json:"high,omitempty"`
+}
+
+// Shift is a place where the level of a series seems to have changed. That is a
+// nomination: only a fresh A/B confirms it.
+type Shift struct {
+	Before int     `json:"before"` // the last run of the old level, an index in History.Runs
+	After  int     `json:"after"`  // the first one of the new level
+	Ratio  float64 `json:"ratio"`  // new level / old level, of medians
+	P      float64 `json:"p"`
+}
+
+// Series is one figure over time.
+type Series struct {
+	Plan string `json:"plan"`
+	Key
+	Points []Point `json:"points"` // one for each run of the plan, in order of time
+	Shifts []Shift `json:"shifts"`
+	// Drifts says that neighbouring runs are alike for other reasons than their
+	// commits. Then only the clearest changes are nominated.
+	Drifts bool `json:"drifts,omitempty"`
+}
+
+// History is what stored results say over time.
+type History struct {
+	Runs   []Run    `json:"runs"`   // in order of time
+	Series []Series `json:"series"` // plan by plan, the one that was run last first
+}
+
+// How a change of level is nominated: the last window usable runs, p at most alpha,
+// or driftAlpha where the autocorrelation of neighbours is above maxCorrelation.
+const (
+	window         = 60
+	alpha          = 0.001
+	driftAlpha     = 0.0001
+	maxCorrelation = 0.3
+)
+
+// record is a run with its figures, in the order of its layout's keys.
+type record struct {
+	Run
+	keys   []Key
+	values []triple
+}
+
+// triple is a value with its interval; 0 stands for none.
+type triple [3]float32
+
+// assemble makes the history of records, whose order is of no account.
+func assemble(records []record) History {
+	slices.SortFunc(records, func(a, b record) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Baseline, b.Baseline))
+	})
+	records = slices.CompactFunc(records, func(a, b record) bool { return a.ID == b.ID }) // a baseline is a run's copy
+	h := History{Runs: make([]Run, len(records)), Series: []Series{}}
+	type place struct {
+		plan string
+		Key
+	}
+	at := make(map[place]int)
+	ofPlan := make(map[string][]int) // runs
+	for i, r := range records {
+		h.Runs[i] = r.Run
+		ofPlan[r.Plan] = append(ofPlan[r.Plan], i)
+		for k, key := range r.keys {
+			s, known := at[place{r.Plan, key}]
+			if !known {
+				s = len(h.Series)
+				at[place{r.Plan, key}] = s
+				h.Series = append(h.Series, Series{Plan: r.Plan, Key: key, Shifts: []Shift{}})
+			}
+			v := r.values[k]
+			if !r.usable() {
+				v = triple{}
+			}
+			h.Series[s].Points = append(h.Series[s].Points, Point{i, float64(v[0]), float64(v[1]), float64(v[2])})
+		}
+	}
+	for i := range h.Series {
+		h.Series[i].fill(ofPlan[h.Series[i].Plan])
+	}
+	slices.SortStableFunc(h.Series, func(a, b Series) int { return b.Points[len(b.Points)-1].Run - a.Points[len(a.Points)-1].Run })
+	return h
+}
+
+// fill adds a gap for each of the plan's runs that does not have the figure.
+func (s *Series) fill(runs []int) {
+	if len(s.Points) == len(runs) {
+		return
+	}
+	have := s.Points
+	s.Points = make([]Point, 0, len(runs))
+	for _, run := range runs {
+		if len(have) > 0 && have[0].Run == run {
+			s.Points, have = append(s.Points, have[0]), have[1:]
+			continue
+		}
+		s.Points = append(s.Points, Point{Run: run})
+	}
+}
+
+// nominate finds where the level of s seems to have changed in its last usable runs.
+func (s *Series) nominate() {
+	var runs []int
+	var y []float64
+	for _, p := range s.Points {
+		if p.Value > 0 {
+			runs, y = append(runs, p.Run), append(y, math.Log(p.Value))
+		}
+	}
+	first := max(0, len(y)-window)
+	runs, y = runs[first:], y[first:]
+	shifts := stats.Shifts(y, alpha)
+	if correlation(y, shifts) > maxCorrelation {
+		s.Drifts = true
+		shifts = slices.DeleteFunc(shifts, func(c stats.Shift) bool { return c.P > driftAlpha })
+	}
+	for i, shift := range shifts {
+		from, to := 0, len(y)
+		if i > 0 {
+			from = shifts[i-1].At
+		}
+		if i+1 < len(shifts) {
+			to = shifts[i+1].At
+		}
+		change := median(y[shift.At:to]) - median(y[from:shift.At])
+		if math.Abs(change) < math.Log1p(s.Delta/2) {
+			continue
+		}
+		s.Shifts = append(s.Shifts, Shift{Before: runs[shift.At-1], After: runs[shift.At], Ratio: math.Exp(change), P: shift.P})
+	}
+}
+
+// correlation is the lag-1 autocorrelation of y about the medians between its shifts,
+// so that a change of level is none; of less than two segments' values 0.
+func correlation(y []float64, shifts []stats.Shift) float64 {
+	if len(y) < 4*stats.MinSegment {
+		return 0
+	}
+	var about []float64
+	from := 0
+	for _, to := range append(starts(shifts), len(y)) {
+		level := median(y[from:to])
+		for _, v := range y[from:to] {
+			about = append(about, v-level)
+		}
+		from = to
+	}
+	var products, squares float64
+	for i, v := range about {
+		squares += v * v
+		if i > 0 {
+			products += v * about[i-1]
+		}
+	}
+	if squares == 0 {
+		return 0
+	}
+	return products / squares
+}
+
+func starts(shifts []stats.Shift) (at []int) {
+	for _, s := range shifts {
+		at = append(at, s.At)
+	}
+	return at
+}
+
+func median(y []float64) float64 {
+	s := slices.Sorted(slices.Values(y))
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
+
+// recordOf is what a history keeps of a result, which has been examined.
+func recordOf(r *result.Result, baseline string) record {
+	out := record{Run: Run{
+		ID: r.ID, Baseline: baseline, Created: r.Created, Verdict: r.Verdict, Commit: r.Plan.Tags["commit"], Suite: r.Plan.Suite, Plan: r.Plan.Hash(),
+	}}
+	names := make(map[string]string) // of arms, those of the plan's question
+	tracked := make(map[string]bool)
+	for i, a := range r.Plan.Question().Arms {
+		name := r.Plan.Arms[i].Name
+		names[name], tracked[name] = a.Name, !a.AA
+	}
+	for _, c := range r.Comparisons {
+		if tracked[c.Arm] {
+			key := Key{c.Group, names[c.Arm], names[c.Control], c.Metric, c.Unit, c.Delta}
+			out.keys, out.values = append(out.keys, key), append(out.values, triple{single(c.Ratio), single(c.Low), single(c.High)})
+		}
+	}
+	for i := range r.Arms {
+		a := &r.Arms[i]
+		if !tracked[a.Name] {
+			continue
+		}
+		for _, f := range lasting(a) {
+			out.keys, out.values = append(out.keys, Key{"", names[a.Name], "", f.metric, f.unit, f.delta}), append(out.values, triple{single(f.value)})
+		}
+	}
+	return out
+}
+
+// own is a figure of an arm that the machine does not move.
+type own struct {
+	metric, unit string
+	delta        float64
+	value        *float64
+}
+
+func lasting(a *result.Arm) []own {
+	return []own{
+		{"client_allocs_per_rpc", "count", 0.03, a.ClientAllocs}, {"server_allocs_per_rpc", "count", 0.03, a.ServerAllocs},
+		{"sent_bytes_per_rpc", "bytes", 0.005, a.SentBytes}, {"received_bytes_per_rpc", "bytes", 0.005, a.ReceivedBytes},
+	}
+}
+
+// single is v, or 0 if there is none that a series can hold.
+func single(v *float64) float32 {
+	if v == nil || !(*v > 0) || *v > math.MaxFloat32 {
+		return 0
+	}
+	return float32(*v)
+}

@@ -1,0 +1,158 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"grpcbench/internal/result"
+)
+
+// Read returns the history of a directory of results and of the baselines in it. A
+// result that cannot be read is left out and one of the errors joined in err; the
+// others are there.
+//
+// What was read is kept in an index, a file of the directory, from which results that
+// did not change since are taken. It is never the truth: without it, or with one that
+// cannot be read, everything is read again. That it cannot be written is no error.
+func Read(dir string) (History, error) {
+	found, err := list(dir)
+	if err != nil {
+		return History{}, err
+	}
+	index := readIndex(dir)
+	records := make([]record, len(found))
+	var missing []int
+	for i, f := range found {
+		if r, ok := index[f.stamp]; ok && f.regular {
+			records[i] = r
+		} else {
+			missing = append(missing, i)
+		}
+	}
+	failed := readAll(dir, found, missing, records)
+	var readable []record
+	var stamps []stamp
+	for i, r := range records {
+		if r.ID != "" {
+			readable, stamps = append(readable, r), append(stamps, found[i].stamp)
+		}
+	}
+	if len(missing) > len(failed) || len(index) != len(stamps) {
+		writeIndex(dir, stamps, readable)
+	}
+	h := assemble(readable)
+	h.nominate()
+	return h, errors.Join(failed...)
+}
+
+// stamp says which file a record is of, and of which state of it.
+type stamp struct {
+	Baseline string `json:"baseline,omitempty"`
+	ID       string `json:"id,omitempty"`
+	Size     int64  `json:"size"`
+	Modified int64  `json:"modified"` // ns since 1970
+}
+
+func (s stamp) ref() string { return Run{ID: s.ID, Baseline: s.Baseline}.Ref() }
+
+// file is a result that there may be.
+type file struct {
+	stamp
+	regular bool // nothing on the way to it inside the directory is a link
+}
+
+// list lists the results and the baselines of a directory.
+func list(dir string) ([]file, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
+	var found []file
+	for _, e := range entries {
+		if result.IsID(e.Name()) {
+			found = append(found, stampOf(filepath.Join(dir, e.Name()), stamp{ID: e.Name()}, e))
+		}
+	}
+	baselines := filepath.Join(dir, result.Baselines)
+	entries, err = os.ReadDir(baselines)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read baselines: %w", err)
+	}
+	for _, e := range entries {
+		if result.IsBaselineName(e.Name()) {
+			found = append(found, stampOf(filepath.Join(baselines, e.Name()), stamp{Baseline: e.Name()}, e))
+		}
+	}
+	return found, nil
+}
+
+func stampOf(path string, s stamp, e fs.DirEntry) file {
+	info, err := os.Lstat(filepath.Join(path, result.FileName))
+	if err != nil {
+		return file{stamp: s}
+	}
+	s.Size, s.Modified = info.Size(), info.ModTime().UnixNano()
+	return file{s, e.IsDir() && info.Mode().IsRegular()}
+}
+
+// readAll reads the files that are missing into their records, as many at once as
+// there are CPUs: each takes some megabytes.
+func readAll(dir string, found []file, missing []int, records []record) []error {
+	failed := make([]error, len(missing))
+	next := make(chan int)
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(missing)) {
+		wait.Go(func() {
+			for k := range next {
+				i := missing[k]
+				r, err := result.Read(dir, found[i].ref())
+				if err != nil {
+					failed[k] = err
+					continue
+				}
+				// The checksum says that the verdict is the one of the run; without it the
+				// content is asked again.
+				if slices.ContainsFunc(r.Warnings, func(w result.Warning) bool { return w.Code == result.NoChecksum }) {
+					result.Examine(&r)
+				}
+				records[i] = recordOf(&r, found[i].Baseline)
+			}
+		})
+	}
+	for k := range missing {
+		next <- k
+	}
+	close(next)
+	wait.Wait()
+	var errs []error
+	for _, err := range failed {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// nominate does so in every series, as many at once as there are CPUs.
+func (h *History) nominate() {
+	next := make(chan int)
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := range next {
+				h.Series[i].nominate()
+			}
+		})
+	}
+	for i := range h.Series {
+		next <- i
+	}
+	close(next)
+	wait.Wait()
+}

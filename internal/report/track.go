@@ -1,0 +1,373 @@
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"grpcbench/internal/history"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+)
+
+// Track is a history with what is shown of it.
+type Track struct {
+	history.History
+	// Show says which series have a line; one with a nomination has one anyway.
+	Show func(history.Series) bool
+	// Plan returns the plan of a run, for the command that confirms a nomination; ok is
+	// false if it cannot be read any more.
+	Plan func(history.Run) (p plan.Plan, ok bool)
+}
+
+// A TrackFormat is one way to write a history.
+type TrackFormat struct {
+	Name, Doc string
+	Render    func(io.Writer, Track) error
+}
+
+// TrackFormats returns the formats there are, the default first. Text is written as o
+// asks.
+func TrackFormats(o TextOptions) []TrackFormat {
+	return []TrackFormat{
+		{"text", "tables with a chart of each series, for a terminal", func(w io.Writer, t Track) error { return TrackText(w, t, o) }},
+		{"markdown", "the same for a pull request or a page", TrackMarkdown},
+		{"json", "all series and nominations", TrackJSON},
+		{"csv", "one table, a row for each point of each series, to plot", TrackCSV},
+	}
+}
+
+// sparkWidth is how many of the last points a chart shows.
+const sparkWidth = 26
+
+// trackTable is a plan's series; title and rows' names are not safe to print.
+type trackTable struct {
+	title []string
+	lines []trackLine
+}
+
+// trackLine is one series; its arm and metric are not safe to print.
+type trackLine struct {
+	arm, metric         string
+	latest, chart, mark string
+}
+
+// tables are the series by plan and what is compared, in order.
+func (t Track) tables() []trackTable {
+	var tables []trackTable
+	type place struct{ plan, group, control string }
+	at := make(map[place]int)
+	for _, s := range t.Series {
+		if len(s.Shifts) == 0 && !t.Show(s) {
+			continue
+		}
+		where := place{s.Plan, s.Group, s.Control}
+		i, known := at[where]
+		if !known {
+			i = len(tables)
+			at[where] = i
+			tables = append(tables, trackTable{title: t.title(s)})
+		}
+		mark := ""
+		if len(s.Shifts) > 0 {
+			mark = "◆"
+		}
+		tables[i].lines = append(tables[i].lines, trackLine{s.Arm, metricName(s.Metric), latest(s), chart(s), mark})
+	}
+	return tables
+}
+
+// title says what the series beside s are of.
+func (t Track) title(s history.Series) []string {
+	first, last := t.Runs[s.Points[0].Run], t.Runs[s.Points[len(s.Points)-1].Run]
+	title := []string{"plan " + s.Plan[:min(8, len(s.Plan))]}
+	if last.Suite != "" {
+		title = append(title, "suite "+last.Suite)
+	}
+	if s.Control != "" {
+		title = append(title, s.Group, "arm against "+s.Control+" in %")
+	} else {
+		title = append(title, "each arm by itself")
+	}
+	return append(title, plural(len(s.Points), "run"), day(first.Created)+" to "+day(last.Created))
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02") }
+
+// latest is the last point that is no gap.
+func latest(s history.Series) string {
+	for _, p := range slices.Backward(s.Points) {
+		switch {
+		case !(p.Value > 0):
+			continue
+		case s.Control == "":
+			return amount(p.Value)
+		case p.Low > 0:
+			return fmt.Sprintf("%s [%s, %s]", percentOf(p.Value), percentOf(p.Low), percentOf(p.High))
+		}
+		return percentOf(p.Value)
+	}
+	return "n/a"
+}
+
+// percentOf prints a ratio as a change in percent.
+func percentOf(ratio float64) string {
+	text := fmt.Sprintf("%+.1f", 100*(ratio-1))
+	if strings.Trim(text, "+-") == "0.0" {
+		return "0.0"
+	}
+	return text
+}
+
+// chart draws the last points between their least and their largest; a gap is a space.
+// A series that moves less than half of what matters is drawn flat.
+func chart(s history.Series) string {
+	points := s.Points[max(0, len(s.Points)-sparkWidth):]
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, p := range points {
+		if p.Value > 0 {
+			low, high = min(low, math.Log(p.Value)), max(high, math.Log(p.Value))
+		}
+	}
+	least := math.Log1p(s.Delta / 2)
+	if high-low < least {
+		low, high = (low+high)/2-least/2, (low+high)/2+least/2
+	}
+	bars := []rune("▁▂▃▄▅▆▇█")
+	var b strings.Builder
+	for _, p := range points {
+		if !(p.Value > 0) {
+			b.WriteByte(' ')
+			continue
+		}
+		height := (math.Log(p.Value) - low) / (high - low) * float64(len(bars))
+		b.WriteRune(bars[max(0, min(len(bars)-1, int(height)))])
+	}
+	return b.String()
+}
+
+// nomination is a change of level that may be one.
+type nomination struct {
+	text    string   // not safe to print
+	command []string // that confirms it; nil if another one's does
+}
+
+func (t Track) nominations() []nomination {
+	var all []nomination
+	for _, s := range t.Series {
+		for _, shift := range s.Shifts {
+			n := nomination{text: t.sentence(s, shift)}
+			before, after := t.Runs[shift.Before], t.Runs[shift.After]
+			if p, ok := t.Plan(after); ok {
+				c := confirm(p, s, orID(before), orID(after))
+				if !slices.ContainsFunc(all, func(o nomination) bool { return slices.Equal(o.command, c) }) {
+					n.command = c
+				}
+			}
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+func (t Track) sentence(s history.Series, shift history.Shift) string {
+	what := s.Arm
+	if s.Control != "" {
+		what += "/" + s.Control
+	}
+	text := fmt.Sprintf("%s of %s: %s %% from %s on, after %s; p %s", metricName(s.Metric), what, percentOf(shift.Ratio),
+		named(t.Runs[shift.After]), named(t.Runs[shift.Before]), strconv.FormatFloat(shift.P, 'g', 2, 64))
+	if s.Drifts {
+		text += "; the series drifts, which is not taken out"
+	}
+	return text
+}
+
+// named is a run's commit, if it has one, and the id.
+func named(r history.Run) string {
+	if r.Commit == "" {
+		return r.ID
+	}
+	return abbreviated(r.Commit) + " (" + r.ID + ")"
+}
+
+func orID(r history.Run) string {
+	if r.Commit == "" {
+		return "run " + r.ID
+	}
+	return abbreviated(r.Commit)
+}
+
+// abbreviated is a commit as far as people read it.
+func abbreviated(commit string) string {
+	hash, dirty, _ := strings.Cut(commit, "+")
+	if dirty != "" {
+		dirty = "+" + dirty
+	}
+	return hash[:min(12, len(hash))] + dirty
+}
+
+// confirm is the command that measures two builds side by side with the settings of the
+// series' arm, whose commands the user fills in.
+func confirm(p plan.Plan, s history.Series, before, after string) []string {
+	var arms []plan.Arm
+	for i, a := range p.Question().Arms {
+		if a.Name == s.Arm {
+			a.Settings.Target, a.Settings.ServerBinary = "", ""
+			arms = append(arms, plan.Arm{Name: p.Arms[i].Name, Settings: a.Settings})
+		}
+	}
+	args := []string{"grpc-bench", "run", "--vary", quote("server-binary=(server of " + before + "),(server of " + after + ")"), "--epochs", "10..40", "--max-time", "10m"}
+	return append(append(args, settingFlags(arms)...), loadFlags(p.Load)...)
+}
+
+// TrackText writes t as tables for a terminal. The error is that of w.
+func TrackText(w io.Writer, t Track, o TextOptions) error {
+	p := o.page()
+	p.items("", append([]string{"grpc-bench track"}, t.counts()...))
+	for _, table := range t.tables() {
+		p.title(table.title...)
+		p.series(table.lines)
+	}
+	nominations := t.nominations()
+	p.blank()
+	if len(nominations) == 0 {
+		p.prose("", "No change of level is nominated.")
+	} else {
+		p.prose("◆ ", nominated)
+	}
+	for _, n := range nominations {
+		p.paint(yellow, func() { p.prose("- ", n.text) })
+		if len(n.command) > 0 {
+			p.out.WriteString("  " + strings.Join(command(n.command), "\n  ") + "\n")
+		}
+	}
+	_, err := io.WriteString(w, p.out.String())
+	return err
+}
+
+// nominated says what a nomination is.
+const nominated = "The level of a series seems to have changed. Of series in which nothing does, about one in fifty has such a mark within 100 runs; a fresh A/B of the two builds confirms it or not:"
+
+// The columns of a series stand below each other in all tables of a page.
+const (
+	seriesColumn = 26 // "  saturated client CPU/RPC"
+	latestColumn = 24 // "+303.4 [+241.1, +389.2]"
+)
+
+// series writes the lines of a table, by arm.
+func (p *page) series(lines []trackLine) {
+	for i, l := range lines {
+		if i == 0 || lines[i-1].arm != l.arm {
+			p.prose("", l.arm)
+		}
+		line := pad("  "+clean(l.metric), seriesColumn) + " " + pad(l.latest, latestColumn) + " " + l.chart + " " + l.mark
+		hue := plain
+		if l.mark != "" {
+			hue = yellow
+		}
+		p.out.WriteString(p.dress(hue, strings.TrimRight(line, " ")) + "\n")
+	}
+}
+
+func (t Track) counts() []string {
+	unusable := 0
+	for _, r := range t.Runs {
+		if r.Verdict != result.Valid && r.Verdict != result.Degraded {
+			unusable++
+		}
+	}
+	items := []string{plural(len(t.Runs), "run")}
+	if unusable > 0 {
+		items = append(items, strconv.Itoa(unusable)+" of them not usable: gaps")
+	}
+	return items
+}
+
+// TrackMarkdown writes t as GitHub-flavoured Markdown. The error is that of w.
+func TrackMarkdown(w io.Writer, t Track) error {
+	m := &markdown{}
+	m.paragraph("### grpc-bench track")
+	m.paragraph(strings.Join(t.counts(), " · "))
+	for _, table := range t.tables() {
+		var title []string
+		for _, item := range table.title {
+			title = append(title, code(item))
+		}
+		m.title(strings.Join(title, " · "))
+		var rows [][]string
+		for _, l := range table.lines {
+			rows = append(rows, []string{code(l.arm), code(l.metric), l.latest, code(l.chart), l.mark})
+		}
+		m.table([]string{"arm", "metric", "latest", "last " + strconv.Itoa(sparkWidth), ""}, rows)
+	}
+	nominations := t.nominations()
+	if len(nominations) == 0 {
+		m.paragraph("No change of level is nominated.")
+	} else {
+		m.paragraph("◆ " + nominated)
+	}
+	for _, n := range nominations {
+		m.paragraph(code(n.text))
+		if len(n.command) > 0 {
+			m.block(command(n.command))
+		}
+	}
+	_, err := io.WriteString(w, strings.TrimRight(m.out.String(), "\n")+"\n")
+	return err
+}
+
+// TrackSchema names the version of the form in which a history is written as JSON.
+// Within a version fields are only added.
+const TrackSchema = "grpc-bench/history/v1"
+
+// TrackJSON writes all of the history, whatever is shown, indented by two spaces.
+// Characters that act on a terminal are written as \u escapes.
+func TrackJSON(w io.Writer, t Track) error {
+	data, err := encode(struct {
+		Schema string `json:"schema"`
+		history.History
+	}{TrackSchema, t.History})
+	if err != nil {
+		return fmt.Errorf("encode history: %w", err)
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+// TrackCSV writes all of the history, whatever is shown, as one table (RFC 4180): a row
+// for each point, gaps included. The error is that of w.
+//
+// Texts are made safe as in [CSV].
+func TrackCSV(w io.Writer, t Track) error {
+	c := csvTable{out: csv.NewWriter(w)}
+	c.out.UseCRLF = true
+	c.row([]string{"plan", "suite", "group", "arm", "control", "metric", "unit", "run", "created", "commit", "run_verdict", "value", "ci_low", "ci_high", "nominated"})
+	for _, s := range t.Series {
+		after := make(map[int]bool)
+		for _, shift := range s.Shifts {
+			after[shift.After] = true
+		}
+		for _, p := range s.Points {
+			r := t.Runs[p.Run]
+			c.row([]string{csvText(s.Plan), csvText(r.Suite), csvText(s.Group), csvText(s.Arm), csvText(s.Control), csvText(s.Metric), csvText(s.Unit),
+				csvText(r.ID), r.Created.UTC().Format(time.RFC3339), csvText(r.Commit), csvText(string(r.Verdict)),
+				positive(p.Value), positive(p.Low), positive(p.High), strconv.FormatBool(after[p.Run])})
+		}
+	}
+	c.out.Flush()
+	return c.out.Error()
+}
+
+// positive prints v, or nothing if it stands for none.
+func positive(v float64) string {
+	if !(v > 0) {
+		return ""
+	}
+	return number(v)
+}
