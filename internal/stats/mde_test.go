@@ -23,8 +23,8 @@ func TestMDEFollowsTableAndFormula(t *testing.T) {
 		{16, 0.99},
 		{17, 0.9575}, // a quarter of the way from 0.99 to 0.86
 		{20, 0.86},
-		{24, 0.75008}, // 3.591/√22.92
-		{40, 0.58101}, // 3.591/√38.2
+		{24, 0.764963}, // 3.42·(1 + 1.7/24)/√22.92
+		{40, 0.576860}, // 3.42·(1 + 1.7/40)/√38.2
 	} {
 		if got, want := stats.MDE(c.n, 0.02), 0.02*c.want; got != want && math.Abs(got-want) > 1e-6 {
 			t.Errorf("n %d: %v, want %v", c.n, got, want)
