@@ -33,7 +33,7 @@ const (
 	// never.
 	longest = 20 * time.Second
 	// mostMiB is how much memory an attack may cost, above what the server had.
-	mostMiB = 32
+	mostMiB = 48
 	// spare is how many goroutines an attacking connection may cost, besides one
 	// for each stream that the server allows it.
 	spare = 50

@@ -60,7 +60,7 @@ type Point struct {
 type Shift struct {
 	Before int     `json:"before"` // the last run of the old level, an index in History.Runs
 	After  int     `json:"after"`  // the first one of the new level
-	Ratio  float64 `json:"ratio"`  // new level / old level, of medians
+	Ratio  float64 `json:"ratio"`  // new level / old level, the median of the ratios of all pairs
 	P      float64 `json:"p"`
 }
 
@@ -177,7 +177,7 @@ func (s *Series) nominate() {
 		if i+1 < len(shifts) {
 			to = shifts[i+1].At
 		}
-		change := median(y[shift.At:to]) - median(y[from:shift.At])
+		change := stats.MedianShift(y[from:shift.At], y[shift.At:to])
 		if math.Abs(change) < math.Log1p(s.Delta/2) {
 			continue
 		}

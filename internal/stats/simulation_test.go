@@ -141,11 +141,6 @@ func verdicts(t *testing.T, judge func() (stats.Estimate, error)) map[stats.Verd
 	return share
 }
 
-// scaled returns n values of draw times sd, around centre.
-func scaled(rng *rand.Rand, n int, centre, sd float64, draw func(*rand.Rand) float64) []float64 {
-	return sample(rng, n, func(rng *rand.Rand) float64 { return centre + sd*draw(rng) })
-}
-
 // A design judges n epochs, or n of each of two runs, that are centre apart and scatter
 // as draw does, at δ = 3 %.
 type design struct {
