@@ -74,7 +74,7 @@ func say(w io.Writer, err error) {
 
 // What is announced and not in this version is refused by name.
 var (
-	laterCommands = []string{"ceiling", "handshake", "merge", "render", "ui", "verify"}
+	laterCommands = []string{"ceiling", "handshake", "merge", "render", "ui"}
 	laterFlags    = []string{"churn", "gate", "slo"}
 )
 
@@ -142,6 +142,6 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRunCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newServerCommand(), newCertsCommand(), newHostCommand(), newGeneratorCommand())
+	root.AddCommand(newRunCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newServerCommand(), newCertsCommand(), newVerifyCommand(), newSpecimenCommand(), newHostCommand(), newGeneratorCommand())
 	return root
 }

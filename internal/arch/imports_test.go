@@ -38,10 +38,11 @@ func edges() map[string]string {
 		"internal/exchange":         "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
 		"internal/compare":          "internal/hist internal/plan internal/result internal/stats",
 		"internal/history":          "internal/result internal/stats",
+		"internal/verify":           "internal/channel internal/plan internal/result internal/stats proto",
 		"internal/history/generate": "internal/result",
 		"internal/report":           "internal/compare internal/exchange internal/hist internal/history internal/mask internal/plan internal/result",
 		"cmd/bench": "internal/certs internal/compare internal/exchange internal/history internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
-			" internal/servercmd internal/worker",
+			" internal/servercmd internal/verify internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",
 		"internal/benchmarks": "internal/certs internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
 			" internal/wire/floor internal/worker proto",
@@ -52,7 +53,7 @@ func edges() map[string]string {
 // that is known in one place can be replaced there.
 func outside() map[string]string {
 	return map[string]string{
-		"google.golang.org/grpc":          "internal/benchserver internal/call internal/channel internal/codec internal/exchange internal/worker proto proto/bench/v1",
+		"google.golang.org/grpc":          "internal/benchserver internal/call internal/channel internal/codec internal/exchange internal/verify internal/worker proto proto/bench/v1",
 		"google.golang.org/protobuf":      "internal/benchserver internal/exchange internal/worker proto proto/bench/v1",
 		"google.golang.org/genproto":      "internal/exchange",
 		"github.com/HdrHistogram":         "internal/hist internal/result",
@@ -62,7 +63,7 @@ func outside() map[string]string {
 		"github.com/spf13":                "internal/plan internal/servercmd cmd/bench cmd/server",
 		"golang.org/x/net":                "internal/faultproxy internal/wire internal/wire/floor",
 		"golang.org/x/sync":               "internal/benchserver internal/runner",
-		"golang.org/x/sys":                "internal/codec internal/load internal/probe",
+		"golang.org/x/sys":                "internal/codec internal/load internal/probe internal/verify",
 		"golang.org/x/term":               "cmd/bench",
 	}
 }

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"grpcbench/internal/compare"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+	"grpcbench/internal/runner"
+	"grpcbench/internal/verify"
+)
+
+func newVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Proves on this machine that what is measured is true",
+		Long: `Verify measures servers whose behaviour is known and holds what comes out against
+what must: servers that stand still, that are slow in a known way, that end their
+connections, that restart, and two of which one works a tenth more. It takes some
+two minutes, and wants a machine that does nothing else.
+
+Exit code 0: every row passed. 1: a row failed, or is void: then the machine was
+disturbed so much that it may be the machine, and the row has proven nothing.`,
+		Example: "  grpc-bench verify",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("verify: must be given no arguments, got %d", len(args))}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := untilSignal(c.Context())
+			defer stop()
+			return prove(ctx, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+}
+
+// prove prints each row as it is known.
+func prove(ctx context.Context, stdout, stderr io.Writer) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find own program: %w", err)
+	}
+	line := startProgress(stderr, isTerminal(stderr))
+	defer line.stop()
+	fmt.Fprintln(stdout, verifyRow("", "must be", "is", ""))
+	about := ""
+	o := verify.Options{
+		Self: self + " specimen --listen {addr} --work %d",
+		Run: func(ctx context.Context, args ...string) (result.Result, error) {
+			return measure(ctx, self, line, args)
+		},
+		Found: func(r verify.Row) {
+			if r.About != about {
+				about = r.About
+				fmt.Fprintln(stdout, about)
+			}
+			fmt.Fprintln(stdout, verifyRow("  "+r.What, bounds(r.Low, r.High), figure(r.Got), string(r.Outcome)))
+			if r.Reason != "" {
+				fmt.Fprintln(stdout, "    "+r.Reason)
+			}
+		},
+	}
+	rows, err := verify.Prove(ctx, o)
+	passed := 0
+	for _, r := range rows {
+		if r.Outcome == verify.Pass {
+			passed++
+		}
+	}
+	if err != nil {
+		if code, ok := exitInterrupted[context.Cause(ctx)]; ok {
+			return code
+		}
+		return fmt.Errorf("verify %w", err)
+	}
+	fmt.Fprintf(stdout, "%d of %d passed\n", passed, len(rows))
+	if passed < len(rows) {
+		return exitError(exitFailed)
+	}
+	return nil
+}
+
+// measure is `grpc-bench run` without storing.
+func measure(ctx context.Context, self string, line *progress, args []string) (result.Result, error) {
+	var config plan.Config
+	flags := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	config.Flags(flags)
+	if err := flags.Parse(args); err != nil {
+		return result.Result{}, err
+	}
+	config.TargetArg = strings.Join(flags.Args(), " ")
+	p, err := config.Plan()
+	if err != nil {
+		return result.Result{}, err
+	}
+	r, err := runner.Run(ctx, p, runner.Options{Command: []string{self}, Progress: line.update, ID: result.NewID(time.Now())})
+	if err != nil {
+		return result.Result{}, err
+	}
+	if r.Interrupted != "" {
+		return result.Result{}, context.Cause(ctx)
+	}
+	r.Comparisons = compare.Arms(r)
+	result.Examine(r)
+	return *r, nil
+}
+
+// verifyRow is a line of 80 columns.
+func verifyRow(what, must, is, outcome string) string {
+	return strings.TrimRight(fmt.Sprintf("%-40s %-18s %-12s %s", what, must, is, outcome), " ")
+}
+
+func bounds(low, high float64) string {
+	switch {
+	case low == high:
+		return figure(low)
+	case high == math.MaxFloat64:
+		return "≥ " + figure(low)
+	case low == 0:
+		return "≤ " + figure(high)
+	}
+	return figure(low) + " to " + figure(high)
+}
+
+func figure(v float64) string {
+	if math.IsNaN(v) {
+		return "none"
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// newSpecimenCommand is a server that verify measures.
+func newSpecimenCommand() *cobra.Command {
+	var listen string
+	var work int64
+	c := &cobra.Command{Use: "specimen", Hidden: true, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		ctx, stop := untilSignal(c.Context())
+		defer stop()
+		return verify.Serve(ctx, listen, time.Duration(work), c.OutOrStdout())
+	}}
+	c.Flags().StringVar(&listen, "listen", "", "")
+	c.Flags().Int64Var(&work, "work", 0, "")
+	return c
+}

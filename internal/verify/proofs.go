@@ -1,0 +1,223 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+	"grpcbench/internal/stats"
+)
+
+// proofs lists what is proven, in the order of the table.
+func proofs() []proof {
+	var all []proof
+	for _, engine := range []string{plan.GRPC, plan.Wire} {
+		all = append(all,
+			proof{"stall, engine " + engine, func(ctx context.Context, o Options) (account, error) { return proveStall(ctx, o, engine) }},
+			proof{"two modes, engine " + engine, func(ctx context.Context, o Options) (account, error) { return proveTwoModes(ctx, o, engine) }},
+		)
+	}
+	return append(all,
+		proof{"known delay", proveDelay},
+		proof{"pacer and bytes", provePacer},
+		proof{"connections ended by GOAWAY", proveGoAway},
+		proof{"server restarted", proveRestart},
+		proof{"a tenth more work", proveWork},
+	)
+}
+
+// against measures a specimen in plaintext, one epoch.
+func (a *account) against(ctx context.Context, o Options, s *specimen, args []string, options ...grpc.ServerOption) (result.Arm, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return result.Arm{}, err
+	}
+	defer s.serve(l, options...)()
+	return a.arm(ctx, o, s, l.Addr().String(), args)
+}
+
+// arm measures what is at an address, holds the ledger against what the server counted,
+// and returns the only arm.
+func (a *account) arm(ctx context.Context, o Options, s *specimen, address string, args []string) (result.Arm, error) {
+	r, err := o.Run(ctx, slices.Concat([]string{address, "--tls", "off", "--epochs", "1", "--allow-failures", "1"}, args)...)
+	if err != nil {
+		return result.Arm{}, err
+	}
+	a.heed(r)
+	if len(r.Arms) != 1 {
+		return result.Arm{}, fmt.Errorf("%d arms were measured, must be 1", len(r.Arms))
+	}
+	arm := r.Arms[0]
+	// Each has one fate, each that ended well was answered, and the server began none
+	// that was not started.
+	l := arm.LedgerTotal
+	astray := max(l.Scheduled-l.OK-l.Lost(), l.OK+l.Lost()-l.Scheduled) + max(0, l.OK-s.ended.Load()) + max(0, s.started.Load()-l.Started)
+	if s.started.Load() == 0 {
+		return result.Arm{}, errors.New("the server saw no RPC")
+	}
+	a.want("RPCs not accounted for by both sides", float64(astray), 0, 0)
+	return arm, nil
+}
+
+// ms is a quantile in milliseconds; one that there is not is in no bounds.
+func ms(ns *int64) float64 {
+	if ns == nil {
+		return math.NaN()
+	}
+	return float64(*ns) / 1e6
+}
+
+// proveStall: of 1000 arrivals a second at even distances, the one at offset o < 500 ms
+// into a stall waits 500 − o: 100 wait more than 400 ms and 10 more than 490. What is
+// above that is the server working off 500 calls. A closed loop that calls itself open
+// has a p90 near nothing.
+func proveStall(ctx context.Context, o Options, engine string) (a account, err error) {
+	arm, err := a.against(ctx, o, &specimen{wait: stall}, []string{"--engine", engine, "--rate", "1000", "--arrival", "uniform", "--window", "8s"})
+	a.want("p90, ms", ms(arm.Latency.P90), 385, 440)
+	a.want("p99, ms", ms(arm.Latency.P99), 480, 540)
+	return a, err
+}
+
+// proveTwoModes: 2 % of the calls take 500 ms and hold up nobody. A recorder that
+// corrects for what it thinks was omitted, or a client that sends one call at a time on
+// a connection, has p90 far above 20 ms.
+func proveTwoModes(ctx context.Context, o Options, engine string) (a account, err error) {
+	arm, err := a.against(ctx, o, &specimen{wait: twoModes()}, []string{"--engine", engine, "--rate", "1000", "--arrival", "uniform", "--window", "6s"})
+	a.want("p90, ms", ms(arm.Latency.P90), 0, 20)
+	a.want("p99, ms", ms(arm.Latency.P99), 490, 530)
+	return a, err
+}
+
+// proveDelay: the q-quantile of an exponential delay is −mean·ln(1−q); what a server
+// without delay shows is taken off.
+func proveDelay(ctx context.Context, o Options) (a account, err error) {
+	load := []string{"--rate", "400", "--arrival", "uniform", "--window", "5s"}
+	base, err := a.against(ctx, o, &specimen{wait: prompt}, load)
+	if err != nil {
+		return a, err
+	}
+	arm, err := a.against(ctx, o, &specimen{wait: exponential()}, load)
+	delay := func(q float64, with, without *int64) float64 {
+		return (ms(with) - ms(without)) / (-meanDelay.Seconds() * 1e3 * math.Log1p(-q))
+	}
+	a.want("p50, of what it is", delay(0.5, arm.Latency.P50, base.Latency.P50), 0.90, 1.10)
+	a.want("p90, of what it is", delay(0.9, arm.Latency.P90, base.Latency.P90), 0.90, 1.10)
+	return a, err
+}
+
+// provePacer: a Foo in plaintext is 31 bytes out (frame 9, nine fields that HPACK knows,
+// DATA of 9 and 5 without a message) and 36 in; a byte that is not in its table now and
+// then. Arrivals are released by a thread that spins at the end of its sleep.
+func provePacer(ctx context.Context, o Options) (a account, err error) {
+	arm, err := a.against(ctx, o, &specimen{wait: prompt}, []string{"--rate", "1000", "--arrival", "uniform", "--window", "5s"})
+	if err != nil {
+		return a, err
+	}
+	for _, e := range arm.Epochs {
+		a.want("release − intended p50, µs", float64(e.Generator.ReleaseP50)/1e3, 0, 5)
+		a.want("release − intended p99, µs", float64(e.Generator.ReleaseP99)/1e3, 0, 500)
+	}
+	a.want("lag p50, µs", 1e3*ms(arm.Lag.P50), 0, 100)
+	a.want("lag p99, µs", 1e3*ms(arm.Lag.P99), 0, 1000)
+	a.want("bytes out of an RPC", or(arm.SentBytes), 31, 31.2)
+	a.want("bytes in of an RPC", or(arm.ReceivedBytes), 36, 36.2)
+	return a, nil
+}
+
+// or is v, or what is in no bounds.
+func or(v *float64) float64 {
+	if v == nil {
+		return math.NaN()
+	}
+	return *v
+}
+
+// proveGoAway: a server that asks clients to leave five times a second loses nothing.
+func proveGoAway(ctx context.Context, o Options) (a account, err error) {
+	age := grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: 200 * time.Millisecond, MaxConnectionAgeGrace: time.Second})
+	arm, err := a.against(ctx, o, &specimen{wait: prompt}, []string{"--rate", "500", "--window", "4s"}, age)
+	a.want("RPCs lost", float64(arm.LedgerTotal.Lost()), 0, 0)
+	a.want("connections opened again", float64(arm.Observed.Reconnects), 10, math.MaxFloat64)
+	return a, err
+}
+
+// proveRestart: a server that is away for a second of six loses what was due then, not
+// all, and the rate is back.
+func proveRestart(ctx context.Context, o Options) (a account, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return a, err
+	}
+	address, s := l.Addr().String(), &specimen{wait: prompt}
+	stop := s.serve(l)
+	back := make(chan error, 1)
+	go func() {
+		pause(4 * time.Second)
+		stop()
+		pause(time.Second)
+		again, err := net.Listen("tcp", address)
+		if err == nil {
+			stop = s.serve(again)
+		}
+		back <- err
+	}()
+	arm, err := a.arm(ctx, o, s, address, []string{"--rate", "200", "--arrival", "uniform", "--window", "8s", "--warmup", "0s"})
+	if err := <-back; err != nil {
+		return a, err
+	}
+	stop()
+	a.want("RPCs lost, of a second's", float64(arm.LedgerTotal.Lost())/200, 0.1, 2.5)
+	if n := len(arm.Windows); n > 0 {
+		a.want("RPCs ok in the last second", float64(arm.Windows[n-1].OK), 190, 210)
+	}
+	return a, err
+}
+
+// ordinary is the CPU time that both servers of proveWork spend in an RPC. A handler
+// that takes longer than nothing has Go's scheduler wake more threads, which costs
+// server CPU too: against one that does nothing a tenth more is 15 to 17 % more.
+const ordinary = 50 * time.Microsecond
+
+// proveWork: two servers that differ in CPU time that is known, by the clock of the
+// thread that spends it, side by side; the A/A arm is equal to the control.
+func proveWork(ctx context.Context, o Options) (a account, err error) {
+	measure := func(more time.Duration, epochs string) (result.Result, error) {
+		r, err := o.Run(ctx, "--tls", "off", "--epochs", epochs, "--window", "1s", "--warmup", "500ms", "--vary", "server-binary="+
+			fmt.Sprintf(o.Self, ordinary.Nanoseconds())+","+fmt.Sprintf(o.Self, (ordinary+more).Nanoseconds()))
+		a.heed(r)
+		return r, err
+	}
+	// First what an RPC costs the server here.
+	r, err := measure(1, "2")
+	if err != nil {
+		return a, err
+	}
+	cost := or(r.Arms[0].ServerCPU)
+	work := time.Duration(0.1 * cost)
+	if r, err = measure(work, "16"); err != nil {
+		return a, err
+	}
+	wrong := 0
+	for _, c := range r.Comparisons {
+		primary := slices.Contains([]string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc"}, c.Metric)
+		decided := c.Verdict == string(stats.Slower) || c.Verdict == string(stats.Faster)
+		switch arm, _ := r.Plan.Arm(c.Arm); {
+		case arm.AA && primary && decided:
+			wrong++
+		case !arm.AA && c.Metric == "server_cpu_ns_per_rpc":
+			a.want("server CPU/RPC, % of the control's", 100*or(c.Ratio), 106, 115)
+			a.want("p of the difference", or(c.P), 0, 0.01)
+		}
+	}
+	a.want("verdicts on equal arms (A/A)", float64(wrong), 0, 0)
+	return a, nil
+}

@@ -1,0 +1,117 @@
+// Package verify proves a measurement against servers whose behaviour is known: it
+// starts them, has them measured as a user would, and holds what was measured against
+// what must come out.
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"grpcbench/internal/result"
+)
+
+// Outcome says what came of a row.
+type Outcome string
+
+// Outcomes. Only Pass proves anything.
+const (
+	Pass Outcome = "pass"
+	Fail Outcome = "FAIL"
+	// Void: the figure is outside its bounds, and the machine was disturbed so much
+	// that it may be the machine.
+	Void Outcome = "void"
+)
+
+// Row is one figure that must lie in bounds.
+type Row struct {
+	About   string // what was measured: "stall, grpc"
+	What    string // the figure with its unit: "p90, ms"
+	Low     float64
+	High    float64
+	Got     float64 // NaN: there is none
+	Outcome Outcome
+	Reason  string // of a void row: what disturbed it
+}
+
+// Run measures as `grpc-bench run` with these arguments does, and returns the examined
+// result, INVALID or not.
+type Run func(ctx context.Context, args ...string) (result.Result, error)
+
+// Options is what a proof needs.
+type Options struct {
+	Run Run
+	// Self is the command, a server binary, of what Serve does; %d stands for the CPU
+	// time, in ns, that it spends in each RPC.
+	Self string
+	// Found is called with each row as soon as it is known.
+	Found func(Row)
+}
+
+// A proof is one known server and what must come out of measuring it.
+type proof struct {
+	about string
+	prove func(ctx context.Context, o Options) (account, error)
+}
+
+// account is what a proof found: bounds on figures, and what disturbed the machine.
+type account struct {
+	bounds    []bound
+	disturbed string
+}
+
+// bound is a figure and what it must lie between.
+type bound struct {
+	what      string
+	got       float64
+	low, high float64
+}
+
+// Prove runs every proof. The rows are in the order of the proofs. An error is that of
+// a measurement which could not be made; the rows until then are there.
+func Prove(ctx context.Context, o Options) ([]Row, error) {
+	var rows []Row
+	for _, p := range proofs() {
+		a, err := p.prove(ctx, o)
+		if err != nil {
+			return rows, fmt.Errorf("%s: %w", p.about, err)
+		}
+		for _, r := range a.rows(p.about) {
+			o.Found(r)
+			rows = append(rows, r)
+		}
+	}
+	return rows, nil
+}
+
+func (a account) rows(about string) []Row {
+	var rows []Row
+	for _, b := range a.bounds {
+		r := Row{About: about, What: b.what, Low: b.low, High: b.high, Got: b.got, Outcome: Pass}
+		if !(b.low <= b.got && b.got <= b.high) {
+			r.Outcome = Fail
+			if a.disturbed != "" {
+				r.Outcome, r.Reason = Void, a.disturbed
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// want adds a bound.
+func (a *account) want(what string, got, low, high float64) {
+	a.bounds = append(a.bounds, bound{what, got, low, high})
+}
+
+// heed notes what disturbed the machine while r was measured, by the checks that ask
+// about the machine alone.
+func (a *account) heed(r result.Result) {
+	about := []string{"competing_cpu", "steal", "hiccups", "throttled", "clock_stepped"}
+	for _, c := range r.Checks {
+		if slices.Contains(about, c.Code) && (c.Verdict == result.Degraded || c.Verdict == result.Invalid) {
+			a.disturbed = strings.TrimPrefix(a.disturbed+"; "+c.Text, "; ")
+		}
+	}
+}

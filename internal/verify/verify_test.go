@@ -1,0 +1,189 @@
+package verify
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+	serverpb "grpcbench/proto"
+)
+
+// calls makes n RPCs, so that the server has something to count.
+func calls(t *testing.T, address string, n int) {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range n {
+		if _, err := serverpb.NewServerClient(conn).Foo(t.Context(), &serverpb.Empty{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+const made = 3 // RPCs that are really made
+
+// truthful is what a tool that measures well finds of the server that args are for.
+// before counts the measurements made already.
+func truthful(args []string, before int) result.Result {
+	ns := func(ms float64) *int64 { return new(int64(ms * 1e6)) }
+	a := result.Arm{Name: "base", Figures: result.Figures{
+		LedgerTotal: result.Ledger{Scheduled: made, Started: made, OK: made}, SentBytes: new(31.0), ReceivedBytes: new(36.0),
+		Latency: result.Distribution{P50: ns(0.3), P90: ns(0.5), P99: ns(1)}, Lag: result.Distribution{P50: ns(.05), P99: ns(.2)},
+		ServerCPU: new(1e5),
+	}, Epochs: []result.Epoch{{Generator: result.Generator{ReleaseP50: 500, ReleaseP99: 100_000}}}, Windows: []result.Window{{OK: 200}}}
+	a.Observed.Reconnects = 20
+	line := strings.Join(args, " ")
+	switch {
+	case strings.Contains(line, "--vary"):
+		return result.Result{
+			Plan: plan.Plan{Arms: []plan.Arm{{Name: "base"}, {Name: "more"}, {Name: "A/A", AA: true}}}, Arms: []result.Arm{a},
+			Comparisons: []result.Comparison{
+				{Arm: "more", Metric: "server_cpu_ns_per_rpc", Ratio: new(1.1), P: new(.001), Verdict: "slower"},
+				{Arm: "A/A", Metric: "server_cpu_ns_per_rpc", Ratio: new(1.0), P: new(.5), Verdict: "same"},
+			},
+		}
+	case strings.Contains(line, "--window 8s --warmup 0s"): // the restart
+		a.LedgerTotal.Scheduled, a.LedgerTotal.Started, a.LedgerTotal.Failed = made+200, made+200, map[string]int64{"UNAVAILABLE": 200}
+	case strings.Contains(line, "--window 8s"): // the stall
+		a.Latency.P90, a.Latency.P99 = ns(400), ns(490)
+	case strings.Contains(line, "--window 6s"): // two modes
+		a.Latency.P99 = ns(500)
+	case strings.Contains(line, "--rate 400") && before == 1: // −5 ms · ln(1 − q)
+		a.Latency.P50, a.Latency.P90 = ns(.3+3.466), ns(.5+11.513)
+	}
+	return result.Result{Arms: []result.Arm{a}}
+}
+
+// proven runs the proof of that name with what a tool finds that is wrong in one thing.
+func proven(t *testing.T, about string, wrong func(*result.Result)) []Row {
+	t.Helper()
+	all := proofs()
+	i := slices.IndexFunc(all, func(p proof) bool { return p.about == about })
+	if i < 0 {
+		t.Fatalf("no proof %q", about)
+	}
+	before := 0
+	a, err := all[i].prove(t.Context(), Options{Self: "./s {addr} %d", Run: func(_ context.Context, args ...string) (result.Result, error) {
+		if !strings.HasPrefix(args[0], "--") {
+			calls(t, args[0], made)
+		}
+		r := truthful(args, before)
+		before++
+		wrong(&r)
+		return r, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.rows(about)
+}
+
+func TestATruthfulToolPassesEveryProof(t *testing.T) {
+	for _, p := range proofs() {
+		t.Run(p.about, func(t *testing.T) {
+			t.Parallel()
+			for _, r := range proven(t, p.about, func(*result.Result) {}) {
+				if r.Outcome != Pass {
+					t.Errorf("%+v", r)
+				}
+			}
+		})
+	}
+}
+
+// Each way to be wrong fails the row that is there for it.
+func TestAToolThatIsWrongFails(t *testing.T) {
+	arm := func(f func(*result.Arm)) func(*result.Result) { return func(r *result.Result) { f(&r.Arms[0]) } }
+	for _, c := range []struct {
+		about, what string
+		wrong       func(*result.Result)
+	}{
+		{"stall, engine grpc", "p90, ms", arm(func(a *result.Arm) { a.Latency.P90 = new(int64(1e6)) })}, // timed from the actual start
+		{"stall, engine wire", "p99, ms", arm(func(a *result.Arm) { a.Latency.P99 = new(int64(470e6)) })},
+		{"stall, engine wire", "p99, ms", arm(func(a *result.Arm) { a.Latency.P99 = nil })},
+		{"two modes, engine grpc", "p90, ms", arm(func(a *result.Arm) { a.Latency.P90 = new(int64(300e6)) })}, // corrected for what was not omitted
+		{"two modes, engine wire", "p99, ms", arm(func(a *result.Arm) { a.Latency.P99 = new(int64(2e6)) })},   // the slow calls dropped
+		{"known delay", "p50, of what it is", arm(func(a *result.Arm) { a.Latency.P50 = new(int64(3e6)) })},
+		{"known delay", "p90, of what it is", arm(func(a *result.Arm) { a.Latency.P90 = new(int64(1e6)) })},
+		{"pacer and bytes", "release − intended p50, µs", arm(func(a *result.Arm) { a.Epochs[0].Generator.ReleaseP50 = 400_000 })},
+		{"pacer and bytes", "release − intended p99, µs", arm(func(a *result.Arm) { a.Epochs[0].Generator.ReleaseP99 = 900_000 })},
+		{"pacer and bytes", "lag p50, µs", arm(func(a *result.Arm) { a.Lag.P50 = new(int64(400_000)) })},
+		{"pacer and bytes", "lag p99, µs", arm(func(a *result.Arm) { a.Lag.P99 = nil })},
+		{"pacer and bytes", "bytes out of an RPC", arm(func(a *result.Arm) { a.SentBytes = new(30.0) })},
+		{"pacer and bytes", "bytes in of an RPC", arm(func(a *result.Arm) { a.ReceivedBytes = nil })},
+		{"connections ended by GOAWAY", "RPCs not accounted for by both sides", arm(func(a *result.Arm) { a.LedgerTotal.Scheduled++ })},
+		{"connections ended by GOAWAY", "RPCs not accounted for by both sides", arm(func(a *result.Arm) { a.LedgerTotal.OK, a.LedgerTotal.Scheduled = made+1, made+1 })}, // ok without an answer
+		{"connections ended by GOAWAY", "RPCs not accounted for by both sides", arm(func(a *result.Arm) { a.LedgerTotal = result.Ledger{Scheduled: 2, Started: 2, OK: 2} })},
+		{"connections ended by GOAWAY", "RPCs lost", arm(func(a *result.Arm) {
+			a.LedgerTotal.Failed, a.LedgerTotal.Scheduled = map[string]int64{"UNAVAILABLE": 1}, made+1
+		})},
+		{"connections ended by GOAWAY", "connections opened again", arm(func(a *result.Arm) { a.Observed.Reconnects = 0 })},
+		{"server restarted", "RPCs lost, of a second's", arm(func(a *result.Arm) {
+			a.LedgerTotal.Failed, a.LedgerTotal.Scheduled = nil, made
+		})},
+		{"server restarted", "RPCs ok in the last second", arm(func(a *result.Arm) { a.Windows[0].OK = 0 })},
+		{"a tenth more work", "server CPU/RPC, % of the control's", func(r *result.Result) { r.Comparisons[0].Ratio = new(1.0) }},
+		{"a tenth more work", "server CPU/RPC, % of the control's", func(r *result.Result) { r.Comparisons[0].Ratio = nil }},
+		{"a tenth more work", "p of the difference", func(r *result.Result) { r.Comparisons[0].P = new(.2) }},
+		{"a tenth more work", "verdicts on equal arms (A/A)", func(r *result.Result) { r.Comparisons[1].Verdict = "slower" }},
+	} {
+		t.Run(c.about+": "+c.what, func(t *testing.T) {
+			t.Parallel()
+			rows := proven(t, c.about, c.wrong)
+			if !slices.ContainsFunc(rows, func(r Row) bool { return r.What == c.what && r.Outcome == Fail }) {
+				t.Errorf("%+v, want %q to fail", rows, c.what)
+			}
+		})
+	}
+}
+
+func TestADisturbedMachineMakesAFailureVoid(t *testing.T) {
+	disturb := func(r *result.Result) {
+		r.Checks = []result.Check{{Code: "steal", Verdict: result.Degraded, Text: "stolen"}, {Code: "rate_not_reached", Verdict: result.Degraded, Text: "slow"}}
+	}
+	rows := proven(t, "two modes, engine grpc", func(r *result.Result) { disturb(r); r.Arms[0].Latency.P90 = new(int64(300e6)) })
+	for _, r := range rows {
+		want := Pass
+		if r.What == "p90, ms" {
+			want = Void
+		}
+		if r.Outcome != want || (r.Reason == "stolen") != (want == Void) {
+			t.Errorf("%+v, want %s", r, want)
+		}
+	}
+}
+
+func TestAServerThatWasNotMeasuredIsNoProof(t *testing.T) {
+	a := &account{}
+	_, err := a.against(t.Context(), Options{Run: func(context.Context, ...string) (result.Result, error) { return truthful(nil, 0), nil }}, &specimen{wait: prompt}, nil)
+	if err == nil || err.Error() != "the server saw no RPC" {
+		t.Errorf("%v, want that the server saw none", err)
+	}
+}
+
+// The exact quantiles of the exponential distribution: of 400, the mean is 5 ms and the
+// median 5 · ln 2.
+func TestTheKnownDelayIsKnown(t *testing.T) {
+	delays := delays()
+	var sum float64
+	for _, d := range delays {
+		sum += d.Seconds() * 1e3
+	}
+	slices.Sort(delays)
+	if mean := sum / float64(len(delays)); math.Abs(mean-5) > .02 {
+		t.Errorf("mean %.3f ms, want 5", mean)
+	}
+	if p50 := delays[200].Seconds() * 1e3; math.Abs(p50-5*math.Ln2) > .02 {
+		t.Errorf("median %.3f ms, want %.3f", p50, 5*math.Ln2)
+	}
+}
