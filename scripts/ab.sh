@@ -7,6 +7,7 @@ set -eu
 usage='usage: ab.sh BASE HEAD [flags of grpc-bench run]'
 base=${1:?$usage} head=${2:?$usage}
 shift 2
+base=$(git rev-parse --verify "$base^{commit}") head=$(git rev-parse --verify "$head^{commit}")
 case " $* " in
 *' --epochs'*) ;;
 *) set -- --epochs 10..40 --max-time 10m "$@" ;;
@@ -16,10 +17,10 @@ case " $* " in
 *) set -- --fail-on-regression "$@" ;;
 esac
 
-dir=$(mktemp -d)
+dir=$(mktemp -d) repo=$PWD
 clean() {
 	for side in base head; do
-		git worktree remove --force "$dir/src-$side" 2>/dev/null || true
+		git -C "$repo" worktree remove --force "$dir/src-$side" 2>/dev/null || true
 	done
 	rm -rf "$dir"
 }
@@ -29,7 +30,6 @@ trap 'exit 143' TERM
 
 # The generator is of the commit that is checked out; only the servers differ.
 go build -trimpath -o "$dir/grpc-bench" ./cmd/bench
-results=$PWD/results
 for side in base head; do
 	commit=$base
 	test $side = base || commit=$head
@@ -40,7 +40,7 @@ done
 cd "$dir" # so that the arms are named ./base and ./head
 flags='--listen {addr} --cert {cert} --key-file {key}'
 status=0
-./grpc-bench run --results "$results" --tag "base=$base" --tag "commit=$head" \
+./grpc-bench run --results "$repo/results" --tag "base=$base" --tag "commit=$head" \
 	--vary server-binary="./base $flags,./head $flags" \
 	--format markdown "$@" >report.md || status=$?
 cat report.md
