@@ -60,6 +60,11 @@ bench-peers:
 truth:
 	scripts/tagged.sh truth -count=1 -timeout 30m -v
 
+## verify-long: how often verdicts are wrong or missing here; on an idle machine, half an hour
+.PHONY: verify-long
+verify-long:
+	$(GO) run ./cmd/bench verify --full
+
 ## soak: ten minutes at full speed against a server that is restarted each minute
 .PHONY: soak
 soak:

@@ -63,8 +63,8 @@ except() {
 		'\bgrpc\.(Dial|DialContext|WithBlock)\b' $code $tests
 	rule 'RPCs are counted at the call site: a stats.Handler sees transparent retries too; one call may be watched by it' \
 		'"google\.golang\.org/grpc/stats"' $(except '^internal/exchange/' $code)
-	rule 'one place starts processes; probe asks git, and the benchmarks compare with others' \
-		'"os/exec"' $(except '^internal/(runner|worker|benchmarks|probe)/' $code)
+	rule 'one place starts processes; probe asks git, verify has a neighbour, and the benchmarks compare with others' \
+		'"os/exec"' $(except '^internal/(runner|worker|benchmarks|probe|verify)/' $code)
 	rule 'one place can switch verification off, and a flag asks it to' \
 		'InsecureSkipVerify[[:space:]]*(:|=[^=])' $(except '^internal/(channel/tls\.go|plan/)' $code)
 	rule 'results and keys are written whole or not at all, by the packages that know how' \

@@ -127,18 +127,22 @@ func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (
 	}
 	line := startProgress(stderr, isTerminal(stderr))
 	defer line.stop()
-	enough := func(r *result.Result) bool {
-		r.Comparisons = compare.Arms(r)
-		return len(r.Machine.Epochs) >= p.GateEpochs() && compare.Resolved(r.Comparisons, p.Gates.Compared()...)
-	}
 	r, err := runner.Run(ctx, p, runner.Options{
-		Command: []string{self}, Progress: line.update, ID: keep.draft.ID(), Finished: keep.checkpoint, Enough: enough,
+		Command: []string{self}, Progress: line.update, ID: keep.draft.ID(), Finished: keep.checkpoint, Enough: enough(p),
 	})
 	if err != nil {
 		return nil, err
 	}
 	keep.judge(r)
 	return r, nil
+}
+
+// enough says of a result so far whether a range of epochs may stop there.
+func enough(p plan.Plan) func(*result.Result) bool {
+	return func(r *result.Result) bool {
+		r.Comparisons = compare.Arms(r)
+		return len(r.Machine.Epochs) >= p.GateEpochs() && compare.Resolved(r.Comparisons, p.Gates.Compared()...)
+	}
 }
 
 // exitOf is the exit code of a stored result.

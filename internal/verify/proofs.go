@@ -14,11 +14,10 @@ import (
 
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
-	"grpcbench/internal/stats"
 )
 
-// proofs lists what is proven, in the order of the table.
-func proofs() []proof {
+// proofs lists what is proven, in the order of the table; full: the long ones too.
+func proofs(full bool) []proof {
 	var all []proof
 	for _, engine := range []string{plan.GRPC, plan.Wire} {
 		all = append(all,
@@ -26,13 +25,20 @@ func proofs() []proof {
 			proof{"two modes, engine " + engine, func(ctx context.Context, o Options) (account, error) { return proveTwoModes(ctx, o, engine) }},
 		)
 	}
-	return append(all,
+	all = append(all,
 		proof{"known delay", proveDelay},
 		proof{"pacer and bytes", provePacer},
 		proof{"connections ended by GOAWAY", proveGoAway},
 		proof{"server restarted", proveRestart},
 		proof{"a tenth more work", proveWork},
 	)
+	if full {
+		all = append(all,
+			proof{"a twentieth more work, again and again", proveChange},
+			proof{"equal servers, again and again", proveEqual},
+		)
+	}
+	return all
 }
 
 // against measures a specimen in plaintext, one epoch.
@@ -190,28 +196,20 @@ const ordinary = 50 * time.Microsecond
 // proveWork: two servers that differ in CPU time that is known, by the clock of the
 // thread that spends it, side by side; the A/A arm is equal to the control.
 func proveWork(ctx context.Context, o Options) (a account, err error) {
-	measure := func(more time.Duration, epochs string) (result.Result, error) {
-		r, err := o.Run(ctx, "--tls", "off", "--epochs", epochs, "--window", "1s", "--warmup", "500ms", "--vary", "server-binary="+
-			fmt.Sprintf(o.Self, ordinary.Nanoseconds())+","+fmt.Sprintf(o.Self, (ordinary+more).Nanoseconds()))
-		a.heed(r)
-		return r, err
-	}
-	// First what an RPC costs the server here.
-	r, err := measure(1, "2")
+	work, err := a.calibrate(ctx, o, 0.1)
 	if err != nil {
 		return a, err
 	}
-	cost := or(r.Arms[0].ServerCPU)
-	work := time.Duration(0.1 * cost)
-	if r, err = measure(work, "16"); err != nil {
+	r, err := o.servers(ctx, ordinary, ordinary+work, "16")
+	if err != nil {
 		return a, err
 	}
+	a.heed(r)
 	wrong := 0
 	for _, c := range r.Comparisons {
 		primary := slices.Contains([]string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc"}, c.Metric)
-		decided := c.Verdict == string(stats.Slower) || c.Verdict == string(stats.Faster)
 		switch arm, _ := r.Plan.Arm(c.Arm); {
-		case arm.AA && primary && decided:
+		case arm.AA && primary && decided(c):
 			wrong++
 		case !arm.AA && c.Metric == "server_cpu_ns_per_rpc":
 			a.want("server CPU/RPC, % of the control's", 100*or(c.Ratio), 106, 115)

@@ -45,6 +45,12 @@ type Options struct {
 	// Self is the command, a server binary, of what Serve does; %d stands for the CPU
 	// time, in ns, that it spends in each RPC.
 	Self string
+	// Full asks for the long proofs too: measurements that are repeated until it shows how
+	// often they err.
+	Full bool
+	// Neighbour starts a process that disturbs the machine in bursts, and returns what
+	// ends it. The long proofs need it.
+	Neighbour func() (stop func(), err error)
 	// Found is called with each row as soon as it is known.
 	Found func(Row)
 }
@@ -72,7 +78,7 @@ type bound struct {
 // a measurement which could not be made; the rows until then are there.
 func Prove(ctx context.Context, o Options) ([]Row, error) {
 	var rows []Row
-	for _, p := range proofs() {
+	for _, p := range proofs(o.Full) {
 		a, err := p.prove(ctx, o)
 		if err != nil {
 			return rows, fmt.Errorf("%s: %w", p.about, err)

@@ -3,6 +3,8 @@ package verify
 import (
 	"context"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,13 +47,7 @@ func truthful(args []string, before int) result.Result {
 	line := strings.Join(args, " ")
 	switch {
 	case strings.Contains(line, "--vary"):
-		return result.Result{
-			Plan: plan.Plan{Arms: []plan.Arm{{Name: "base"}, {Name: "more"}, {Name: "A/A", AA: true}}}, Arms: []result.Arm{a},
-			Comparisons: []result.Comparison{
-				{Arm: "more", Metric: "server_cpu_ns_per_rpc", Ratio: new(1.1), P: new(.001), Verdict: "slower"},
-				{Arm: "A/A", Metric: "server_cpu_ns_per_rpc", Ratio: new(1.0), P: new(.5), Verdict: "same"},
-			},
-		}
+		return beside(a, line, before)
 	case strings.Contains(line, "--window 8s --warmup 0s"): // the restart
 		a.LedgerTotal.Scheduled, a.LedgerTotal.Started, a.LedgerTotal.Failed = made+200, made+200, map[string]int64{"UNAVAILABLE": 200}
 	case strings.Contains(line, "--window 8s"): // the stall
@@ -64,16 +60,60 @@ func truthful(args []string, before int) result.Result {
 	return result.Result{Arms: []result.Arm{a}}
 }
 
+// beside is what a tool that measures well finds of two servers, and of the A/A arm: the
+// second is ./s {addr} 50001, or works more. Every other run after the first is
+// disturbed by a neighbour where the servers are equal.
+func beside(a result.Arm, line string, before int) result.Result {
+	r := result.Result{
+		Plan: plan.Plan{Arms: []plan.Arm{{Name: "base"}, {Name: "more"}, {Name: "A/A", AA: true}}}, Arms: []result.Arm{a},
+		Machine: result.Machine{CPUs: 2, Epochs: []result.MachineEpoch{{CompetingShare: new(.01)}}},
+	}
+	ratio, width := 1.0, 1.02
+	switch {
+	case !strings.Contains(line, "50001") && strings.Contains(line, "8..24"):
+		ratio = 1.05
+	case !strings.Contains(line, "50001"):
+		ratio = 1.1
+	case before%2 == 1:
+		width, r.Machine.Epochs[0].CompetingShare = 1.04, new(.21)
+	}
+	for _, arm := range r.Plan.Arms[1:] {
+		for _, metric := range []string{"latency_p50", "latency_p90", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc", "saturated_server_cpu_ns_per_rpc"} {
+			c := result.Comparison{Arm: arm.Name, Metric: metric, Epochs: 9, Ratio: new(1.0), P: new(.5), Low: new(1 / width), High: new(width), Verdict: "same"}
+			if !arm.AA && metric == "server_cpu_ns_per_rpc" && ratio != 1 {
+				c.Ratio, c.P, c.Verdict = new(ratio), new(.001), "slower"
+			}
+			r.Comparisons = append(r.Comparisons, c)
+		}
+	}
+	return r
+}
+
+// of returns what is wrong with the comparison of one metric of one arm.
+func of(arm, metric string, wrong func(*result.Comparison)) func(*result.Result) {
+	return func(r *result.Result) {
+		for i := range r.Comparisons {
+			if c := &r.Comparisons[i]; c.Arm == arm && c.Metric == metric {
+				wrong(c)
+			}
+		}
+	}
+}
+
 // proven runs the proof of that name with what a tool finds that is wrong in one thing.
 func proven(t *testing.T, about string, wrong func(*result.Result)) []Row {
 	t.Helper()
-	all := proofs()
+	all := proofs(true)
 	i := slices.IndexFunc(all, func(p proof) bool { return p.about == about })
 	if i < 0 {
 		t.Fatalf("no proof %q", about)
 	}
 	before := 0
-	a, err := all[i].prove(t.Context(), Options{Self: "./s {addr} %d", Run: func(_ context.Context, args ...string) (result.Result, error) {
+	neighbours := 0
+	a, err := all[i].prove(t.Context(), Options{Self: "./s {addr} %d", Neighbour: func() (func(), error) {
+		neighbours++
+		return func() { neighbours-- }, nil
+	}, Run: func(_ context.Context, args ...string) (result.Result, error) {
 		if !strings.HasPrefix(args[0], "--") {
 			calls(t, args[0], made)
 		}
@@ -85,11 +125,14 @@ func proven(t *testing.T, about string, wrong func(*result.Result)) []Row {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if neighbours != 0 {
+		t.Errorf("%d neighbours are left", neighbours)
+	}
 	return a.rows(about)
 }
 
 func TestATruthfulToolPassesEveryProof(t *testing.T) {
-	for _, p := range proofs() {
+	for _, p := range proofs(true) {
 		t.Run(p.about, func(t *testing.T) {
 			t.Parallel()
 			for _, r := range proven(t, p.about, func(*result.Result) {}) {
@@ -100,6 +143,11 @@ func TestATruthfulToolPassesEveryProof(t *testing.T) {
 		})
 	}
 }
+
+const (
+	twentieth = "a twentieth more work, again and again"
+	equal     = "equal servers, again and again"
+)
 
 // Each way to be wrong fails the row that is there for it.
 func TestAToolThatIsWrongFails(t *testing.T) {
@@ -132,10 +180,30 @@ func TestAToolThatIsWrongFails(t *testing.T) {
 			a.LedgerTotal.Failed, a.LedgerTotal.Scheduled = nil, made
 		})},
 		{"server restarted", "RPCs ok in the last second", arm(func(a *result.Arm) { a.Windows[0].OK = 0 })},
-		{"a tenth more work", "server CPU/RPC, % of the control's", func(r *result.Result) { r.Comparisons[0].Ratio = new(1.0) }},
-		{"a tenth more work", "server CPU/RPC, % of the control's", func(r *result.Result) { r.Comparisons[0].Ratio = nil }},
-		{"a tenth more work", "p of the difference", func(r *result.Result) { r.Comparisons[0].P = new(.2) }},
-		{"a tenth more work", "verdicts on equal arms (A/A)", func(r *result.Result) { r.Comparisons[1].Verdict = "slower" }},
+		{"a tenth more work", "server CPU/RPC, % of the control's", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Ratio = new(1.0) })},
+		{"a tenth more work", "server CPU/RPC, % of the control's", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Ratio = nil })},
+		{"a tenth more work", "p of the difference", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.P = new(.2) })},
+		{"a tenth more work", "verdicts on equal arms (A/A)", of("A/A", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "slower" })},
+		{twentieth, "runs of 10 that find it", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "inconclusive" })},
+		{twentieth, "runs of 10 that find it", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "faster" })},
+		{twentieth, "server CPU/RPC, median, % of control", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Ratio = new(1.2) })},
+		{twentieth, "epochs that it took, median", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Epochs = 25 })},
+		{equal, "verdicts in all", func(r *result.Result) { r.Comparisons = r.Comparisons[:2] }},
+		{equal, "wrong verdicts, %", of("more", "latency_p90", func(c *result.Comparison) { c.Verdict = "faster" })},
+		{equal, "wrong verdicts, %", of("A/A", "saturated_server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "slower" })},
+		{equal, "wrong verdicts beside a neighbour, %", func(r *result.Result) {
+			if *r.Machine.Epochs[0].CompetingShare > .1 {
+				r.Comparisons[0].Verdict = "slower"
+			}
+		}},
+		{equal, "the neighbour's CPU, cores", func(r *result.Result) { r.Machine.Epochs[0].CompetingShare = new(.01) }},
+		{equal, "intervals beside it, times as wide", func(r *result.Result) {
+			if *r.Machine.Epochs[0].CompetingShare > .1 {
+				for i := range r.Comparisons {
+					r.Comparisons[i].Low, r.Comparisons[i].High = new(.99), new(1.01)
+				}
+			}
+		}},
 	} {
 		t.Run(c.about+": "+c.what, func(t *testing.T) {
 			t.Parallel()
@@ -145,6 +213,38 @@ func TestAToolThatIsWrongFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheLongProofsAreAskedFor(t *testing.T) {
+	short := proofs(false)
+	for i, p := range proofs(true) {
+		if long := p.about == twentieth || p.about == equal; long != (i >= len(short)) {
+			t.Errorf("%s: long %t, number %d of %d short ones", p.about, long, i, len(short))
+		}
+	}
+}
+
+func TestANeighbourThatDoesNotStartEndsTheProof(t *testing.T) {
+	_, err := proveEqual(t.Context(), Options{Self: "./s {addr} %d",
+		Run:       func(_ context.Context, args ...string) (result.Result, error) { return truthful(args, 0), nil },
+		Neighbour: func() (func(), error) { return StartNeighbour(filepath.Join(t.TempDir(), "none")) }})
+	if err == nil || !strings.HasPrefix(err.Error(), "start a neighbour: ") {
+		t.Errorf("%v, want that the neighbour does not start", err)
+	}
+}
+
+// A neighbour ends with its standard input, and stop has waited for it.
+func TestANeighbourEnds(t *testing.T) {
+	end := filepath.Join(t.TempDir(), "end")
+	stop, err := StartNeighbour("sh", "-c", `cat; touch "$0"`, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if _, err := os.Stat(end); err != nil {
+		t.Errorf("it has not ended: %v", err)
+	}
+	Burn(strings.NewReader("")) // so does what it is meant to do
 }
 
 func TestADisturbedMachineMakesAFailureVoid(t *testing.T) {
