@@ -8,16 +8,25 @@ usage='usage: ab.sh BASE HEAD [flags of grpc-bench run]'
 base=${1:?$usage} head=${2:?$usage}
 shift 2
 base=$(git rev-parse --verify "$base^{commit}") head=$(git rev-parse --verify "$head^{commit}")
-case " $* " in
-*' --epochs'*) ;;
-*) set -- --epochs 10..40 --max-time 10m "$@" ;;
-esac
-case " $* " in
-*' --fail-on-regression'* | *' --threshold'*) ;;
-*) set -- --fail-on-regression "$@" ;;
-esac
+repo=$(git rev-parse --show-toplevel)
 
-dir=$(mktemp -d) repo=$PWD
+# What the user asked for takes the place of what is asked here.
+asked() {
+	flag=$1
+	shift
+	case " $* " in
+	*" $flag"[\ =]*) return 0 ;;
+	esac
+	return 1
+}
+serve='--listen {addr} --cert {cert} --key-file {key}'
+if asked '--tls off' "$@" || asked --tls=off "$@"; then
+	serve='--listen {addr} --tls off'
+fi
+asked --epochs "$@" || set -- --epochs 10..40 --max-time 10m "$@"
+asked --fail-on-regression "$@" || asked --threshold "$@" || set -- --fail-on-regression "$@"
+
+dir=$(mktemp -d)
 clean() {
 	for side in base head; do
 		git -C "$repo" worktree remove --force "$dir/src-$side" 2>/dev/null || true
@@ -29,20 +38,20 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # The generator is of the commit that is checked out; only the servers differ.
-go build -trimpath -o "$dir/grpc-bench" ./cmd/bench
+(cd "$repo" && go build -trimpath -o "$dir/grpc-bench" ./cmd/bench)
 for side in base head; do
 	commit=$base
 	test $side = base || commit=$head
-	git worktree add --quiet --detach "$dir/src-$side" "$commit"
+	git -C "$repo" worktree add --quiet --detach "$dir/src-$side" "$commit"
 	(cd "$dir/src-$side" && go build -trimpath -o "$dir/$side" ./cmd/server)
 done
 
-cd "$dir" # so that the arms are named ./base and ./head
-flags='--listen {addr} --cert {cert} --key-file {key}'
+# Found by PATH the arms are named base and head, and files in flags are still found
+# where they are.
 status=0
-./grpc-bench run --results "$repo/results" --tag "base=$base" --tag "commit=$head" \
-	--vary server-binary="./base $flags,./head $flags" \
-	--format markdown "$@" >report.md || status=$?
-cat report.md
-test -z "${GITHUB_STEP_SUMMARY:-}" || cat report.md >>"$GITHUB_STEP_SUMMARY"
+PATH="$dir:$PATH" "$dir/grpc-bench" run --results "$repo/results" --tag "base=$base" --tag "commit=$head" \
+	--vary server-binary="base $serve,head $serve" \
+	--format markdown "$@" >"$dir/report.md" || status=$?
+cat "$dir/report.md"
+test -z "${GITHUB_STEP_SUMMARY:-}" || cat "$dir/report.md" >>"$GITHUB_STEP_SUMMARY"
 exit $status
