@@ -49,13 +49,12 @@ Formats:
 			}
 			recoverRuns(dir, c.ErrOrStderr())
 			h, unreadable := history.Read(dir)
-			if len(h.Runs) == 0 {
-				return errors.Join(unreadable, fmt.Errorf("--results %s: must hold a result that can be read", dir))
+			if len(h.Runs) == 0 && unreadable == nil {
+				return fmt.Errorf("--results %s: must hold a result", dir)
+			} else if len(h.Runs) == 0 {
+				return unreadable
 			}
-			t := report.Track{History: h, Show: show, Plan: func(r history.Run) (plan.Plan, bool) {
-				read, err := result.Read(dir, r.Ref())
-				return read.Plan, err == nil
-			}}
+			t := report.Track{History: h, Show: show, Plan: plansOf(dir)}
 			return errors.Join(report.TrackFormats(textOptions(c.OutOrStdout()))[i].Render(c.OutOrStdout(), t), unreadable)
 		},
 	}
@@ -65,6 +64,24 @@ Formats:
 	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
 	offer(c, "format", trackFormatNames())
 	return c
+}
+
+// plansOf returns what reads the plans of runs, each once: a change shows in many series.
+func plansOf(dir string) func(history.Run) (plan.Plan, bool) {
+	type answer struct {
+		plan plan.Plan
+		ok   bool
+	}
+	known := make(map[string]answer)
+	return func(r history.Run) (plan.Plan, bool) {
+		a, asked := known[r.Ref()]
+		if !asked {
+			read, err := result.Read(dir, r.Ref())
+			a = answer{read.Plan, err == nil}
+			known[r.Ref()] = a
+		}
+		return a.plan, a.ok
+	}
 }
 
 // shown says which series have a line.

@@ -97,6 +97,29 @@ type record struct {
 	values []triple
 }
 
+// layouts are lists of keys, each once: the runs of a plan have the same figures, and ten
+// thousand of them are not to hold ten thousand lists.
+type layouts struct {
+	all  [][]Key
+	last int // where the list of the last run is
+}
+
+// shared returns the list equal to keys that was there first.
+func (l *layouts) shared(keys []Key) []Key { return l.all[l.place(keys)] }
+
+// place is where the list equal to keys is; a new one is added. The next run mostly has
+// the list of the last one.
+func (l *layouts) place(keys []Key) int {
+	if l.last < len(l.all) && slices.Equal(l.all[l.last], keys) {
+		return l.last
+	}
+	l.last = slices.IndexFunc(l.all, func(k []Key) bool { return slices.Equal(k, keys) })
+	if l.last < 0 {
+		l.last, l.all = len(l.all), append(l.all, keys)
+	}
+	return l.last
+}
+
 // triple is a value with its interval; 0 stands for none.
 type triple [3]float32
 
@@ -251,6 +274,7 @@ func recordOf(r *result.Result, baseline string) record {
 			out.keys, out.values = append(out.keys, Key{"", names[a.Name], "", f.metric, f.unit, f.delta}), append(out.values, triple{single(f.value)})
 		}
 	}
+	out.values = slices.Clone(out.values) // of ten thousand runs what append left over is megabytes
 	return out
 }
 

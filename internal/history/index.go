@@ -3,6 +3,7 @@ package history
 import (
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,17 +14,17 @@ import (
 const IndexName = ".index"
 
 // indexVersion changes with what the index holds.
-const indexVersion = "grpc-bench/index/v1"
+const indexVersion = "grpc-bench/index/v2"
 
 // maxIndexBytes bounds what is unpacked of an index: 10 000 runs of the built-in suite
 // take 40 MB.
 const maxIndexBytes = 1 << 30
 
-// index is the stored form, gzipped JSON.
-type index struct {
-	Version string       `json:"version"`
-	Layouts [][]Key      `json:"layouts"` // each the figures of some runs
-	Entries []indexEntry `json:"entries"`
+// indexHead is the first line of the index, which is gzipped lines of JSON. An entry for
+// each file follows: none is held beside what is made of it.
+type indexHead struct {
+	Version string  `json:"version"`
+	Layouts [][]Key `json:"layouts"` // each the figures of some runs
 }
 
 // indexEntry is what one file held.
@@ -54,36 +55,42 @@ func decodeIndex(from io.Reader) (map[stamp]record, error) {
 	if err != nil {
 		return nil, err
 	}
-	var x index
-	if err := json.NewDecoder(io.LimitReader(unpacked, maxIndexBytes)).Decode(&x); err != nil {
+	lines := json.NewDecoder(io.LimitReader(unpacked, maxIndexBytes))
+	var head indexHead
+	if err := lines.Decode(&head); err != nil {
 		return nil, err
 	}
-	all := make(map[stamp]record, len(x.Entries))
-	if x.Version != indexVersion {
+	all := make(map[stamp]record)
+	if head.Version != indexVersion {
 		return all, nil
 	}
-	for _, e := range x.Entries {
-		if e.Layout < 0 || e.Layout >= len(x.Layouts) || len(e.Values) != len(x.Layouts[e.Layout]) {
-			continue
+	for e := (indexEntry{}); ; e = (indexEntry{Values: e.Values[:0]}) {
+		if err := lines.Decode(&e); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, err
 		}
-		all[e.Stamp] = record{e.Run, x.Layouts[e.Layout], e.Values}
+		if e.Layout >= 0 && e.Layout < len(head.Layouts) && len(e.Values) == len(head.Layouts[e.Layout]) {
+			all[e.Stamp] = record{e.Run, head.Layouts[e.Layout], slices.Clone(e.Values)}
+		}
 	}
-	return all, nil
 }
 
 func encodeIndex(to io.Writer, stamps []stamp, records []record) error {
-	x := index{Version: indexVersion, Entries: make([]indexEntry, len(records))}
+	var known layouts
+	places := make([]int, len(records))
 	for i, r := range records {
-		layout := slices.IndexFunc(x.Layouts, func(keys []Key) bool { return slices.Equal(keys, r.keys) })
-		if layout < 0 {
-			layout = len(x.Layouts)
-			x.Layouts = append(x.Layouts, r.keys)
-		}
-		x.Entries[i] = indexEntry{stamps[i], r.Run, layout, r.values}
+		places[i] = known.place(r.keys)
 	}
 	packed := gzip.NewWriter(to)
-	if err := json.NewEncoder(packed).Encode(x); err != nil {
+	lines := json.NewEncoder(packed)
+	if err := lines.Encode(indexHead{indexVersion, known.all}); err != nil {
 		return err
+	}
+	for i, r := range records {
+		if err := lines.Encode(indexEntry{stamps[i], r.Run, places[i], r.values}); err != nil {
+			return err
+		}
 	}
 	return packed.Close()
 }

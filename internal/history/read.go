@@ -21,12 +21,22 @@ import (
 // did not change since are taken. It is never the truth: without it, or with one that
 // cannot be read, everything is read again. That it cannot be written is no error.
 func Read(dir string) (History, error) {
+	records, err := readRecords(dir)
+	h := assemble(records)
+	h.nominate()
+	return h, err
+}
+
+// readRecords returns the records of all results that can be read. The keys of records
+// that have the same ones are one list.
+func readRecords(dir string) ([]record, error) {
 	found, err := list(dir)
 	if err != nil {
-		return History{}, err
+		return nil, err
 	}
 	index := readIndex(dir)
 	records := make([]record, len(found))
+	var known layouts
 	var missing []int
 	for i, f := range found {
 		if r, ok := index[f.stamp]; ok && f.regular {
@@ -35,7 +45,10 @@ func Read(dir string) (History, error) {
 			missing = append(missing, i)
 		}
 	}
-	failed := readAll(dir, found, missing, records)
+	failed := readAll(dir, found, missing, func(i int, r record) {
+		r.keys = known.shared(r.keys)
+		records[i] = r
+	})
 	var readable []record
 	var stamps []stamp
 	for i, r := range records {
@@ -46,9 +59,7 @@ func Read(dir string) (History, error) {
 	if len(missing) > len(failed) || len(index) != len(stamps) {
 		writeIndex(dir, stamps, readable)
 	}
-	h := assemble(readable)
-	h.nominate()
-	return h, errors.Join(failed...)
+	return readable, errors.Join(failed...)
 }
 
 // stamp says which file a record is of, and of which state of it.
@@ -101,12 +112,14 @@ func stampOf(path string, s stamp, e fs.DirEntry) file {
 	return file{s, e.IsDir() && info.Mode().IsRegular()}
 }
 
-// readAll reads the files that are missing into their records, as many at once as
-// there are CPUs: each takes some megabytes.
-func readAll(dir string, found []file, missing []int, records []record) []error {
+// readAll reads the files that are missing, as many at once as there are CPUs: each
+// takes some megabytes. keep is called with the place of each and its record, one at a
+// time.
+func readAll(dir string, found []file, missing []int, keep func(i int, r record)) []error {
 	failed := make([]error, len(missing))
 	next := make(chan int)
 	var wait sync.WaitGroup
+	var one sync.Mutex
 	for range min(runtime.GOMAXPROCS(0), len(missing)) {
 		wait.Go(func() {
 			for k := range next {
@@ -121,7 +134,9 @@ func readAll(dir string, found []file, missing []int, records []record) []error 
 				if slices.ContainsFunc(r.Warnings, func(w result.Warning) bool { return w.Code == result.NoChecksum }) {
 					result.Examine(&r)
 				}
-				records[i] = recordOf(&r, found[i].Baseline)
+				one.Lock()
+				keep(i, recordOf(&r, found[i].Baseline))
+				one.Unlock()
 			}
 		})
 	}
