@@ -6,99 +6,24 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"net"
-	"runtime"
+	"os"
 	"strconv"
-	"sync/atomic"
 	"testing"
-	"time"
 
-	"golang.org/x/sys/unix"
-	"google.golang.org/grpc"
-
-	"grpcbench/internal/channel"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
-	serverpb "grpcbench/proto"
+	"grpcbench/internal/verify"
 )
-
-const (
-	stallLength = 500 * time.Millisecond
-	meanDelay   = 5 * time.Millisecond
-)
-
-// waits are the servers whose latencies are known: how each call is held up.
-func waits() map[string]func() {
-	var calls atomic.Int64
-	delays := exponential(400)
-	return map[string]func(){
-		"prompt": func() {},
-		// The whole server stands still in the first half of every second.
-		"stall": func() {
-			if into := time.Duration(time.Now().UnixNano() % int64(time.Second)); into < stallLength {
-				<-time.After(stallLength - into)
-			}
-		},
-		// One call in 50 takes half a second, and nobody waits for it.
-		"bimodal": func() {
-			if calls.Add(1)%50 == 7 {
-				<-time.After(stallLength)
-			}
-		},
-		"exponential": func() { sleep(delays[calls.Add(1)%int64(len(delays))]) },
-	}
-}
-
-// sleep is the kernel's, without the slack of 50 µs that it gives a thread: Go's
-// timers are late by up to a millisecond.
-func sleep(d time.Duration) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // refused: somewhat late
-	ts := unix.NsecToTimespec(int64(d))
-	_ = unix.Nanosleep(&ts, nil) // a signal shortens one of many
-}
-
-// exponential returns the n mid-quantiles of the exponential distribution,
-// −mean·ln(1 − (i+½)/n), in random order: any n calls in a row have exactly its
-// quantiles, so that no sampling error is left.
-func exponential(n int) []time.Duration {
-	delays := make([]time.Duration, n)
-	for i := range delays {
-		delays[i] = time.Duration(-float64(meanDelay) * math.Log1p(-(float64(i)+0.5)/float64(n)))
-	}
-	r := rand.New(rand.NewPCG(17, 5))
-	r.Shuffle(n, func(i, j int) { delays[i], delays[j] = delays[j], delays[i] })
-	return delays
-}
-
-// slow is the measured service behind one of the waits.
-type slow struct {
-	serverpb.UnimplementedServerServer
-	wait func()
-}
-
-func (s slow) Foo(context.Context, *serverpb.Empty) (*serverpb.Empty, error) {
-	s.wait()
-	return &serverpb.Empty{}, nil
-}
 
 // serve is the role of a server; its argument names its wait.
 func serve(args []string) error {
-	wait := waits()[args[0]]
+	wait := verify.Waits()[args[0]]
 	if wait == nil {
 		return fmt.Errorf("server %q: not known", args[0])
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s := grpc.NewServer(grpc.StaticStreamWindowSize(channel.StaticWindow), grpc.StaticConnWindowSize(channel.StaticWindow))
-	serverpb.RegisterServerServer(s, slow{wait: wait})
-	fmt.Println(l.Addr())
-	go func() { untilParentEnds(); s.Stop() }()
-	return s.Serve(l)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { untilParentEnds(); cancel() }()
+	return verify.ServeWait(ctx, "127.0.0.1:0", wait, os.Stdout)
 }
 
 // eachEngine runs a test with both engines: what is true does not depend on them.
@@ -176,7 +101,7 @@ func TestTruthOfKnownDelays(t *testing.T) {
 				{"p50", 0.5, ms(base.Latency.P50), ms(a.Latency.P50)},
 				{"p90", 0.9, ms(base.Latency.P90), ms(a.Latency.P90)},
 			} {
-				want := -meanDelay.Seconds() * 1e3 * math.Log1p(-k.q)
+				want := -verify.MeanDelay.Seconds() * 1e3 * math.Log1p(-k.q)
 				f.between(k.name+" of the delay, as a share of what it is", (k.both-k.base)/want, 0.90, 1.10)
 			}
 		})
