@@ -139,6 +139,7 @@ func badResults(t *testing.T, good []byte) map[string]badResult {
 		"corrupt":         {exitFailed, "checksum", file(bytes.Replace(good, []byte(`"epochs"`), []byte(`"epichs"`), 1))},
 		"hand-edited":     {exitFailed, "checksum", file(bytes.Replace(good, []byte(`"seed": `), []byte(`"seed": 1`), 1))},
 		"foreign schema":  {exitFailed, `schema "k6/summary": must be`, file([]byte(`{"schema": "k6/summary"}`))},
+		"an array":        {exitFailed, "byte 1: a result must not be of JSON's kind array", file([]byte("[1, 2]"))},
 		"no schema":       {exitFailed, `schema "": must be`, file([]byte(`{}`))},
 		"future schema":   {exitFailed, `schema "grpc-bench/result/v2": must be`, file(bytes.Replace(good, []byte(result.Schema), []byte("grpc-bench/result/v2"), 1))},
 		"empty file":      {exitFailed, "unexpected end of JSON input", file(nil)},

@@ -46,10 +46,10 @@ func TestThresholdsThatMeanNothing(t *testing.T) {
 		"p99=5ms":       "must be METRIC OP VALUE with OP one of < <= > >=, as in p99<5ms or server_cpu_ns_per_rpc<+3%",
 		"p98<5ms":       `metric "p98": must be a known one, such as latency_p90`,
 		"p(99<5ms":      `metric "p(99": must be a known one, such as latency_p99`,
-		"p99<":          `value "": must be a duration as in 5ms, or nanoseconds`,
+		"p99<":          `value "": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`,
 		"p99<-5ms":      `value "-5ms": ` + change,
-		"p99<NaN":       `value "NaN": must be a duration as in 5ms, or nanoseconds`,
-		"p99<3%":        `value "3%": must be a duration as in 5ms, or nanoseconds`,
+		"p99<NaN":       `value "NaN": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`,
+		"p99<3%":        `value "3%": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`,
 		"p99<-3%":       `value "-3%": ` + change,
 		"p99<+3":        `value "+3": ` + change,
 		"p99<+2000%":    `value "+2000%": ` + change,
@@ -58,7 +58,7 @@ func TestThresholdsThatMeanNothing(t *testing.T) {
 		"failed<+3%":    "failed +3%: must be an absolute value: the metric is not compared with a control",
 		"failed<101%":   `value "101%": must be a share as in 0.1%`,
 		"failed<2":      `value "2": must be a share as in 0.1%`,
-		"p50<5ms<6ms":   `value "5ms<6ms": must be a duration as in 5ms, or nanoseconds`,
+		"p50<5ms<6ms":   `value "5ms<6ms": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`,
 		"achieved<1e99": `value "1e99": must be a number`,
 	} {
 		if got, err := plan.ParseThreshold(text); err == nil || err.Error() != want {

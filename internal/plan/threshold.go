@@ -113,7 +113,11 @@ func ParseThreshold(text string) (Threshold, error) {
 		return t.relative(m, value)
 	}
 	if t.Value, err = m.unit.parse(value); err != nil {
-		return Threshold{}, fmt.Errorf("value %q: must be %s", value, m.unit)
+		must := string(m.unit)
+		if !m.absolute {
+			must += ", or a change as in +3%"
+		}
+		return Threshold{}, fmt.Errorf("value %q: must be %s", value, must)
 	}
 	return t, nil
 }

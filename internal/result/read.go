@@ -164,8 +164,13 @@ func checkSchema(data []byte, schema string, malformed error) error {
 	return nil
 }
 
-// oneLine adds to a JSON error where in the file it is.
+// oneLine adds to a JSON error where in the file it is, and leaves out of it what the
+// file is read into.
 func oneLine(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("byte %d: %s must not be of JSON's kind %s", kind.Offset, cmp.Or(kind.Field, "a result"), kind.Value)
+	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		return fmt.Errorf("byte %d: %w", syntax.Offset, err)

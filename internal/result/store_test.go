@@ -147,10 +147,10 @@ func TestReadRefusesWhatIsNotAResultOfThisSchema(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
 		"empty":           {"", "unexpected end of JSON input"},
 		"not JSON":        {"{\n \"schema\": nonsense", "byte 15: invalid character 'o' in literal null"},
-		"not an object":   {"[]", "cannot unmarshal array"},
+		"not an object":   {"[]", "a result must not be of JSON's kind array"},
 		"no schema":       {"{}", `schema "": must be "grpc-bench/result/v1"`},
 		"another version": {`{"schema":"grpc-bench/result/v2","id":7}`, `schema "grpc-bench/result/v2": must be "grpc-bench/result/v1"`},
-		"a wrong type":    {`{"schema":"grpc-bench/result/v1","arms":[{"name":7}]}`, "cannot unmarshal number"},
+		"a wrong type":    {`{"schema":"grpc-bench/result/v1","arms":[{"name":7}]}`, "arms.name must not be of JSON's kind number"},
 		"two documents":   {`{"schema":"grpc-bench/result/v1"}{}`, "invalid character '{' after top-level value"},
 		"too large":       {strings.Repeat(" ", MaxBytes+1), "must be at most 16777216 bytes"},
 	}
