@@ -202,6 +202,51 @@ func verdicts() []Mutant {
 		Old: "other := others[index];",
 		New: "other := others[i];",
 	}, {
+		Name: "epochs are paired in the opposite order",
+		File: "internal/compare/compare.go", Package: "internal/compare", Test: "TestArmsKeepsTheNominalErrorOnADriftingMachine",
+		Old: "\t\tothers[control.Epochs[i].Index] = &control.Epochs[i]\n",
+		New: "\t\tothers[control.Epochs[len(control.Epochs)-1-i].Index] = &control.Epochs[i]\n",
+	}, {
+		Name: "gates do not correct for how many they are",
+		File: "internal/compare/gate.go", Package: "internal/compare", Test: "TestTheMoreGatesCompareTheClearerEachMustBe",
+		Old: "adjusted := stats.Holm(p)",
+		New: "adjusted := slices.Clone(p)",
+	}, {
+		Name: "Holm's method multiplies each p by its rank from the wrong end",
+		File: stats + "/holm.go", Package: stats, Test: "TestHolmEqualsR",
+		Old: "float64(len(p)-rank)",
+		New: "float64(rank+1)",
+	}, {
+		Name: "the A/A arm is a gate",
+		File: "internal/compare/gate.go", Package: "internal/compare", Test: "TestGatesLeaveTheAAArmOut",
+		Old: "ok := r.Plan.Arm(c.Arm); !ok || !a.AA {",
+		New: "_ = r.Plan.Arm(c.Arm); a.Name != c.Metric {",
+	}, {
+		Name: "a DEGRADED result passes unasked",
+		File: "internal/compare/gate.go", Package: "internal/compare", Test: "TestOnlyUsableResultsPass",
+		Old: "v == result.Degraded && asked.AllowDegraded",
+		New: "v == result.Degraded",
+	}, {
+		Name: "absolute figures of two runs are judged",
+		File: "internal/compare/between.go", Package: "internal/compare", Test: "TestResultsOfAMachineThatSlowedDownAreTheSame",
+		Old: "if !m.lasting {",
+		New: "if m.name == \"\" {",
+	}, {
+		Name: "an INVALID run is no gap",
+		File: "internal/history/history.go", Package: "internal/history", Test: "TestRunsThatMayNotBeUsedAreGaps",
+		Old: "if !r.usable() {",
+		New: "if r.Verdict == \"\" {",
+	}, {
+		Name: "the index is believed when its file has changed",
+		File: "internal/history/read.go", Package: "internal/history", Test: "TestTheIndexIsNeverTheTruth",
+		Old: "s.Size, s.Modified = info.Size(), info.ModTime().UnixNano()",
+		New: "s.Size, s.Modified = 1, int64(info.Mode())",
+	}, {
+		Name: "any order of values is as likely to be nominated",
+		File: "internal/history/history.go", Package: "internal/history", Test: "TestASeriesThatDriftsSaysSoAndAsksForMore",
+		Old: "return c.P > driftAlpha",
+		New: "return c.P > alpha",
+	}, {
 		Name: "the last finding decides instead of the worst",
 		File: results + "/examine.go", Package: results, Test: "TestTheWorstFindingDecides",
 		Old: "r.Verdict = worse(r.Verdict, q.verdict)",
