@@ -33,14 +33,14 @@ func edges() map[string]string {
 		"internal/wire":        "internal/channel internal/load",
 		"internal/worker": "internal/wire internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":           "internal/codec internal/hist internal/load internal/plan",
+		"internal/result":           "internal/codec internal/hist internal/load internal/plan internal/stats",
 		"internal/runner":           "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
 		"internal/exchange":         "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
 		"internal/compare":          "internal/hist internal/plan internal/result internal/stats",
 		"internal/history":          "internal/result internal/stats",
 		"internal/verify":           "internal/channel internal/plan internal/result internal/stats proto",
 		"internal/history/generate": "internal/result",
-		"internal/report":           "internal/compare internal/exchange internal/hist internal/history internal/mask internal/plan internal/result",
+		"internal/report":           "internal/compare internal/exchange internal/hist internal/history internal/mask internal/plan internal/result internal/stats",
 		"cmd/bench": "internal/certs internal/compare internal/exchange internal/history internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/verify internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",

@@ -256,7 +256,7 @@ func (m metric) change(base, new sample, few string) (c Change, ok bool) {
 
 // resolveShift is as resolve, of the shift between two samples.
 func (m metric) resolveShift(e stats.Estimate, base, new []float64) stats.Verdict {
-	if e.N < minVerdict || math.Abs(stats.MedianShift(base, new)) >= m.least {
+	if e.N < stats.MinVerdict || math.Abs(stats.MedianShift(base, new)) >= m.least {
 		return e.Verdict
 	}
 	if lo, hi, ok := stats.ShiftInterval(base, new, 0.90); ok && -m.least < lo && hi < m.least {

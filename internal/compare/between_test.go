@@ -295,6 +295,7 @@ func TestTheFingerprintIsWhatElseDiffers(t *testing.T) {
 		r.Tool = result.Tool{Version: "v1", Revision: "aa", Go: "go1.26.8", GRPCGo: "v1.85.0"}
 		r.Machine = result.Machine{OS: "linux", Arch: "amd64", Kernel: kernel, CPUs: 2, GOMAXPROCS: 2, MemBytes: memory, Environment: map[string]string{"GODEBUG": group}}
 		r.Arms[1].Observed, r.Arms[2].Observed = result.Observed{Group: group, TLSVersion: "1.3"}, result.Observed{Group: group}
+		r.Arms[0].Observed.ServerSHA256 = "sum of " + kernel
 		return r
 	}
 	base, new := set("a", "6.18", "x25519", 4<<30), set("b", "6.19", "x25519mlkem768", 4<<30+4096)
@@ -306,6 +307,7 @@ func TestTheFingerprintIsWhatElseDiffers(t *testing.T) {
 		{What: "cgroup CPUs", New: "1.5"},
 		{What: "environment GODEBUG", Base: "x25519", New: "x25519mlkem768"},
 		{What: "environment GOGC", New: "50"},
+		{What: "server binary (SHA-256)", Arms: []string{"off"}, Base: "sum of 6.18", New: "sum of 6.19"},
 		{What: "key exchange", Arms: []string{"1.3", "A/A"}, Base: "x25519", New: "x25519mlkem768"},
 	}
 	if diff := cmp.Diff(want, between(t, base, new).Fingerprint); diff != "" {

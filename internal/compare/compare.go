@@ -14,13 +14,6 @@ import (
 	"grpcbench/internal/stats"
 )
 
-// The fewest epochs that give an interval and a verdict. A signed-rank test on n
-// differences cannot reach a p-value below 2/2ⁿ: 5 % needs 6, 1 % needs 8.
-const (
-	minInterval = 6
-	minVerdict  = 8
-)
-
 // Arms compares every arm of r with the control of each group it is in; the A/A
 // arm is one of them. The order is that of the groups, their arms and the
 // metrics.
@@ -116,10 +109,10 @@ func numbers(e stats.Estimate) (ratio, low, high, p, mde *float64) {
 // short says what n epochs are too few for, if anything.
 func short(n int) []string {
 	switch {
-	case n < minInterval:
-		return []string{fmt.Sprintf("epochs %d: an interval needs %d, a verdict %d", n, minInterval, minVerdict)}
-	case n < minVerdict:
-		return []string{fmt.Sprintf("epochs %d: a verdict needs %d", n, minVerdict)}
+	case n < stats.MinInterval:
+		return []string{fmt.Sprintf("epochs %d: an interval needs %d, a verdict %d", n, stats.MinInterval, stats.MinVerdict)}
+	case n < stats.MinVerdict:
+		return []string{fmt.Sprintf("epochs %d: a verdict needs %d", n, stats.MinVerdict)}
 	}
 	return nil
 }
@@ -128,7 +121,7 @@ func short(n int) []string {
 // what the metric can tell apart: then it is Same if their 90 % interval lies
 // inside ± m.least, else Inconclusive.
 func (m metric) resolve(e stats.Estimate, differences []float64) stats.Verdict {
-	if e.N < minVerdict || math.Abs(stats.HodgesLehmann(differences)) >= m.least {
+	if e.N < stats.MinVerdict || math.Abs(stats.HodgesLehmann(differences)) >= m.least {
 		return e.Verdict
 	}
 	if lo, hi, ok := stats.Interval(differences, 0.90); ok && -m.least < lo && hi < m.least {

@@ -83,6 +83,7 @@ func armFacts(a *result.Arm) []fact {
 	o := a.Observed
 	return []fact{
 		{"target", a.Settings.Target},
+		{"server binary (SHA-256)", o.ServerSHA256},
 		{"TLS version", o.TLSVersion},
 		{"cipher", o.Cipher},
 		{"key exchange", o.Group},

@@ -83,6 +83,7 @@ func falsePositives(t *testing.T, sets int, measure func(n int) (control, arm []
 func TestArmsKeepsTheNominalErrorOnADriftingMachine(t *testing.T) {
 	m := &machine{rng: rand.New(rand.NewPCG(9, 9))}
 	p, verdicts := falsePositives(t, 10_000, m.together)
+	t.Logf("false positives %.2f %%, verdicts %.2f %%", 100*p, 100*verdicts)
 	if p < 0.006 || p > 0.014 || verdicts > p {
 		t.Errorf("false positives %.4f, verdicts %.4f; want 0.0098 ± 0.004, and no more verdicts", p, verdicts)
 	}
@@ -93,6 +94,7 @@ func TestArmsOfBlocksOrOfSingleRequestsIsWrongOneTimeInFive(t *testing.T) {
 	m := &machine{rng: rand.New(rand.NewPCG(10, 9))}
 	_, blocks := falsePositives(t, 2000, m.inTurn)
 	_, requests := falsePositives(t, 2000, m.requests)
+	t.Logf("false verdicts: blocks %.1f, requests %.1f %%", 100*blocks, 100*requests)
 	if blocks < 0.2 || requests < 0.2 {
 		t.Errorf("false verdicts: blocks %.4f, requests %.4f; want both above 0.2", blocks, requests)
 	}

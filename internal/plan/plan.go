@@ -161,7 +161,7 @@ func (p Plan) Question() Plan {
 		names[a.Name] = strings.NewReplacer(
 			"target="+a.Settings.Target, fmt.Sprintf("target=#%d", i),
 			serverBinary+"="+a.Settings.ServerBinary, fmt.Sprintf("%s=#%d", serverBinary, i),
-			serverBinary+"="+program(a.Settings.ServerBinary), fmt.Sprintf("%s=#%d", serverBinary, i),
+			serverBinary+"="+Program(a.Settings.ServerBinary), fmt.Sprintf("%s=#%d", serverBinary, i),
 		).Replace(a.Name)
 		a.Name, a.Settings.Target, a.Settings.ServerBinary = names[a.Name], "", ""
 	}

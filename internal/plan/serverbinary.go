@@ -60,8 +60,8 @@ func checkCommand(s Settings) []string {
 	return wrong
 }
 
-// program is the first word of a command.
-func program(command string) string {
+// Program is the first word of a server binary's command.
+func Program(command string) string {
 	word, _, _ := strings.Cut(command, " ")
 	return word
 }
@@ -73,11 +73,11 @@ func (ro *roster) shorten() {
 	var pairs []string
 	for _, a := range ro.arms {
 		command := a.Settings.ServerBinary
-		if other, known := commands[program(command)]; known && other != command {
+		if other, known := commands[Program(command)]; known && other != command {
 			return
 		}
-		commands[program(command)] = command
-		pairs = append(pairs, serverBinary+"="+command, serverBinary+"="+program(command))
+		commands[Program(command)] = command
+		pairs = append(pairs, serverBinary+"="+command, serverBinary+"="+Program(command))
 	}
 	short := strings.NewReplacer(pairs...)
 	for i := range ro.arms {

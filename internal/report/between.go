@@ -8,6 +8,7 @@ import (
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/result"
+	"grpcbench/internal/stats"
 )
 
 // A BetweenFormat is one way to write what two results say beside each other.
@@ -83,7 +84,7 @@ func outcome(b compare.Between) string {
 func betweenChance(b compare.Between) string {
 	judged := 0
 	for _, c := range slices.Concat(b.Ratios, b.Absolutes) {
-		if c.Judged && c.Ratio != nil && min(c.BaseEpochs, c.NewEpochs) >= 8 {
+		if c.Judged && c.Ratio != nil && min(c.BaseEpochs, c.NewEpochs) >= stats.MinVerdict {
 			judged++
 		}
 	}

@@ -16,7 +16,7 @@ func BetweenMarkdown(w io.Writer, b compare.Between) error {
 	m.betweenHead(b)
 	m.gates(b.Gates)
 	m.differences("Plans differ", b.Unlike)
-	m.differences("Also different, beside the server", b.Fingerprint)
+	m.differences("Fingerprints differ: what else may have made a difference", b.Fingerprint)
 	for _, t := range ratioTables(b) {
 		m.title(code(t.group) + ": arm against " + code(t.control) + " in %")
 		m.blocks(t.blocks)

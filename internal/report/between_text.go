@@ -14,7 +14,7 @@ func BetweenText(w io.Writer, b compare.Between, o TextOptions) error {
 	p.betweenHead(b)
 	p.gates(b.Gates)
 	p.differences("PLANS DIFFER", "what both have is compared", b.Unlike)
-	p.differences("ALSO DIFFERENT", "beside the server", b.Fingerprint)
+	p.differences("FINGERPRINTS DIFFER", "what else may have made a difference", b.Fingerprint)
 	for _, t := range ratioTables(b) {
 		p.title(t.group, "arm against "+t.control+" in %", "change in % [95 % interval]")
 		p.blocks(t.blocks)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
@@ -127,5 +129,17 @@ func TestFormatsAreTheWritersByName(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("no format for %d writers", len(want))
+	}
+}
+
+func TestTheHeadSaysHowManyEpochsOfARangeThereWere(t *testing.T) {
+	r := overheads()
+	r.Plan.Epochs = plan.Epochs{Min: 8, Max: 40}
+	want := fmt.Sprintf("%d of 8..40 epochs × 3 s", len(r.Arms[0].Epochs))
+	if got := text(t, r, report.TextOptions{}); !strings.Contains(got, want) {
+		t.Errorf("must say %q:\n%.200s", want, got)
+	}
+	if got := markdown(t, r); !strings.Contains(got, want) {
+		t.Errorf("Markdown must say %q:\n%.400s", want, got)
 	}
 }

@@ -20,7 +20,7 @@ func shape(r result.Result) []string {
 		}
 	}
 	p := r.Plan
-	items := []string{plural(arms, "arm") + aa, epochs(p.Epochs) + " × " + span(p.Window)}
+	items := []string{plural(arms, "arm") + aa, measuredEpochs(r) + " × " + span(p.Window)}
 	if p.Load.Loop == plan.Closed {
 		items = append(items, fmt.Sprintf("closed loop, %d callers", p.Load.Concurrency))
 	} else {
@@ -31,6 +31,14 @@ func shape(r result.Result) []string {
 		items = append(items, rate(p.Load.Rate)+" RPC/s "+arrival)
 	}
 	return append(items, "seed "+strconv.FormatUint(p.Seed, 10))
+}
+
+// measuredEpochs says how many epochs there were, beside the range that they could be of.
+func measuredEpochs(r result.Result) string {
+	if e := r.Plan.Epochs; e.Min != e.Max {
+		return fmt.Sprintf("%d of %s", wholeEpochs(r), epochs(e))
+	}
+	return epochs(r.Plan.Epochs)
 }
 
 // target is the server that was measured if it was not the run's own: not safe

@@ -252,7 +252,7 @@ func TrackText(w io.Writer, t Track, o TextOptions) error {
 }
 
 // nominated says what a nomination is.
-const nominated = "The level of a series seems to have changed. Of series in which nothing does, about one in fifty has such a mark within 100 runs; a fresh A/B of the two builds confirms it or not:"
+const nominated = "The level of a series seems to have changed. Of series in which nothing does, about one in fifty has such a mark within 100 runs; a fresh A/B of the two builds confirms it or not; put the commands of both servers where they are named:"
 
 // The columns of a series stand below each other in all tables of a page.
 const (

@@ -32,16 +32,11 @@ func headline(r result.Result, safe func(string) string) string {
 	case result.Valid, result.Degraded:
 		return string(r.Verdict)
 	case result.Partial:
-		done := 0
-		for _, a := range r.Arms {
-			whole := slices.DeleteFunc(slices.Clone(a.Epochs), func(e result.Epoch) bool { return e.Interrupted })
-			done = max(done, len(whole))
-		}
 		how := "interrupted by " + safe(r.Interrupted)
 		if r.Unfinished {
 			how = "ended without storing its result"
 		}
-		return fmt.Sprintf("PARTIAL: %s after %d of %s", how, done, epochs(r.Plan.Epochs))
+		return fmt.Sprintf("PARTIAL: %s after %d of %s", how, wholeEpochs(r), epochs(r.Plan.Epochs))
 	}
 	if r.Interrupted != "" {
 		return flag(r.Verdict) + ", and interrupted by " + safe(r.Interrupted)
@@ -111,6 +106,15 @@ func findings(r result.Result) []finding {
 		return slices.Index(order, a.verdict) - slices.Index(order, b.verdict)
 	})
 	return fs
+}
+
+// wholeEpochs is how many epochs were not cut short.
+func wholeEpochs(r result.Result) (done int) {
+	for _, a := range r.Arms {
+		whole := slices.DeleteFunc(slices.Clone(a.Epochs), func(e result.Epoch) bool { return e.Interrupted })
+		done = max(done, len(whole))
+	}
+	return done
 }
 
 func epochs(e plan.Epochs) string {

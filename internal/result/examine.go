@@ -102,6 +102,7 @@ func checks() []check {
 		{"settings_not_observed", "every setting was seen as asked", askSettings},
 		{"handshakes_disagree", "connections opened are those that were asked for", askHandshakes},
 		{"server_restarted", "one bundled server served each epoch", askInstances},
+		{"same_server_binary", "server binaries of different names are different files", askBinaries},
 		{"reconnected", "no connection was opened after the clock started", askReconnects},
 		{"timed_from_actual_start", "Σ latency = Σ service time + Σ lag, and lag is not zero", askTiming},
 		{"samples_missing", "the loop's own Σ(done − sent) is the histogram's", askLittle},

@@ -326,6 +326,13 @@ func runMutations() map[string][]mutation {
 			}
 		}
 	}
+	// binaries are the first two arms' commands, each with the checksum of its file.
+	binaries := func(command1, sum1, command2, sum2 string) func(*Result) {
+		return func(r *Result) {
+			r.Arms[0].Settings.ServerBinary, r.Arms[0].Observed.ServerSHA256 = command1, sum1
+			r.Arms[1].Settings.ServerBinary, r.Arms[1].Observed.ServerSHA256 = command2, sum2
+		}
+	}
 	epochs := func(n int) func(*Result) {
 		return func(r *Result) {
 			for i := range r.Arms {
@@ -365,6 +372,12 @@ func runMutations() map[string][]mutation {
 		"server_restarted": {
 			{"eleven servers in ten epochs", func(r *Result) { first(r).Observed.ServerInstances = 11 }, Degraded, true},
 			{"ten in ten", nothing, Valid, false},
+		},
+		"same_server_binary": {
+			{"two names", binaries("./v1 {addr}", "a", "./v2 {addr}", "a"), Valid, true},
+			{"one name with other flags", binaries("./v1 {addr}", "a", "./v1 {addr} --fast", "a"), "", false},
+			{"two files", binaries("./v1 {addr}", "a", "./v2 {addr}", "b"), Valid, false},
+			{"bundled", nothing, "", false},
 		},
 		"reconnected": {
 			{"once", func(r *Result) { first(r).Observed.Reconnects = 1 }, Valid, true},

@@ -5,6 +5,8 @@ import (
 	"math"
 	"net"
 	"slices"
+
+	"grpcbench/internal/stats"
 )
 
 const unknown = "the machine does not tell"
@@ -250,13 +252,6 @@ func (r *Result) isAA(arm string) bool {
 	return slices.ContainsFunc(r.Arms, func(a Arm) bool { return a.AA && a.Name == arm })
 }
 
-// Fewer epochs than these cannot reach the levels of intervals and verdicts,
-// whatever they show: the smallest two-sided p of n signed ranks is 2/2ⁿ.
-const (
-	intervalEpochs = 6 // 2/2⁶ = 3.1 % ≤ 5 %
-	verdictEpochs  = 8 // 2/2⁸ = 0.78 % ≤ 1 %
-)
-
 func askEpochs(q *question) {
 	if !q.r.paired() {
 		q.skip("one arm: nothing is compared")
@@ -265,10 +260,10 @@ func askEpochs(q *question) {
 	n := q.r.epochs()
 	text := ""
 	switch {
-	case n < intervalEpochs:
-		text = fmt.Sprintf("epochs %d: fewer than %d give no interval and fewer than %d no verdict", n, intervalEpochs, verdictEpochs)
-	case n < verdictEpochs:
-		text = fmt.Sprintf("epochs %d: fewer than %d give no verdict", n, verdictEpochs)
+	case n < stats.MinInterval:
+		text = fmt.Sprintf("epochs %d: fewer than %d give no interval and fewer than %d no verdict", n, stats.MinInterval, stats.MinVerdict)
+	case n < stats.MinVerdict:
+		text = fmt.Sprintf("epochs %d: fewer than %d give no verdict", n, stats.MinVerdict)
 	default:
 		return
 	}

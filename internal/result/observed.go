@@ -206,6 +206,31 @@ func askInstances(q *question) {
 	}
 }
 
+// askBinaries: two builds that are one file differ in nothing, and most likely one of them
+// was not built. Arms of one program with other flags, and the A/A arm, are meant to be.
+func askBinaries(q *question) {
+	q.skip("no server binaries of different names")
+	first := make(map[string]Arm) // by SHA-256
+	for _, a := range q.r.Arms {
+		sum := a.Observed.ServerSHA256
+		if sum == "" || a.AA {
+			continue
+		}
+		other, known := first[sum]
+		if !known {
+			first[sum], other = a, a
+		}
+		same := plan.Program(other.Settings.ServerBinary) == plan.Program(a.Settings.ServerBinary)
+		if len(first) > 1 || !same {
+			q.skip("")
+		}
+		if !same {
+			q.find(finding{verdict: Valid, arm: a.Name,
+				text: "its server binary is the same file, by SHA-256, as that of " + other.Name + ": if they are two builds, one of them was not built"})
+		}
+	}
+}
+
 func askReconnects(q *question) {
 	for _, a := range q.r.Arms {
 		if n := a.Observed.Reconnects; n > 0 {

@@ -2,10 +2,6 @@ package stats
 
 import "math"
 
-// minVerdict is the fewest differences of which a signed-rank test at 1 percent
-// can say anything: 2/2⁷ is 1.6 percent, 2/2⁸ is 0.8 percent.
-const minVerdict = 8
-
 // MDE returns the smallest effect that n paired differences with sample standard
 // deviation sd would have shown, in sd's unit: the shift that a signed-rank test
 // at 1 percent finds 4 times in 5. A difference below it may well be real and
@@ -24,7 +20,7 @@ const minVerdict = 8
 //
 // It is +Inf for n < 8, of which no effect can be seen, and NaN if sd is NaN.
 func MDE(n int, sd float64) float64 {
-	if n < minVerdict {
+	if n < MinVerdict {
 		return math.Inf(1)
 	}
 	return effectFactor(n) * sd
@@ -62,7 +58,7 @@ func effectFactor(n int) float64 {
 //
 // It is +Inf if m or n is below 8, and NaN if se is NaN.
 func ShiftMDE(m, n int, se float64) float64 {
-	if min(m, n) < minVerdict {
+	if min(m, n) < MinVerdict {
 		return math.Inf(1)
 	}
 	g := math.Sqrt(float64(m) * float64(n))

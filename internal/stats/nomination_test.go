@@ -51,7 +51,9 @@ func TestASeriesThatDoesNotChangeIsSeldomNominatedIn100Commits(t *testing.T) {
 				wrong++
 			}
 		}
-		if got := wrong / series; got > 0.03 {
+		got := wrong / series
+		t.Logf("%s: nominated in %.2f %% of series", s.name, 100*got)
+		if got > 0.03 {
 			t.Errorf("%s: nominated in %.4f of series, want at most 0.03", s.name, got)
 		}
 	}
@@ -74,7 +76,9 @@ func TestAStepOfFivePercentIsNominatedWithinEightCommits(t *testing.T) {
 				found++
 			}
 		}
-		if got := found / series; got < 0.85 {
+		got := found / series
+		t.Logf("after %d commits: nominated in %.1f %% of series", before, 100*got)
+		if got < 0.85 {
 			t.Errorf("after %d commits: nominated in %.4f of series, want at least 0.85", before, got)
 		}
 	}

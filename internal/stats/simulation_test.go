@@ -53,6 +53,7 @@ type coverage struct{ in95, in99 float64 }
 // most 2.5 and 0.9 more. 4 standard errors are 0.0088 and 0.0040.
 func (c coverage) check(t *testing.T, what string, want coverage) {
 	t.Helper()
+	t.Logf("%s: 95 and 99 %% intervals cover %.2f and %.2f %%", what, 100*c.in95, 100*c.in99)
 	if math.Abs(c.in95-want.in95) > 0.0088 || c.in95 < 0.945 || c.in95 > 0.975 {
 		t.Errorf("%s: 95 %% interval covers %.4f, want %.4f", what, c.in95, want.in95)
 	}
@@ -177,6 +178,7 @@ func TestJudgeOfEqualArmsIsSeldomWrong(t *testing.T) {
 			for _, n := range d.sizes {
 				draw := func() float64 { return 0.04 * s.draw(rng) }
 				got := verdicts(t, func() (stats.Estimate, error) { return d.judge(n, 0, draw) })
+				t.Logf("%s, %s, n %d: slower %.2f, faster %.2f %%", d.name, s.name, n, 100*got[stats.Slower], 100*got[stats.Faster])
 				if got[stats.Slower] > 0.0095 || got[stats.Faster] > 0.0095 {
 					t.Errorf("%s, %s, n %d: %v, want at most 0.0095 of slower and of faster", d.name, s.name, n, got)
 				}
@@ -194,6 +196,7 @@ func TestJudgeSeldomCallsADifferenceOfDeltaSame(t *testing.T) {
 			for _, n := range d.sizes {
 				draw := func() float64 { return sd * rng.NormFloat64() }
 				got := verdicts(t, func() (stats.Estimate, error) { return d.judge(n, math.Log1p(0.03), draw) })
+				t.Logf("%s, sd %v, n %d: same %.2f %%", d.name, sd, n, 100*got[stats.Same])
 				if got[stats.Same] > 0.06 {
 					t.Errorf("%s, sd %v, n %d: %v, want at most 0.06 of same", d.name, sd, n, got)
 				}
@@ -216,7 +219,9 @@ func TestMDEIsFoundFourTimesInFive(t *testing.T) {
 				found++
 			}
 		}
-		if got := found / powerSets; math.Abs(got-0.8) > 0.03 {
+		got := found / powerSets
+		t.Logf("n %d: power %.1f %%", n, 100*got)
+		if math.Abs(got-0.8) > 0.03 {
 			t.Errorf("n %d: power %.3f, want 0.8 ± 0.03", n, got)
 		}
 	}
@@ -313,6 +318,7 @@ func TestSequentialBlocksAndPooledRequestsAreWrongOneTimeInFive(t *testing.T) {
 	pooled := falsePositives(sets, func() float64 {
 		return stats.RankSum(m.requests(m.runs(n)), m.requests(m.runs(n)))
 	})
+	t.Logf("false positives: blocks %.1f, pooled requests %.1f %%", 100*blocks, 100*pooled)
 	if blocks < 0.2 || pooled < 0.2 {
 		t.Errorf("false positives: blocks %v, pooled requests %v, want both above 0.2", blocks, pooled)
 	}

@@ -18,13 +18,45 @@ const (
 	Inconclusive Verdict = "inconclusive"
 )
 
-// minInterval is the fewest epochs of a run whose shift is given an interval, as many as
-// paired ones need.
-const minInterval = 6
+// The fewest epochs that give an interval and a verdict. A signed-rank test on n
+// differences has no p-value below 2/2ⁿ: 5 percent needs 6 of them and 1 percent 8. Two
+// runs that are not paired are asked for as many on either side.
+const (
+	MinInterval = 6
+	MinVerdict  = 8
+)
 
 // alpha is the size of the test behind Slower and Faster. It is 1 percent, not
 // 5, because a run asks dozens of such questions at once.
 const alpha = 0.01
+
+// Size returns the size of the signed-rank test behind the verdict on n pairs: the largest
+// two-sided level it can have that is not above 1 percent,
+//
+//	size(n) = max { 2·P(W <= k) : 2·P(W <= k) <= 0.01 }
+//
+// with W as in [SignedRank]. It is 0 below [MinVerdict], 0.0078 for 8, 0.0098 for 10, and
+// 0.01 above 50, where the levels are closer together than matters.
+func Size(n int) float64 {
+	if n < MinVerdict {
+		return 0
+	}
+	if n > 50 {
+		return alpha
+	}
+	ranks := make([]int, n)
+	for i := range ranks {
+		ranks[i] = i + 1
+	}
+	size := 0.0
+	for _, p := range nullDistribution(ranks) {
+		if size+2*p > alpha {
+			break
+		}
+		size += 2 * p
+	}
+	return size
+}
 
 // An Estimate is what epochs say of an arm against its control, or of one run's
 // arm/control against another's. All but N, HasInterval, P and Verdict are
@@ -115,7 +147,7 @@ func JudgeShift(base, new []float64, delta float64) (Estimate, error) {
 		P:        RankSum(base, new),
 		MDE:      ShiftMDE(len(base), len(new), math.Sqrt(sdBase*sdBase/m+sdNew*sdNew/n)),
 	}
-	if e.N >= minInterval {
+	if e.N >= MinInterval {
 		e.Lo95, e.Hi95, e.HasInterval = ShiftInterval(base, new, 0.95)
 	}
 	lo, hi, _ := ShiftInterval(base, new, 0.90)
@@ -125,7 +157,7 @@ func JudgeShift(base, new []float64, delta float64) (Estimate, error) {
 
 // verdict applies the rule of Judge to e, of which [lo, hi] is the 90 % interval.
 func (e Estimate) verdict(lo, hi, delta float64) Verdict {
-	if e.N < minVerdict {
+	if e.N < MinVerdict {
 		return Inconclusive
 	}
 	if e.P <= alpha && math.Abs(e.LogRatio) >= math.Log1p(delta/2) {

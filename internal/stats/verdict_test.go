@@ -240,3 +240,18 @@ func TestJudgeShiftRefusesWhatCannotBeEstimated(t *testing.T) {
 		}
 	}
 }
+
+func TestSizeIsTheLargestLevelBelowOnePercent(t *testing.T) {
+	// Subsets of 1 … n with a sum of at most k, twice, over 2ⁿ:
+	// n = 8: k = 0: 1. n = 9: k = 1: 2. n = 10: k = 3: 1+1+1+2 = 5.
+	for n, want := range map[int]float64{-1: 0, 7: 0, 8: 2.0 / 256, 9: 4.0 / 512, 10: 10.0 / 1024} {
+		if got := stats.Size(n); got != want {
+			t.Errorf("Size(%d) = %v, want %v", n, got, want)
+		}
+	}
+	for n := 11; n < 100; n++ {
+		if got := stats.Size(n); got <= 0.007 || got > 0.01 {
+			t.Errorf("Size(%d) = %v, want just below 0.01", n, got)
+		}
+	}
+}
