@@ -82,6 +82,11 @@ func TestResultsOfAMachineThatSlowedDownAreTheSame(t *testing.T) {
 	if c := b.Ratios[0]; c.Verdict != "same" || math.Abs(*c.Ratio-1) > 1e-12 {
 		t.Errorf("ratio %v, %s (%s); want 1 and same", *c.Ratio, c.Verdict, c.Reason)
 	}
+	for _, c := range b.Absolutes {
+		if c.Judged || c.Verdict != "inconclusive" || math.Abs(*c.Ratio-1.4) > 1e-9 {
+			t.Errorf("%s by itself: %+v, want +40 %% and no verdict", c.Arm, c)
+		}
+	}
 }
 
 func TestResultsSwappedChangesTheSignAlone(t *testing.T) {
