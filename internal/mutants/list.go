@@ -207,6 +207,11 @@ func verdicts() []Mutant {
 		Old: "\t\tothers[control.Epochs[i].Index] = &control.Epochs[i]\n",
 		New: "\t\tothers[control.Epochs[len(control.Epochs)-1-i].Index] = &control.Epochs[i]\n",
 	}, {
+		Name: "arms are measured one after the other",
+		File: "internal/runner/epoch.go", Package: "internal/runner", Test: "TestArmsAreMeasuredTogether",
+		Old: "\tgroup := errgroup.Group{}\n\tfor _, a := range e.arms {\n\t\tgroup.Go(func() error {\n\t\t\tvar m worker.Measured\n",
+		New: "\tgroup := errgroup.Group{}\n\tgroup.SetLimit(1)\n\tfor _, a := range e.arms {\n\t\tgroup.Go(func() error {\n\t\t\tvar m worker.Measured\n",
+	}, {
 		Name: "gates do not correct for how many they are",
 		File: "internal/compare/gate.go", Package: "internal/compare", Test: "TestTheMoreGatesCompareTheClearerEachMustBe",
 		Old: "adjusted := stats.Holm(p)",
