@@ -16,7 +16,7 @@ func TestValuesOfAClosedSetAreCompleted(t *testing.T) {
 		{[]string{"run", "--format"}, "text markdown json csv bench hgrm :4"},
 		{[]string{"run", "--compression"}, "gzip:none gzip:low gzip:medium gzip:high deflate"},
 		{[]string{"run", "--vary"}, "metadata= metadata-size= payload="},
-		{[]string{"run", "--vary"}, "windows= :6"},
+		{[]string{"run", "--vary"}, "windows= churn= max-rpcs-per-connection= connection-age= :6"},
 		{[]string{"report", "--format"}, "text markdown json csv bench hgrm :4"},
 		{[]string{"compare", "--format"}, "text markdown json csv :4"},
 		{[]string{"call", "--mtls"}, "on off :4"},

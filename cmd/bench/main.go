@@ -75,7 +75,7 @@ func say(w io.Writer, err error) {
 // What is announced and not in this version is refused by name.
 var (
 	laterCommands = []string{"ceiling", "handshake", "merge", "render", "ui"}
-	laterFlags    = []string{"churn", "gate", "slo"}
+	laterFlags    = []string{"gate", "slo"}
 )
 
 // flagError is what the flag parser says, as a mistake in the command line. Of

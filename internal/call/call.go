@@ -76,7 +76,7 @@ func (c *Caller) Close() {
 }
 
 // New returns a Caller on the given connections; Call's conn is an index of them.
-func New(o Options, conns []*grpc.ClientConn) (*Caller, error) {
+func New(o Options, conns []grpc.ClientConnInterface) (*Caller, error) {
 	once, plain, err := o.prepare(conns)
 	if err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func New(o Options, conns []*grpc.ClientConn) (*Caller, error) {
 }
 
 // Once makes one RPC and returns its error as gRPC gave it, for a preflight.
-func Once(ctx context.Context, o Options, conn *grpc.ClientConn) error {
-	once, plain, err := o.prepare([]*grpc.ClientConn{conn})
+func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) error {
+	once, plain, err := o.prepare([]grpc.ClientConnInterface{conn})
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func Once(ctx context.Context, o Options, conn *grpc.ClientConn) error {
 
 // prepare returns the function that makes one RPC, and the stream that messages
 // are encoded for under level none; nil under any other.
-func (o Options) prepare(conns []*grpc.ClientConn) (unary, *plainStream, error) {
+func (o Options) prepare(conns []grpc.ClientConnInterface) (unary, *plainStream, error) {
 	if !o.Compression.Announced() {
 		return o.unary(conns, nil, nil), nil, nil
 	}
@@ -136,7 +136,7 @@ type unary func(ctx context.Context, conn int) error
 
 // unary returns the function for the method that is asked for. Foo goes through
 // the generated stub, as an application's call does.
-func (o Options) unary(conns []*grpc.ClientConn, options []grpc.CallOption, plain *plainStream) unary {
+func (o Options) unary(conns []grpc.ClientConnInterface, options []grpc.CallOption, plain *plainStream) unary {
 	switch {
 	case plain != nil:
 		return o.announced(conns, options, plain)
@@ -173,7 +173,7 @@ func (o Options) unary(conns []*grpc.ClientConn, options []grpc.CallOption, plai
 
 // announced sends messages as they are under an announced compressor: the
 // compression level none.
-func (o Options) announced(conns []*grpc.ClientConn, options []grpc.CallOption, plain *plainStream) unary {
+func (o Options) announced(conns []grpc.ClientConnInterface, options []grpc.CallOption, plain *plainStream) unary {
 	method, message, response, check := o.Name(), any(&serverpb.Empty{}), func() any { return &serverpb.Empty{} }, func(any) error { return nil }
 	switch {
 	case o.Method != "":

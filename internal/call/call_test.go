@@ -68,7 +68,7 @@ func dial(t *testing.T, w *witness) *grpc.ClientConn {
 
 func caller(t *testing.T, o Options, w *witness) *Caller {
 	t.Helper()
-	c, err := New(o, []*grpc.ClientConn{dial(t, w)})
+	c, err := New(o, []grpc.ClientConnInterface{dial(t, w)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,8 @@ type Options struct {
 	Timeout time.Duration
 	// Dial is added to what the channel itself is dialled with.
 	Dial []grpc.DialOption
+	// Limit is obeyed by a Chain, and by the channels of package wire.
+	Limit Limit
 }
 
 // Channel is one gRPC channel that holds one connection at a time. It is safe
@@ -76,6 +78,9 @@ type Connection struct {
 	Remote     string // address that was connected to
 	// State is nil for plaintext.
 	State *tls.ConnectionState
+	// Sent and Received are the bytes that making it took, under TLS; filled by Renew
+	// and by what a Limit begins.
+	Sent, Received int64
 }
 
 // Total is the time from the start of dialling until the server's SETTINGS.
@@ -92,6 +97,19 @@ func (o Options) timeout() time.Duration { return cmp.Or(o.Timeout, defaultTimeo
 
 // open is one attempt.
 func (o Options) open(ctx context.Context) (*Channel, error) {
+	c, err := o.client()
+	if err != nil {
+		return c, err
+	}
+	if err := c.ready(ctx); err != nil {
+		_ = c.Close() // the cause is returned; closing an unready channel adds nothing
+		return c, err
+	}
+	return c, nil
+}
+
+// client is a channel that has not begun to connect.
+func (o Options) client() (*Channel, error) {
 	c := &Channel{address: o.Address, timeout: o.timeout()}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
@@ -116,10 +134,6 @@ func (o Options) open(ctx context.Context) (*Channel, error) {
 		return c, err
 	}
 	c.ClientConn = conn
-	if err := c.ready(ctx); err != nil {
-		_ = conn.Close() // the cause is returned; closing an unready channel adds nothing
-		return c, err
-	}
 	return c, nil
 }
 
@@ -187,6 +201,29 @@ func (c *Channel) Connections() []Connection {
 		all[i] = *conn
 	}
 	return all
+}
+
+// Reconnects is how often the connection was replaced because it was lost.
+func (c *Channel) Reconnects() int64 { return Reconnects(c.Connections()) }
+
+// Reconnects is how many connections were made after the first. One whose SETTINGS
+// never came was an attempt: a server that is killed may still have taken it.
+func Reconnects(all []Connection) (n int64) {
+	for i, made := range all {
+		if i > 0 && made.HTTP2 > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// first is what the first connection cost, or the attempt to make it.
+func (c *Channel) first() (made Connection) {
+	if all := c.Connections(); len(all) > 0 {
+		made = all[0]
+	}
+	made.Sent, made.Received = c.Bytes()
+	return made
 }
 
 // Bytes is the number of bytes written to and read from TCP so far, TLS records

@@ -156,7 +156,7 @@ func TestEdgesAreReadAtTheWindowsEnds(t *testing.T) {
 			Edges: Edges{
 				Open:  func() { opened = clock.Now() },
 				Close: func() { closed = clock.Now() },
-				Quiet: func(n int64) { quiet = n },
+				Quiet: func(n int64) bool { quiet = n; return true },
 			}}
 		o, err := l.Run(t.Context(), callers(func(context.Context, int, int64) string { time.Sleep(time.Millisecond); return OK }))
 		if err != nil {

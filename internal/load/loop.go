@@ -25,10 +25,10 @@ type Clock interface {
 type Edges struct {
 	// Open and Close are called at the beginning and the end of the window.
 	Open, Close func()
-	// Quiet, when not nil, is called once at most, early in the window, at a
-	// moment with nothing in flight; started is the number of RPCs started
-	// before, and every one of them has ended.
-	Quiet func(started int64)
+	// Quiet, when not nil, is called early in the window at a moment with nothing in
+	// flight, and again at the next if it did not like that one; started is the
+	// number of RPCs started before, and every one of them has ended.
+	Quiet func(started int64) (taken bool)
 	// Second, when not nil, is given each second of a long window when it is over and
 	// all of it has ended, in order; the Outcome's Intervals are those that follow.
 	// Whoever takes them keeps the loop's memory flat.

@@ -71,8 +71,7 @@ func (l OpenLoop) pace(ctx context.Context, r *run, e Engine, released *hist.His
 			return true
 		}
 		if intended >= l.Phases.Warmup {
-			if edges.Quiet != nil && edges.Open == nil && r.flow.InFlight() == 0 {
-				edges.Quiet(r.flow.Started())
+			if edges.Quiet != nil && edges.Open == nil && r.flow.InFlight() == 0 && edges.Quiet(r.flow.Started()) {
 				edges.Quiet = nil
 			}
 			released.Record(int64(l.Clock.Now() - intended))

@@ -9,10 +9,26 @@ import (
 // checkArms refuses settings that contradict each other. What is wrong with
 // every arm is said without their names.
 func checkArms(arms []Arm, m *mistakes) {
+	askArms(arms, func(a Arm) []string { return checkSettings(a.Settings) }, m)
+	first := arms[0].Settings.Target
+	for _, a := range arms {
+		if (a.Settings.Target == "") != (first == "") {
+			m.add("target: must be set for every arm or for none, but %s and %s differ", arms[0].Name, a.Name)
+			return
+		}
+		if (a.Settings.ServerBinary == "") != (arms[0].Settings.ServerBinary == "") {
+			m.add("server-binary: must be set for every arm or for none, but %s and %s differ", arms[0].Name, a.Name)
+			return
+		}
+	}
+}
+
+// askArms says what is wrong with arms, each sentence once.
+func askArms(arms []Arm, check func(Arm) []string, m *mistakes) {
 	var sentences []string
 	wrong := make(map[string][]string) // names of arms by sentence
 	for _, a := range arms {
-		for _, s := range checkSettings(a.Settings) {
+		for _, s := range check(a) {
 			if wrong[s] == nil {
 				sentences = append(sentences, s)
 			}
@@ -24,17 +40,6 @@ func checkArms(arms []Arm, m *mistakes) {
 			s = fmt.Sprintf("arm %s: %s", strings.Join(names, ", "), s)
 		}
 		m.add("%s", s)
-	}
-	first := arms[0].Settings.Target
-	for _, a := range arms {
-		if (a.Settings.Target == "") != (first == "") {
-			m.add("target: must be set for every arm or for none, but %s and %s differ", arms[0].Name, a.Name)
-			return
-		}
-		if (a.Settings.ServerBinary == "") != (arms[0].Settings.ServerBinary == "") {
-			m.add("server-binary: must be set for every arm or for none, but %s and %s differ", arms[0].Name, a.Name)
-			return
-		}
 	}
 }
 
@@ -65,7 +70,7 @@ func checkSettings(s Settings) []string {
 
 	total := headerListBytes(s)
 	refuse(total > maxHeaderListBytes, "--metadata, --metadata-size %s: must be at most %d bytes of header list, not %d", s.MetadataSize, maxHeaderListBytes, total)
-	return append(wrong, checkCommand(s)...)
+	return slices.Concat(wrong, checkReplacements(s), checkCommand(s))
 }
 
 // checkKeys refuses a key or a key exchange group that no arm can obey.

@@ -23,6 +23,7 @@ func (r request) plan(m *mistakes) Plan {
 	r.completeTarget(d, m)
 	checkArms(d.plan.Arms, m)
 	r.addAA(d, m)
+	askArms(d.plan.Arms, d.plan.replacesInWindow, m)
 	r.completeGates(d, m)
 	return d.plan
 }

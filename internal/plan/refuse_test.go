@@ -61,6 +61,50 @@ func TestSettingsThatCannotBeReadAreRefused(t *testing.T) {
 	})
 }
 
+func TestChurnThatCannotBeDoneIsRefused(t *testing.T) {
+	const unit = "must be none or connections a second with their unit, above 0 and at most 1000, as in 5/s"
+	const both = "must not come together, since each would hide what the other replaces"
+	checkRefusals(t, []refusal{
+		{"--churn 0/s", `--churn "0/s": ` + unit},
+		{"--churn 5", `--churn "5": ` + unit},
+		{"--churn -5/s", `--churn "-5/s": ` + unit},
+		{"--churn 1e2/s", `--churn "1e2/s": ` + unit},
+		{"--churn Inf/s", `--churn "Inf/s": ` + unit},
+		{"--churn /s", `--churn "/s": ` + unit},
+		{"--churn 1001/s", `--churn "1001/s": ` + unit},
+		{"--max-rpcs-per-connection 0", `--max-rpcs-per-connection "0": must be none or a whole number in [1, 2147483647]`},
+		{"--connection-age 99ms", `--connection-age "99ms": must be none or a duration in [100ms, 24h] as in 30s`},
+		{"--connection-age 30", `--connection-age "30": must be none or a duration in [100ms, 24h] as in 30s`},
+		{"--churn 5/s --connection-age 1s", `--churn 5/s, --connection-age 1s: ` + both},
+		{"--vary churn=none,5/s --max-rpcs-per-connection 9", `arm churn=5/s: --churn 5/s, --max-rpcs-per-connection 9: ` + both},
+		{"--connections 1001 --connection-age 1s", `--connection-age 1s: must be at least 1.001s with --connections 1001, which is 1000 connections a second`},
+		// A window of 3 s: nothing could be observed of less.
+		{"--churn 0.3/s", `--churn 0.3/s: must be at least 0.333/s, so that each --window 3s sees a connection replaced`},
+		{"--connection-age 12001ms", `--connection-age 12.001s: must be at most 12s with --connections 4, so that each --window 3s sees a connection replaced`},
+		{"--max-rpcs-per-connection 4501", `--max-rpcs-per-connection 4501: must be at most 4500, which is what an arm offers in a window, so that each --window 3s sees a connection replaced`},
+		{"--vary max-rpcs-per-connection=none,1501", `arm max-rpcs-per-connection=1501: --max-rpcs-per-connection 1501: must be at most 1500, which is what an arm offers in a window, so that each --window 3s sees a connection replaced`},
+	})
+}
+
+// TestChurnNamesArms: the values are settings like any others.
+func TestChurnNamesArms(t *testing.T) {
+	p, err := planOf(t, "--vary", "churn=none,5.0/s,0.5/s", "--vary", "connection-age=none,1500ms", "--vary", "max-rpcs-per-connection=none,100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, a := range p.Arms {
+		names = append(names, a.Name)
+	}
+	want := []string{"base", "churn=5/s", "churn=0.5/s", "connection-age=1.5s", "max-rpcs-per-connection=100", "A/A"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+	if s := p.Arms[3].Settings; s.Replacements() != 4/1.5 || !s.Churns() || p.Arms[0].Settings.Churns() || !p.Arms[4].Settings.Churns() {
+		t.Errorf("%v connections of the arm are replaced a second, want each of 4 every 1.5 s", s.Replacements())
+	}
+}
+
 func TestContradictionsAreRefused(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"--tls off --mtls on", `--mtls on: must be off with --tls off`},

@@ -37,7 +37,7 @@ const targetSetting = "target"
 // settings is the table of everything that can be varied, in the order in which
 // an arm's name lists it.
 func settings() []setting {
-	return slices.Concat(channelSecurity(), messages(), channelShape())
+	return slices.Concat(channelSecurity(), messages(), channelShape(), churn())
 }
 
 func channelSecurity() []setting {
@@ -136,6 +136,30 @@ func channelShape() []setting {
 			[]string{GRPC, Wire}, func(s *Settings) *string { return &s.Engine }),
 		oneOf("windows", "HTTP/2 flow-control windows: static (1 MiB) or dynamic (grpc-go measures and resizes them)",
 			[]string{Static, Dynamic}, func(s *Settings) *string { return &s.Windows }),
+	}
+}
+
+// churn is when connections are replaced that are good.
+func churn() []setting {
+	return []setting{
+		{
+			name: "churn", value: "N/s", start: none,
+			doc: "connections of each arm that are replaced a second, in turn, as in 5/s, or none: the new one is opened first, and RPCs on the old one end there",
+			set: parsed(parseChurn, func(s *Settings) *float64 { return &s.Churn }),
+			get: churnText,
+		},
+		{
+			name: "max-rpcs-per-connection", value: "N", start: none,
+			doc: "RPCs of a connection after which it is replaced, or none: RPCs that come before the new one is ready wait for it",
+			set: parsed(parseMaxRPCs, func(s *Settings) *int { return &s.MaxRPCs }),
+			get: maxRPCsText,
+		},
+		{
+			name: "connection-age", value: "DURATION", start: none,
+			doc: "age at which a connection is replaced as for churn, or none; the ages of an arm's connections are spread evenly",
+			set: parsed(parseAge, func(s *Settings) *Duration { return &s.ConnectionAge }),
+			get: ageText,
+		},
 	}
 }
 

@@ -24,11 +24,14 @@ type Settings struct {
 	Payload             Payload       `json:"payload"`
 	ResponsePayload     Payload       `json:"response_payload"`
 	Connections         int           `json:"connections"`
-	Deadline            Duration      `json:"deadline_ns,omitempty"` // of each RPC after its start; 0: none
-	Engine              string        `json:"engine"`                // GRPC or Wire
-	Windows             string        `json:"windows"`               // "static", "dynamic" HTTP/2 flow-control windows
-	Method              string        `json:"method,omitempty"`      // /pkg.Service/Method; "": Foo or Echo, as the payloads ask
-	Request             *Blob         `json:"request,omitempty"`     // raw request message of Method; nil: empty
+	Deadline            Duration      `json:"deadline_ns,omitempty"`             // of each RPC after its start; 0: none
+	Churn               float64       `json:"churn_per_s,omitempty"`             // connections of the arm that are replaced a second, in turn; 0: none
+	MaxRPCs             int           `json:"max_rpcs_per_connection,omitempty"` // after which a connection is replaced; 0: none
+	ConnectionAge       Duration      `json:"connection_age_ns,omitempty"`       // at which a connection is replaced; 0: none
+	Engine              string        `json:"engine"`                            // GRPC or Wire
+	Windows             string        `json:"windows"`                           // "static", "dynamic" HTTP/2 flow-control windows
+	Method              string        `json:"method,omitempty"`                  // /pkg.Service/Method; "": Foo or Echo, as the payloads ask
+	Request             *Blob         `json:"request,omitempty"`                 // raw request message of Method; nil: empty
 }
 
 // MarshalJSON writes the compression in its flag's form.

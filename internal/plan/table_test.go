@@ -15,7 +15,10 @@ func settingFields() map[string]int {
 	fields := make(map[string]int)
 	for i := range reflect.TypeFor[Settings]().NumField() {
 		name, _, _ := strings.Cut(reflect.TypeFor[Settings]().Field(i).Tag.Get("json"), ",")
-		fields[strings.ReplaceAll(strings.TrimSuffix(name, "_ns"), "_", "-")] = i
+		for _, unit := range []string{"_ns", "_per_s"} {
+			name = strings.TrimSuffix(name, unit)
+		}
+		fields[strings.ReplaceAll(name, "_", "-")] = i
 	}
 	return fields
 }
@@ -41,6 +44,7 @@ func TestEachSettingSetsItsFieldAlone(t *testing.T) {
 		"compression": "gzip:low", "response-compression": "none", "metadata": "a=b", "metadata-size": "1KiB",
 		"payload": "1KiB:json", "response-payload": "2KiB", "method": "/a/b", "request": "@table_test.go",
 		"connections": "7", "deadline": "1s", "engine": "wire", "windows": "dynamic",
+		"churn": "5/s", "max-rpcs-per-connection": "100", "connection-age": "2s",
 	}
 	for _, s := range settings() {
 		base, err := request{settings: choices{}}.arm()

@@ -8,7 +8,7 @@ import (
 
 // laterNames are flags and keys that belong to later versions.
 func laterNames() []string {
-	return []string{"churn", "gates", "gate"}
+	return []string{"gates", "gate"}
 }
 
 // unknown says that no such name exists, and which one is meant perhaps.

@@ -46,10 +46,10 @@ func (t csvTable) result(r result.Result) {
 	aa := make(map[string]bool)
 	for _, a := range r.Arms {
 		aa[a.Name] = a.AA
-		t.figures(append(head, "figure", "", csvText(a.Name), "", strconv.FormatBool(a.AA), "all", "false"), measurements(a.Figures, a.Handshake))
+		t.figures(append(head, "figure", "", csvText(a.Name), "", strconv.FormatBool(a.AA), "all", "false"), append(measurements(a.Figures, a.Handshake), churnFigures(a.Churn)...))
 		for _, e := range a.Epochs {
 			t.figures(append(head, "figure", "", csvText(a.Name), "", strconv.FormatBool(a.AA), strconv.Itoa(e.Index), strconv.FormatBool(e.Interrupted)),
-				measurements(e.Figures, e.Handshake))
+				append(measurements(e.Figures, e.Handshake), churnFigures(e.Churn)...))
 		}
 	}
 	for _, c := range r.Comparisons {

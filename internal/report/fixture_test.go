@@ -222,3 +222,25 @@ func few() result.Result {
 	r.Warnings = []result.Warning{{Code: "interrupted", Text: "SIGINT stopped the run: what was measured is whole"}}
 	return r
 }
+
+// churned is a run whose second arm replaces connections, and whose third could not
+// replace them all.
+func churned() result.Result {
+	base := model{name: "churn=none", settings: settings("1.3"), latency: 491e3, client: 393e3, server: 247e3, saturated: 18e3, sent: 53, received: 58, allocs: 93}
+	five, fast := base, base
+	five.name, five.settings.Churn = "churn=5/s", 5
+	fast.name, fast.settings.Churn, fast.settings.Resumption = "churn=100/s", 100, true
+	five.latency, five.server, five.sent = base.latency*1.04, base.server*1.05, 113
+	fast.latency, fast.server, fast.sent = base.latency*1.5, base.server*1.6, 853
+	r := fixture(8, []plan.Group{{Name: "churn", Control: "churn=none", Arms: []string{"churn=none", "churn=5/s", "churn=100/s"}}}, base, five, fast)
+	full := result.Handshake{Count: 120, TCP: 71e3, TLS: 1420e3, HTTP2: 260e3, Total: 1760e3, SentBytes: 1616, ReceivedBytes: 1871}
+	resumed := result.Handshake{Count: 2301, TCP: 93e3, TLS: 980e3, HTTP2: 300e3, Total: 1390e3, SentBytes: 1750, ReceivedBytes: 1403}
+	r.Arms[1].Churn = &result.Churn{Due: 120, Opened: 120, Failed: map[string]int64{}, Handshake: &result.Handshakes{Full: &full}}
+	r.Arms[1].Observed.Replaced = &result.Replaced{Due: 172, Opened: 172, Failed: map[string]int64{}, Drained: 172, MostRPCs: 131}
+	r.Arms[2].Churn = &result.Churn{Due: 2400, Opened: 2301, Missed: 21, Failed: map[string]int64{"CONNECTION_RESET": 76, "CLIENT_LIMIT": 2},
+		Handshake: &result.Handshakes{Resumed: &resumed}}
+	for i := range r.Arms[1].Epochs {
+		r.Arms[1].Epochs[i].Churn = &result.Churn{Due: 15, Opened: 15}
+	}
+	return r
+}

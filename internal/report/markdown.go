@@ -36,6 +36,7 @@ func Markdown(w io.Writer, r result.Result) error {
 	m.failures(failures(r))
 	m.trades(b.trades())
 	m.openings(openings(r))
+	m.churn(turnovers(r))
 	m.findings(findings(r), result.Degraded, result.Valid)
 	m.details(b)
 	_, err := io.WriteString(w, strings.TrimRight(m.out.String(), "\n")+"\n")
@@ -190,6 +191,24 @@ func (m *markdown) openings(os []opening) {
 		rows = append(rows, append([]string{code(o.arm)}, o.cells()...))
 	}
 	m.table(append([]string{"arm"}, openingHead()...), rows)
+}
+
+func (m *markdown) churn(ts []turnover) {
+	if len(ts) == 0 {
+		return
+	}
+	m.title("Churn")
+	var rows [][]string
+	for _, t := range ts {
+		rows = append(rows, append([]string{code(t.arm)}, t.cells...))
+	}
+	m.table(append([]string{"arm"}, turnoverHead()...), rows)
+	m.paragraph(churnNote)
+	for _, t := range ts {
+		if t.unmade != "" {
+			m.paragraph("not replaced in " + code(t.arm) + ": " + code(t.unmade))
+		}
+	}
 }
 
 // details writes, folded, what is looked up when a number is doubted.

@@ -33,6 +33,9 @@ func seen(o result.Observed) []string {
 	if o.Reconnects > 0 {
 		items = append(items, plural(int(o.Reconnects), "reconnect"))
 	}
+	if r := o.Replaced; r != nil {
+		items = append(items, count(r.Opened)+" replaced, "+count(r.Drained)+" drained", "at most "+count(r.MostRPCs)+" RPCs a connection")
+	}
 	items = append(items, encodings("requests", o.RequestEncodings, o.RequestCodec)...)
 	items = append(items, encodings("responses", o.ResponseEncodings, o.ResponseCodec)...)
 	if o.MetadataKeys != nil && *o.MetadataKeys > 0 {

@@ -141,7 +141,7 @@ func settingFlags(arms []plan.Arm) []string {
 // text asks for it.
 func unsaid(flag string, s plan.Settings) []string {
 	switch {
-	case flag == "deadline", flag == "metadata":
+	case slices.Contains([]string{"deadline", "metadata", "churn", "max-rpcs-per-connection", "connection-age"}, flag):
 		return []string{"none"}
 	case flag == "group" && s.TLS != plan.Off:
 		return []string{"default"}
@@ -163,6 +163,7 @@ func flagsOf(s plan.Settings) map[string][]string {
 	flags := make(map[string][]string)
 	for name, value := range stored {
 		name, isTime := strings.CutSuffix(name, "_ns")
+		name, isRate := strings.CutSuffix(name, "_per_s")
 		name = strings.ReplaceAll(name, "_", "-")
 		switch v := value.(type) {
 		case string:
@@ -173,6 +174,9 @@ func flagsOf(s plan.Settings) map[string][]string {
 			flags[name] = []string{number(v)}
 			if isTime {
 				flags[name] = []string{time.Duration(v).String()}
+			}
+			if isRate {
+				flags[name][0] += "/s"
 			}
 		}
 	}

@@ -43,6 +43,7 @@ func Text(w io.Writer, r result.Result, o TextOptions) error {
 	p.blank()
 	p.compression(b.trades())
 	p.handshakes(openings(r))
+	p.churn(turnovers(r))
 	p.closing(r)
 	_, err := io.WriteString(w, p.out.String())
 	return err
@@ -172,6 +173,22 @@ func (p *page) handshakes(os []opening) {
 		rows = append(rows, textRow(o.arm, o.cells()))
 	}
 	p.table("HANDSHAKES", openingHead(), rows)
+}
+
+func (p *page) churn(ts []turnover) {
+	var rows []row
+	for _, t := range ts {
+		rows = append(rows, textRow(t.arm, t.cells))
+	}
+	p.table("CHURN", turnoverHead(), rows)
+	if len(ts) > 0 {
+		p.prose("- ", churnNote)
+	}
+	for _, t := range ts {
+		if t.unmade != "" {
+			p.prose("- ", "not replaced in "+t.arm+": "+t.unmade)
+		}
+	}
 }
 
 // table writes rows under a title, if there are any.

@@ -395,7 +395,7 @@ func runMutations() map[string][]mutation {
 }
 
 func mutations() []map[string][]mutation {
-	return []map[string][]mutation{accountMutations(), lossMutations(), observedMutations(), timingMutations(), machineMutations(), runMutations()}
+	return []map[string][]mutation{accountMutations(), lossMutations(), observedMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations()}
 }
 
 func TestEachCheckSaysWhatIsWrongAndNothingElse(t *testing.T) {

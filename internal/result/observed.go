@@ -27,6 +27,7 @@ func askSettings(q *question) {
 		o.requests()
 		o.responses()
 		o.metadata()
+		o.replacements(q.r.Plan)
 		for _, text := range append(o.wrong, a.Observed.Mismatches...) {
 			q.invalid(a.Name, "%s", text)
 		}
@@ -79,6 +80,9 @@ func (o *observation) tls() {
 	resumed := int64(0)
 	if s.Resumption {
 		resumed = int64(s.Connections) * int64(len(o.Epochs))
+		if seen.Replaced != nil {
+			resumed += seen.Replaced.Opened
+		}
 	}
 	o.want("resumed connections", seen.Resumed, resumed)
 	// A foreign server may ask for a certificate unasked.

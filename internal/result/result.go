@@ -111,6 +111,7 @@ type Arm struct {
 	Observed Observed      `json:"observed"`
 	Figures
 	Handshake *Handshakes `json:"handshake,omitempty"`
+	Churn     *Churn      `json:"churn,omitempty"` // absent: no connection was to be replaced
 	Epochs    []Epoch     `json:"epochs"`
 	Windows   []Window    `json:"windows"` // one second each, all epochs in order
 }
@@ -124,6 +125,7 @@ type Epoch struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 	Figures
 	Handshake *Handshakes `json:"handshake,omitempty"`
+	Churn     *Churn      `json:"churn,omitempty"`
 	Generator Generator   `json:"generator"`
 }
 
@@ -219,6 +221,8 @@ type Observed struct {
 	ServerInstances       int              `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
 	ServerSHA256          string           `json:"server_sha256,omitempty"`          // of the server binary's file, hexadecimal
 	Method                string           `json:"method"`                           // full method name called
+	// Replaced is absent when no connection was to be replaced.
+	Replaced *Replaced `json:"replaced,omitempty"`
 	// Mismatches are settings that were not what was asked, one sentence each.
 	Mismatches []string `json:"mismatches,omitempty"`
 }

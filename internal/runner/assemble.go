@@ -47,14 +47,14 @@ func (r *run) assembleArm(i int) (result.Arm, error) {
 		}
 		arm.Epochs = append(arm.Epochs, result.Epoch{
 			Index: e.index, Start: e.start, Interrupted: e.interrupted || a.measured.Stopped, Figures: figures,
-			Handshake: handshakes(a.connected), Generator: generatorHealth(a.measured, r.plan.Window),
+			Handshake: handshakes(a.connected), Churn: one.churn.result(), Generator: generatorHealth(a.measured, r.plan.Window),
 		})
 		arm.Windows = append(arm.Windows, windows(e.index, a.measured)...)
 		seen.add(a)
 	}
 	var err error
 	arm.Figures, err = all.figures(true)
-	arm.Handshake = handshakes(all.connections)
+	arm.Handshake, arm.Churn = handshakes(all.connections), all.churn.result()
 	arm.Observed = seen.observed()
 	return arm, err
 }

@@ -62,7 +62,7 @@ func connectTo(t *testing.T, engine, addr string, connections int, options call.
 
 func (g *inProcess) connectGRPC(t *testing.T, addr string, connections int, options call.Options) {
 	t.Helper()
-	channels, conns := make([]*channel.Channel, connections), make([]*grpc.ClientConn, connections)
+	channels, conns := make([]*channel.Channel, connections), make([]grpc.ClientConnInterface, connections)
 	for i := range conns {
 		c, err := channel.Open(t.Context(), channel.Options{Address: addr})
 		if err != nil {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"time"
 
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
@@ -17,17 +18,28 @@ const spareFiles = 64
 func limits(p plan.Plan, files uint64, ports int) error {
 	perTarget := map[string]int{}
 	for _, a := range p.Arms {
-		n := a.Settings.Connections
-		if files > 0 && uint64(n)+spareFiles > files {
+		n, open := a.Settings.Connections, a.Settings.Connections
+		if a.Settings.Churns() {
+			open *= 2 // each stands beside the one that takes its place
+		}
+		if files > 0 && uint64(open)+spareFiles > files {
+			if a.Settings.Churns() {
+				return fmt.Errorf("--connections %d: must be at most %d when they are replaced, with a limit of %d open files (raise it with ulimit -n)", n, (int64(files)-spareFiles)/2, files)
+			}
 			return fmt.Errorf("--connections %d: must be at most %d with a limit of %d open files (raise it with ulimit -n)", n, int64(files)-spareFiles, files)
 		}
 		address := a.Settings.Target
 		if address == "" {
 			address = a.Name // a bundled server listens on a port of its own
 		}
-		perTarget[address] += n
+		lingering := lingers(p, a)
+		perTarget[address] += n + lingering
 		// A fifth is left to others, and to ports that linger after a connection.
 		if most := ports - ports/5; ports > 0 && perTarget[address] > most {
+			if lingering > 0 {
+				return fmt.Errorf("%s: replaces %d connections within the minute for which a port stays taken: must leave %d of %d local ports free to one address, all arms together (take less, or widen ip_local_port_range)",
+					replacedBy(a.Settings), lingering, ports/5, ports)
+			}
 			return fmt.Errorf("--connections %d: must be at most %d to one address, all arms together, with %d local ports (widen ip_local_port_range)", n, most, ports)
 		}
 	}
@@ -49,4 +61,35 @@ func (r *run) checkLimits() error {
 		}
 	}
 	return nil
+}
+
+// timeWait is how long Linux keeps the port of a connection that our side closed
+// (TCP_TIMEWAIT_LEN).
+const timeWait = time.Minute
+
+// lingers is how many ports of an arm's replaced connections may be taken at once: what
+// is replaced in a minute, or in all the time in which its server has one address. It
+// leaves out what a closed loop replaces for the number of its RPCs, which nobody knows
+// before; there a port that is not to be had is counted as CLIENT_LIMIT.
+func lingers(p plan.Plan, a plan.Arm) int {
+	rate := a.Settings.Replacements()
+	if n := a.Settings.MaxRPCs; n > 0 {
+		rate = p.ArmRate() / float64(n)
+	}
+	lasts := p.Warmup + p.Window + p.Saturated
+	if a.Settings.Target != "" {
+		lasts *= time.Duration(p.Epochs.Max)
+	}
+	return int(rate * min(lasts, timeWait).Seconds())
+}
+
+// replacedBy names the flag that replaces connections.
+func replacedBy(s plan.Settings) string {
+	switch {
+	case s.MaxRPCs > 0:
+		return fmt.Sprintf("--max-rpcs-per-connection %d", s.MaxRPCs)
+	case s.ConnectionAge > 0:
+		return fmt.Sprintf("--connection-age %v", s.ConnectionAge)
+	}
+	return fmt.Sprintf("--churn %v/s", s.Churn)
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"grpcbench/internal/plan"
 )
@@ -30,6 +31,36 @@ func TestConnectionsBeyondTheMachinesLimitsAreRefused(t *testing.T) {
 		{"unknown limits", arms("h:1", 10000), 0, 0, ""},
 	} {
 		err := limits(c.plan, c.files, c.ports)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestChurnBeyondTheMachinesPortsIsRefused(t *testing.T) {
+	churned := func(target string, epochs int, window time.Duration, s plan.Settings) plan.Plan {
+		s.Target, s.Connections = target, 4
+		return plan.Plan{Arms: []plan.Arm{{Name: "a", Settings: s}}, Epochs: plan.Epochs{Min: epochs, Max: epochs}, Window: window,
+			Load: plan.Load{Loop: plan.Open, Rate: 100}}
+	}
+	second := time.Second
+	for _, c := range []struct {
+		name  string
+		plan  plan.Plan
+		files uint64
+		want  string // in the error; "": none
+	}{
+		{"4 and 76 in a window", churned("", 100, 19*second, plan.Settings{Churn: 4}), 0, ""},
+		{"4 and 80 in a window", churned("", 100, 20*second, plan.Settings{Churn: 4}), 0, "--churn 4/s: replaces 80 connections"},
+		{"the same in ten windows of one server", churned("h:1", 10, 2*second, plan.Settings{Churn: 4}), 0, "--churn 4/s: replaces 80 connections"},
+		{"a minute of hours", churned("h:1", 1, 10*3600*second, plan.Settings{Churn: 1}), 0, ""},
+		{"each connection every 2 s for a minute", churned("h:1", 1, 60*second, plan.Settings{ConnectionAge: 2 * second}), 0, "--connection-age 2s: replaces 120"},
+		{"100 RPC/s, a connection each", churned("", 1, second, plan.Settings{MaxRPCs: 1}), 0, "--max-rpcs-per-connection 1: replaces 100"},
+		{"100 RPC/s, a connection for two", churned("", 1, second, plan.Settings{MaxRPCs: 2}), 0, ""},
+		{"files for 4 and their successors", churned("", 1, second, plan.Settings{Churn: 1}), 72, ""},
+		{"a file short", churned("", 1, second, plan.Settings{Churn: 1}), 71, "--connections 4: must be at most 3 when they are replaced"},
+	} {
+		err := limits(c.plan, c.files, 100)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
 		}

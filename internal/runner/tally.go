@@ -57,6 +57,8 @@ type tally struct {
 	ratio, responseRatio, codecCPU, responseCodecCPU cost
 	connections                                      []connection
 	ledgersMissing                                   bool
+	churn                                            *churnTally // nil: connections are not replaced
+	openingSent, openingReceived                     cost
 }
 
 func newTally(p plan.Plan) *tally {
@@ -86,7 +88,7 @@ func (t *tally) add(a *armEpoch) error {
 	}
 	t.addSaturated(a)
 	t.addLifetime(a)
-	return nil
+	return t.addChurn(m)
 }
 
 // seconds is how much of the window was offered. An interrupted one is known to
@@ -194,7 +196,7 @@ func (t *tally) figures(withHDR bool) (result.Figures, error) {
 		Ledger: t.window, LedgerTotal: t.total, ServerLedger: t.server,
 		ClientCPU: t.clientCPU.per(), ServerCPU: t.serverCPU.per(), PacerCPU: t.pacerCPU.per(),
 		ClientAllocs: t.clientAllocs.per(), ServerAllocs: t.serverAllocs.per(),
-		SentBytes: t.sent.per(), ReceivedBytes: t.received.per(),
+		SentBytes: together(t.sent, t.openingSent), ReceivedBytes: together(t.received, t.openingReceived),
 		Compressed: t.compressed, CompressionRatio: t.ratio.per(), CodecCPU: t.codecCPU.per(),
 		ResponseCompressed: t.responseCompressed, ResponseCompressionRatio: t.responseRatio.per(), ServerCodecCPU: t.responseCodecCPU.per(),
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,8 @@ type target struct {
 	// refuse is said to every caller, who is not let in; "": all are.
 	refuse string
 	stop   func()
+	// shut closes connections as soon as they are made; those there are stay.
+	shut atomic.Bool
 
 	mu       sync.Mutex
 	methods  map[string]int             // RPCs by full method name
@@ -92,7 +95,7 @@ func (s *target) serve(t *testing.T, server *grpc.Server) {
 	}
 	s.addr = l.Addr().String()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	go func() { served <- server.Serve(door{l, &s.shut}) }()
 	s.stop = server.Stop
 	t.Cleanup(func() {
 		server.Stop()
@@ -100,6 +103,22 @@ func (s *target) serve(t *testing.T, server *grpc.Server) {
 			t.Errorf("Serve: %v", err)
 		}
 	})
+}
+
+// door is a listener whose connections are closed while it is shut.
+type door struct {
+	net.Listener
+	shut *atomic.Bool
+}
+
+func (d door) Accept() (net.Conn, error) {
+	for {
+		c, err := d.Listener.Accept()
+		if err != nil || !d.shut.Load() {
+			return c, err
+		}
+		_ = c.Close() // nobody is let in
+	}
 }
 
 // Foo implements serverpb.ServerServer.

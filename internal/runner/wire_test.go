@@ -108,7 +108,7 @@ func TestEveryOptionHasARow(t *testing.T) {
 	for i := range settings.NumField() {
 		// The JSON names are the flags' names with underscores, and a unit.
 		name, _, _ := strings.Cut(settings.Field(i).Tag.Get("json"), ",")
-		flag := strings.ReplaceAll(strings.TrimSuffix(name, "_ns"), "_", "-")
+		flag := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(name, "_ns"), "_per_s"), "_", "-")
 		if !covered[flag] {
 			t.Errorf("Settings.%s: must have a row %q in the table of options", settings.Field(i).Name, flag)
 		}
@@ -116,5 +116,5 @@ func TestEveryOptionHasARow(t *testing.T) {
 }
 
 func rows() []row {
-	return slices.Concat(securityRows(), identityRows(), compressionRows(), responseRows(), metadataRows(), messageRows(), channelRows(), loadRows())
+	return slices.Concat(securityRows(), identityRows(), compressionRows(), responseRows(), metadataRows(), messageRows(), channelRows(), churnRows(), loadRows())
 }

@@ -18,6 +18,7 @@ type witness struct {
 	keys      float64
 	bytes     float64
 	certified uint64 // handshakes in which a client certificate was seen
+	untold    bool   // a server did not say how many connections it accepted
 }
 
 func newWitness() *witness { return &witness{instances: map[string]bool{}} }
@@ -37,6 +38,7 @@ func (w *witness) add(a *armEpoch) {
 		w.link(l)
 	}
 	w.ports = append(w.ports, len(ports))
+	w.replaced(a)
 	if s := a.snapshot; s != nil {
 		w.instances[s.GetInstanceId()] = true
 		w.rpcs += float64(s.GetRpcs().GetStarted())
@@ -51,6 +53,41 @@ func (w *witness) add(a *armEpoch) {
 			}
 		}
 	}
+}
+
+// replaced notes what connections showed that took the place of others.
+func (w *witness) replaced(a *armEpoch) {
+	r := a.finished.Replaced
+	if r == nil {
+		return
+	}
+	if w.seen.Replaced == nil {
+		w.seen.Replaced = &result.Replaced{Failed: map[string]int64{}}
+	}
+	seen := w.seen.Replaced
+	seen.Due += r.Due
+	seen.Opened += r.Opened
+	seen.Missed += r.Missed
+	seen.Drained += r.Drained
+	seen.MostRPCs = max(seen.MostRPCs, r.MostRPC)
+	for class, n := range r.Failed {
+		seen.Failed[class] += n
+	}
+	for _, l := range r.Links {
+		w.link(l.Link)
+		if l.Resumed {
+			w.seen.Resumed += l.Count - 1 // one is counted
+		}
+	}
+	if w.untold = w.untold || a.snapshot == nil; w.untold {
+		seen.Accepted = nil
+		return
+	}
+	accepted := int64(a.snapshot.GetConnections().GetAccepted()) - int64(len(a.connected))
+	if seen.Accepted != nil {
+		accepted += *seen.Accepted
+	}
+	seen.Accepted = &accepted
 }
 
 // addCounts adds counts by name to a map that need not be there yet.

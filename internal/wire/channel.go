@@ -16,7 +16,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +29,7 @@ type Options struct {
 	TLS     *tls.Config // nil: plaintext
 	Timeout time.Duration
 	Request Request
+	Limit   channel.Limit
 }
 
 const defaultTimeout = 5 * time.Second
@@ -42,8 +42,7 @@ func (o *Options) authority() string { return o.Address }
 // Channel holds one connection at a time and makes a new one when it is lost. It is
 // safe for concurrent use.
 type Channel struct {
-	options    Options
-	sent, read atomic.Int64 // bytes
+	options Options
 
 	mu       sync.Mutex
 	turns    load.Turns
@@ -55,9 +54,13 @@ type Channel struct {
 	// unreachable is the code of RPCs while there is no connection.
 	unreachable string
 	closed      bool
-	queue       []pending // RPCs that wait for the connection being dialled
-	resting     []load.Op // failed without a server: their callers wait a moment before the next
-	made        []channel.Connection
+	queue       []pending            // RPCs that wait for the connection being dialled
+	resting     []load.Op            // failed without a server: their callers wait a moment before the next
+	made        []channel.Connection // but those of replacements
+	ended       bytesOf              // of connections that are no more
+	begun       bool                 // a connection has been
+	drained     int64
+	mostRPCs    int64
 	timer       *time.Timer   // of the first deadline
 	alarm       time.Duration // when it fires
 	closing     chan struct{}
@@ -217,7 +220,11 @@ func (c *Channel) ready(made *conn) {
 	if c.closed {
 		return
 	}
+	old := c.current
 	c.current, c.dialing = made, false
+	if old != nil {
+		c.supersede(old)
+	}
 	queue := c.queue
 	c.queue = nil
 	for _, p := range queue {
@@ -256,10 +263,14 @@ func (c *Channel) redial(old *conn) {
 		return
 	}
 	c.dialing = true
+	if old.ours {
+		go c.reconnect(false, c.options.Limit.Begin())
+		return
+	}
 	// A server that ends its connections as soon as they are made is not to be
 	// overrun with them, nor this client.
 	useless := !old.answered && time.Since(old.made) < backoffBase
-	go c.reconnect(useless)
+	go c.reconnect(useless, nil)
 }
 
 // Backoff between attempts to connect: that of the other engine, which takes
@@ -272,26 +283,47 @@ const (
 )
 
 // reconnect dials until there is a connection. While it waits between attempts
-// RPCs fail at once; where it waits before the first, they wait too.
-func (c *Channel) reconnect(later bool) {
+// RPCs fail at once; where it waits before the first, they wait too. done, if not nil,
+// is told of the first attempt, which is a replacement.
+func (c *Channel) reconnect(later bool, done func(channel.Connection, error)) {
 	if later && !c.pause(float64(backoffBase)) {
 		return
 	}
 	for wait := float64(backoffBase); ; wait = min(wait*backoffFactor, float64(backoffMax)) {
-		err := c.connect(context.Background())
+		made, err := c.connect(context.Background())
+		switch {
+		case done != nil:
+			done(made, err)
+			done = nil
+		case err == nil:
+			c.note(made)
+		}
 		if err == nil {
 			return
 		}
 		c.mu.Lock()
 		c.undialled(err)
 		c.mu.Unlock()
-		if !c.pause(wait) {
+		if !c.pause(wait) || !c.dialAgain() {
 			return
 		}
-		c.mu.Lock()
-		c.dialing = true
-		c.mu.Unlock()
 	}
+}
+
+// dialAgain says whether there still is no connection; one may have been made by Renew
+// meanwhile.
+func (c *Channel) dialAgain() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dialing = c.current == nil
+	return c.dialing
+}
+
+// note keeps what a connection cost.
+func (c *Channel) note(made channel.Connection) {
+	c.mu.Lock()
+	c.made = append(c.made, made)
+	c.mu.Unlock()
 }
 
 // pause waits about that many nanoseconds; it reports whether the channel is open.
@@ -335,6 +367,7 @@ func (c *Channel) lost(from *conn, cause error) {
 		c.redial(from)
 	}
 	from.draining = true
+	c.ended.add(from.bytes)
 	delete(c.conns, from)
 	var ops []load.Op
 	from.streams.all(func(s *stream) {
@@ -459,10 +492,6 @@ func (c *Channel) MessagesSent() int64 {
 	defer c.mu.Unlock()
 	return c.messagesSent
 }
-
-// Bytes is the number of bytes written to and read from TCP so far, TLS records
-// and handshakes included.
-func (c *Channel) Bytes() (sent, received int64) { return c.sent.Load(), c.read.Load() }
 
 // Connections returns what each connection of the channel cost, oldest first.
 func (c *Channel) Connections() []channel.Connection {

@@ -30,6 +30,12 @@ type conn struct {
 	window   int64     // what the server lets us send on the connection
 	unacked  int       // bytes received since the last WINDOW_UPDATE
 	due      deadlines
+	bytes    *bytesOf
+	making   [2]int64      // bytes sent and received when the SETTINGS came
+	rpcs     int64         // begun here
+	had      int64         // before, as the limit counts
+	ours     bool          // we have replaced it
+	retired  bool          // we have closed it, with nothing left to do
 	settled  bool          // the server's SETTINGS came
 	ready    chan struct{} // closed then
 	draining bool          // GOAWAY came, or the stream numbers are used up
@@ -48,7 +54,7 @@ const lastStreamID = 1<<31 - 1
 
 func newConn(ch *Channel, n net.Conn) *conn {
 	return &conn{channel: ch, net: n, headers: newHeaderReader(), peer: initialSettings(), nextID: 1, window: defaultWindow,
-		ready: make(chan struct{}), made: time.Now(),
+		ready: make(chan struct{}), made: time.Now(), bytes: &bytesOf{},
 		sender: newSender(&ch.options.Request, ch.options.authority(), ch.options.TLS != nil), out: preface()}
 }
 
@@ -97,7 +103,10 @@ func (c *conn) open(p pending) {
 	if d := c.channel.options.Request.Deadline; d > 0 {
 		c.due.push(due{id: id, at: p.op.Sent + d}, c.streams.get)
 	}
-	if c.nextID > lastStreamID-2 {
+	c.rpcs++
+	c.channel.mostRPCs = max(c.channel.mostRPCs, c.rpcs)
+	if full := c.full(); full || c.nextID > lastStreamID-2 {
+		c.ours = c.ours || full
 		c.channel.replace(c)
 	}
 }
@@ -184,9 +193,15 @@ func (c *conn) flush() {
 
 // retire closes a connection that has been replaced and has nothing left to do.
 func (c *conn) retire() {
-	if c.draining && c.streams.open == 0 {
-		_ = c.net.Close() // ends its reading
+	if !c.draining || c.streams.open > 0 || c.retired {
+		return
 	}
+	c.retired = true
+	if c.ours {
+		c.channel.drained++
+		c.goAway(codeNoError) // 6.8: whoever closes a connection should say so
+	}
+	_ = c.net.Close() // ends its reading
 }
 
 // maxKeptOut bounds the memory that a connection keeps for writing.
@@ -322,6 +337,7 @@ func (c *conn) onSettings(h frameHeader, payload []byte) error {
 	c.out = appendFrameHeader(c.out, 0, frameSettings, flagAck, 0)
 	if !c.settled {
 		c.settled = true
+		c.making = [2]int64{c.bytes.sent.Load(), c.bytes.received.Load()}
 		close(c.ready)
 		c.channel.ready(c)
 	}

@@ -22,28 +22,41 @@ func Open(ctx context.Context, o Options) (*Channel, error) {
 func (o Options) open(ctx context.Context) (*Channel, error) {
 	c := &Channel{options: o, conns: map[*conn]struct{}{}, closing: make(chan struct{}), dialing: true,
 		turns: nobody{time.Now()}}
-	if err := c.connect(ctx); err != nil {
+	made, err := c.connect(ctx)
+	if err != nil {
 		_ = c.Close() // the cause is returned
 		return nil, err
 	}
+	c.note(made)
 	return c, nil
 }
 
-// connect makes the channel's next connection and returns when it can be used.
-func (c *Channel) connect(ctx context.Context) error {
+// connect makes the channel's next connection and returns when it can be used. made has
+// the bytes of an attempt that failed, too.
+func (c *Channel) connect(ctx context.Context) (made channel.Connection, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.timeout())
 	defer cancel()
-	n, made, err := c.dial(ctx)
+	bytes := &bytesOf{}
+	n, made, err := c.dial(ctx, bytes)
 	if err != nil {
-		return err
+		made.Sent, made.Received = bytes.load()
+		c.mu.Lock()
+		c.ended.add(bytes)
+		c.mu.Unlock()
+		return made, err
 	}
 	since := time.Now()
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		return errors.Join(net.ErrClosed, n.Close())
+		return made, errors.Join(net.ErrClosed, n.Close())
 	}
 	next := newConn(c, n)
+	next.bytes = bytes
+	if !c.begun {
+		next.had = c.options.Limit.Had
+	}
+	c.begun = true
 	c.conns[next] = struct{}{}
 	next.flush()
 	c.mu.Unlock()
@@ -54,13 +67,14 @@ func (c *Channel) connect(ctx context.Context) error {
 		ended <- err
 	}()
 	if err := next.await(ctx, ended); err != nil {
-		return err
+		made.Sent, made.Received = bytes.load()
+		return made, err
 	}
 	made.HTTP2 = time.Since(since)
 	c.mu.Lock()
-	c.made = append(c.made, made)
-	c.mu.Unlock()
-	return nil
+	defer c.mu.Unlock()
+	made.Sent, made.Received = next.making[0], next.making[1]
+	return made, nil
 }
 
 // await returns when the server's SETTINGS have come, or why they have not. A
@@ -87,12 +101,12 @@ func (c *conn) await(ctx context.Context, ended <-chan error) (err error) {
 }
 
 // dial makes the TCP connection and, over it, that of TLS.
-func (c *Channel) dial(ctx context.Context) (net.Conn, channel.Connection, error) {
+func (c *Channel) dial(ctx context.Context, bytes *bytesOf) (net.Conn, channel.Connection, error) {
 	n, made, err := channel.Dial(ctx, c.options.Address)
 	if err != nil {
 		return nil, made, err
 	}
-	s, err := newSocket(n.(*net.TCPConn), &c.sent, &c.read) // what "tcp" dials
+	s, err := newSocket(n.(*net.TCPConn), &bytes.sent, &bytes.received) // what "tcp" dials
 	if err != nil || c.options.TLS == nil {
 		return s, made, err
 	}

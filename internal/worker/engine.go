@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -32,31 +33,48 @@ type engine interface {
 type link interface {
 	Bytes() (sent, received int64)
 	Connections() []channel.Connection
+	Reconnects() int64
 	Close() error
+}
+
+// line is a link of grpc-go's: a channel, or a chain of them.
+type line interface {
+	link
+	grpc.ClientConnInterface
+	AwaitChange(ctx context.Context, limit time.Duration)
 }
 
 // grpcEngine makes RPCs as an application does, by grpc-go.
 type grpcEngine struct {
 	options  call.Options
 	counters *codec.Counters
-	channels []*channel.Channel
+	churns   bool // channels are chains
+	channels []line
 	caller   *call.Caller
 }
 
 func (g *grpcEngine) open(ctx context.Context, o channel.Options) (link, error) {
-	c, err := channel.Open(ctx, o)
+	if g.churns {
+		return linked(channel.OpenChain(ctx, o))
+	}
+	return linked(channel.Open(ctx, o))
+}
+
+// linked is an open channel, or why there is none: a nil pointer in an interface is not
+// nil.
+func linked[C link](c C, err error) (link, error) {
 	if err != nil {
-		return nil, err // not c: a nil pointer in an interface is not nil
+		return nil, err
 	}
 	return c, nil
 }
 
 func (g *grpcEngine) use(links []link) error {
-	conns := make([]*grpc.ClientConn, len(links))
+	conns := make([]grpc.ClientConnInterface, len(links))
 	for i, l := range links {
-		c := l.(*channel.Channel) // what open returned
+		c := l.(line) // what open returned
 		g.channels = append(g.channels, c)
-		conns[i] = c.ClientConn
+		conns[i] = c
 	}
 	var err error
 	g.caller, err = call.New(g.options, conns)
@@ -72,7 +90,7 @@ func (g *grpcEngine) loop(first int64, closed bool) load.Engine {
 }
 
 func (g *grpcEngine) once(ctx context.Context) error {
-	return call.Once(ctx, g.options, g.channels[0].ClientConn)
+	return call.Once(ctx, g.options, g.channels[0])
 }
 
 func (g *grpcEngine) work() (compressed, decompressed Work) {

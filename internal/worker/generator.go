@@ -39,6 +39,7 @@ type generator struct {
 	inUse    bool // the channels are the engine's
 	runtime  probe.Runtime
 	total    load.Ledger
+	churn    churn
 	// presented: a server asked for the client certificate.
 	presented atomic.Bool
 
@@ -112,7 +113,7 @@ func (g *generator) newEngine() (engine, error) {
 		return newWireEngine(g.options)
 	}
 	debug.SetGCPercent(grpcGCPercent)
-	return &grpcEngine{options: g.options, counters: g.counters}, nil
+	return &grpcEngine{options: g.options, counters: g.counters, churns: g.trial.Settings.Churns()}, nil
 }
 
 // connect opens one connection, and times nothing else meanwhile.
@@ -124,6 +125,7 @@ func (g *generator) connect(ctx context.Context, c Connect) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	options.Limit = g.limitOf(c.Index)
 	before, ok := probe.ProcessCPU()
 	ch, err := g.engine.open(ctx, options)
 	if err != nil {
@@ -176,7 +178,7 @@ func (g *generator) account() Finished {
 		if c == nil {
 			continue
 		}
-		f.Reconnects += reconnects(c.Connections())
+		f.Reconnects += c.Reconnects()
 		if i < len(g.atStart) {
 			link := LinkOf(g.atStart[i])
 			link.ClientCertificate = g.presented.Load()
@@ -186,18 +188,10 @@ func (g *generator) account() Finished {
 	if g.engine != nil {
 		f.Compressed, f.Decompressed = g.engine.work()
 	}
-	return f
-}
-
-// reconnects is how often a channel's connection was replaced. One whose SETTINGS
-// never came was an attempt: a server that is killed may still have taken it.
-func reconnects(all []channel.Connection) (n int64) {
-	for _, c := range all[1:] {
-		if c.HTTP2 > 0 {
-			n++
-		}
+	if g.trial.Settings.Churns() {
+		f.Replaced = g.churn.replaced(g.channels, g.presented.Load())
 	}
-	return n
+	return f
 }
 
 func workOf(w codec.Work) Work {
@@ -223,13 +217,16 @@ type edges struct {
 	work    codec.Counts
 }
 
-// traffic is the bytes of all connections at one moment.
+// traffic is the bytes of all connections at one moment, without those of opening
+// connections in place of others.
 type traffic struct {
 	sent, received int64
 	load.Standing
 }
 
 func (g *generator) traffic() (t traffic) {
+	sent, received := g.churn.bytes()
+	t.sent, t.received = -sent, -received
 	for _, c := range g.channels {
 		sent, received := c.Bytes()
 		t.sent += sent
@@ -262,7 +259,11 @@ func (g *generator) run(ctx context.Context, r Run, send func(part any) error) (
 	ctx, cancel := g.until(ctx)
 	defer cancel()
 	e := &edges{g: g}
-	outcome, err := g.loop(ctx, commonStart(r.Start), e, send)
+	start := commonStart(r.Start)
+	g.churn.measure(start.Add(g.trial.Warmup), start.Add(g.trial.Warmup+g.trial.Window))
+	wait := g.churning(ctx, start, g.trial.Warmup+g.trial.Window)
+	outcome, err := g.loop(ctx, start, e, send)
+	wait()
 	if err != nil {
 		return nil, err
 	}
@@ -287,9 +288,13 @@ func (g *generator) loop(ctx context.Context, start time.Time, e *edges, send fu
 			Phases: phases, Drain: t.Drain, DrainStopped: drainStopped, Edges: at}
 		return l.Run(ctx, g.engine.loop(0, true))
 	}
-	at.Quiet = func(started int64) {
+	at.Quiet = func(started int64) bool {
+		if !g.churn.still() {
+			return false // half of a handshake would be taken for RPCs' bytes
+		}
 		e.quiet = new(g.traffic())
 		e.quiet.Started = started
+		return true
 	}
 	l := load.OpenLoop{Schedule: t.schedule(), Clock: load.NewPacer(start), Phases: phases, Connections: t.Connections,
 		MaxInFlight: t.maxInFlight(), Drain: t.Drain, DrainStopped: drainStopped, Edges: at}
@@ -342,6 +347,13 @@ func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
 	}
 	if ns, ok := probe.RSS(); ok {
 		m.RSS = &ns
+	}
+	if g.trial.Settings.Churns() {
+		c, err := g.churn.inWindow()
+		if err != nil {
+			return nil, err
+		}
+		m.Churn = &c
 	}
 	if !e.whole() {
 		return m, nil // interrupted before the window's end: its CPU and bytes are unknown
@@ -402,11 +414,14 @@ func (g *generator) saturate(ctx context.Context, s Saturate) (any, error) {
 			}
 		}
 	}
-	l := load.ClosedLoop{Concurrency: s.Concurrency, Connections: len(g.channels), Clock: load.SleepClock{Start: commonStart(s.Start)},
+	start := commonStart(s.Start)
+	l := load.ClosedLoop{Concurrency: s.Concurrency, Connections: len(g.channels), Clock: load.SleepClock{Start: start},
 		Phases: load.Phases{Warmup: s.Length / 5, Window: s.Length - s.Length/5}, Drain: g.trial.Drain, DrainStopped: drainStopped,
 		Edges: load.Edges{Open: reading(0), Close: reading(1)}}
+	wait := g.churning(ctx, start, s.Length)
 	// The block's RPCs are numbered on, so that no unique metadata comes again.
 	o, err := l.Run(ctx, g.engine.loop(g.total.Scheduled, true))
+	wait()
 	if err != nil {
 		return nil, err
 	}

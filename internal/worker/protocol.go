@@ -205,6 +205,9 @@ type Measured struct {
 	InFlight     [2]int64        `json:"in_flight"` // at the window's two ends
 	Stopped      bool            `json:"stopped"`
 	MessageCodec Work            `json:"message_codec"` // requests compressed in the window, drain included
+	// Churn is of the connections due to be replaced in the window; nil: none ever is.
+	// What opening them sent is not in Sent and Received.
+	Churn *Churn `json:"churn,omitempty"`
 }
 
 // Take takes a part of the answer.
@@ -262,6 +265,7 @@ type Finished struct {
 	Codec        string      `json:"codec"`
 	Compressed   Work        `json:"compressed"`
 	Decompressed Work        `json:"decompressed"`
+	Replaced     *Replaced   `json:"replaced,omitempty"` // nil: connections are not replaced
 }
 
 // LinkOf is what was negotiated on c. Whether a client certificate was presented

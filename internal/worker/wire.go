@@ -121,11 +121,7 @@ func fieldsOf(pairs []call.Pair) []wire.Field {
 }
 
 func (e *wireEngine) open(ctx context.Context, o channel.Options) (link, error) {
-	c, err := wire.Open(ctx, wire.Options{Address: o.Address, TLS: o.TLS, Timeout: o.Timeout, Request: e.request})
-	if err != nil {
-		return nil, err // not c: a nil pointer in an interface is not nil
-	}
-	return c, nil
+	return linked(wire.Open(ctx, wire.Options{Address: o.Address, TLS: o.TLS, Timeout: o.Timeout, Request: e.request, Limit: o.Limit}))
 }
 
 func (e *wireEngine) use(links []link) error {

@@ -1,4 +1,4 @@
-package worker
+package channel_test
 
 import (
 	"testing"
@@ -11,10 +11,10 @@ import (
 // connections after the first, the one that never had SETTINGS was an attempt.
 func TestAnAttemptToConnectIsNoReconnect(t *testing.T) {
 	stood := channel.Connection{HTTP2: time.Millisecond}
-	if got := reconnects([]channel.Connection{stood, {TCP: time.Millisecond}, stood, stood}); got != 2 {
+	if got := channel.Reconnects([]channel.Connection{stood, {TCP: time.Millisecond}, stood, stood}); got != 2 {
 		t.Errorf("%d reconnects, want 2", got)
 	}
-	if got := reconnects([]channel.Connection{stood}); got != 0 {
+	if got := channel.Reconnects([]channel.Connection{stood}); got != 0 {
 		t.Errorf("%d reconnects of the first connection, want 0", got)
 	}
 }

@@ -1,0 +1,149 @@
+package channel_test
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"grpcbench/internal/channel"
+	serverpb "grpcbench/proto"
+)
+
+// holding answers when it is let.
+type holding struct {
+	serverpb.UnimplementedServerServer
+	came chan struct{}
+	let  chan struct{}
+}
+
+func (h holding) Foo(context.Context, *serverpb.Empty) (*serverpb.Empty, error) {
+	h.came <- struct{}{}
+	<-h.let
+	return &serverpb.Empty{}, nil
+}
+
+// accepting counts the connections of a listener.
+type accepting struct {
+	net.Listener
+	all *atomic.Int64
+}
+
+func (a accepting) Accept() (net.Conn, error) {
+	c, err := a.Listener.Accept()
+	if err == nil {
+		a.all.Add(1)
+	}
+	return c, err
+}
+
+// chained is a chain to a server that counts its connections.
+func chained(t *testing.T, service serverpb.ServerServer, limit channel.Limit) (c *channel.Chain, all *atomic.Int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = new(atomic.Int64)
+	s := grpc.NewServer()
+	serverpb.RegisterServerServer(s, service)
+	go func() { _ = s.Serve(accepting{l, all}) }() // ends with Stop
+	t.Cleanup(s.Stop)
+	if c, err = channel.OpenChain(t.Context(), channel.Options{Address: l.Addr().String(), Limit: limit}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // the server ends it otherwise
+	return c, all
+}
+
+func TestAReplacedChannelIsClosedAfterItsLastRPC(t *testing.T) {
+	h := holding{came: make(chan struct{}, 9), let: make(chan struct{})}
+	c, all := chained(t, h, channel.Limit{})
+	stub := serverpb.NewServerClient(c)
+	outcome := make(chan error, 2)
+	call := func() {
+		_, err := stub.Foo(t.Context(), &serverpb.Empty{})
+		outcome <- err
+	}
+	go call()
+	<-h.came
+	made, err := c.Renew(t.Context())
+	if err != nil || made.Sent == 0 || made.Received == 0 || made.HTTP2 <= 0 {
+		t.Fatalf("%+v, %v: must be a connection with its bytes and phases", made, err)
+	}
+	if n := c.Drained(); n != 0 {
+		t.Errorf("%d drained with an RPC on the old connection", n)
+	}
+	go call()
+	<-h.came
+	close(h.let)
+	for range 2 {
+		if err := <-outcome; err != nil {
+			t.Errorf("an RPC on either side of a replacement: %v", err)
+		}
+	}
+	if c.Drained() != 1 || all.Load() != 2 || c.Reconnects() != 0 || c.MostRPCs() != 1 {
+		t.Errorf("%d drained, %d connections, %d reconnects, at most %d RPCs, want 1, 2, 0 and 1", c.Drained(), all.Load(), c.Reconnects(), c.MostRPCs())
+	}
+}
+
+// A chain of 3 RPCs a connection, which begins with one used up, makes 10 RPCs on
+// connections of 2, 3, 3 and 2: three are replaced.
+func TestAChainReplacesConnectionsAfterTheirRPCs(t *testing.T) {
+	var begun, ended atomic.Int64
+	done := make(chan struct{}, 9)
+	c, all := chained(t, foo{}, channel.Limit{RPCs: 3, Had: 1, Begin: func() func(channel.Connection, error) {
+		begun.Add(1)
+		return func(made channel.Connection, err error) {
+			if err != nil || made.Sent == 0 {
+				t.Errorf("%+v, %v: must be a connection", made, err)
+			}
+			ended.Add(1)
+			done <- struct{}{}
+		}
+	}})
+	stub := serverpb.NewServerClient(c)
+	for range 10 {
+		if _, err := stub.Foo(t.Context(), &serverpb.Empty{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		<-done
+	}
+	if begun.Load() != 3 || ended.Load() != 3 || all.Load() != 4 || c.MostRPCs() != 3 || c.Reconnects() != 0 {
+		t.Errorf("%d replacements begun, %d ended, %d connections, at most %d RPCs, %d reconnects, want 3, 3, 4, 3 and 0",
+			begun.Load(), ended.Load(), all.Load(), c.MostRPCs(), c.Reconnects())
+	}
+}
+
+// A server that is gone leaves the connection there is, and its RPCs, as they are.
+func TestARenewalThatFailsLeavesTheChainAsItIs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	serverpb.RegisterServerServer(s, foo{})
+	go func() { _ = s.Serve(l) }() // ends with Stop
+	t.Cleanup(s.Stop)
+	c, err := channel.OpenChain(t.Context(), channel.Options{Address: l.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // over
+	_ = l.Close()                       // no more connections
+	if _, err := c.Renew(t.Context()); channel.Class(err) != channel.Refused {
+		t.Errorf("%v is of class %s, want %s", err, channel.Class(err), channel.Refused)
+	}
+	if _, err := serverpb.NewServerClient(c).Foo(t.Context(), &serverpb.Empty{}); err != nil {
+		t.Errorf("an RPC after it: %v", err)
+	}
+	if _, err := c.NewStream(t.Context(), nil, ""); status.Code(err) != codes.Unimplemented {
+		t.Errorf("a stream: %v, want it refused", err)
+	}
+}
