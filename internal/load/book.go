@@ -90,6 +90,7 @@ type Interval struct {
 	Latency, Service, Lag hist.Encoded // of ok, ok and started calls
 	P50, P99, Max         int64        // of latency in ns; valid when the rank exists
 	HasP50, HasP99        bool         // false: the rank falls among calls without a latency
+	LagP99                int64        // of lag in ns; valid when a call was started
 }
 
 // Account is a closed book.
@@ -292,6 +293,7 @@ func (b *Book) fold(i int) error {
 	out := Interval{Start: time.Duration(i) * intervalLength, Ledger: sum, Max: b.second.latency.Max()}
 	out.P50, out.HasP50 = b.second.latency.Quantile(0.50, sum.Scheduled)
 	out.P99, out.HasP99 = b.second.latency.Quantile(0.99, sum.Scheduled)
+	out.LagP99, _ = b.second.lag.Quantile(0.99, b.second.lag.Count())
 	for _, f := range []struct {
 		total, second *hist.Histogram
 		text          *hist.Encoded

@@ -378,6 +378,15 @@ func TestALongWindowFoldsNothingThatABlockedGeneratorHasYetToBook(t *testing.T) 
 		if iv.Ledger.Scheduled != 100 || iv.Ledger.OK != 100 {
 			t.Errorf("second %d: scheduled %d, ok %d, want 100 of 100", i, iv.Ledger.Scheduled, iv.Ledger.OK)
 		}
+		// Of the hundred lags of a second in which it was blocked the second largest
+		// is that of the second arrival, 10 ms into it; a bucket is 0.1 % wide.
+		want := time.Duration(0)
+		if due := minute.Warmup + iv.Start; due >= 10*time.Second && due < 30*time.Second {
+			want = 30*time.Second - due - 10*time.Millisecond
+		}
+		if got := time.Duration(iv.LagP99); got < want || got > want+want/1000 {
+			t.Errorf("second %d: p99 of the lag %v, want %v", i, got, want)
+		}
 	}
 	if len(o.Intervals) != 60 {
 		t.Errorf("%d seconds, want 60", len(o.Intervals))

@@ -128,14 +128,24 @@ func sameCounts(q *question, arm string, got, want map[string]int64) {
 
 func askWindowSums(q *question) {
 	for _, a := range q.r.Arms {
-		got, want := map[string]int64{}, map[string]int64{}
+		got, want, told := map[string]int64{}, map[string]int64{}, true
 		for _, w := range a.Windows {
 			got[fmt.Sprintf("epoch %d scheduled", w.Epoch)] += w.Scheduled
 			got[fmt.Sprintf("epoch %d ok", w.Epoch)] += w.OK
+			if w.Failed == nil || w.NotStarted == nil { // of an older tool
+				told = false
+				continue
+			}
+			got[fmt.Sprintf("epoch %d failed", w.Epoch)] += *w.Failed
+			got[fmt.Sprintf("epoch %d not started", w.Epoch)] += *w.NotStarted
 		}
 		for _, e := range a.Epochs {
 			want[fmt.Sprintf("epoch %d scheduled", e.Index)] = e.Ledger.Scheduled
 			want[fmt.Sprintf("epoch %d ok", e.Index)] = e.Ledger.OK
+			if told {
+				want[fmt.Sprintf("epoch %d failed", e.Index)] = e.Ledger.Failures()
+				want[fmt.Sprintf("epoch %d not started", e.Index)] = e.Ledger.Unstarted()
+			}
 		}
 		sameCounts(q, a.Name, got, want)
 	}

@@ -97,6 +97,13 @@ func accountMutations() map[string][]mutation {
 		"windows_do_not_add_up": {
 			{"a second counts one less", func(r *Result) { first(r).Windows[4].OK-- }, Invalid, true},
 			{"a second is in the wrong epoch", func(r *Result) { first(r).Windows[4].Epoch = 0 }, Invalid, true},
+			{"a second failed one more", func(r *Result) { *first(r).Windows[4].Failed++ }, Invalid, true},
+			{"a second did not start one", func(r *Result) { *first(r).Windows[4].NotStarted++ }, Invalid, true},
+			{"seconds of a tool that told less", func(r *Result) {
+				for i := range first(r).Windows {
+					first(r).Windows[i].Failed, first(r).Windows[i].NotStarted = nil, nil
+				}
+			}, Valid, false},
 			{"a second is missing", func(r *Result) { first(r).Windows = first(r).Windows[1:] }, Invalid, true},
 			{"seconds in another order", func(r *Result) { slices.Reverse(first(r).Windows) }, Valid, false},
 		},

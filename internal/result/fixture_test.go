@@ -211,7 +211,7 @@ func fixtureWindow(t *testing.T, epoch, second int, h histograms) Window {
 		t.Fatal(err)
 	}
 	return Window{Epoch: epoch, Start: int64(second) * int64(time.Second), Scheduled: d.Count, OK: d.Valued,
-		P50: d.P50, P99: d.P99, Max: d.Max, LatencyHDR: d.HDR, ServiceHDR: service.HDR.Text(), LagHDR: lag.HDR.Text()}
+		Failed: new(int64(0)), NotStarted: new(int64(0)), P50: d.P50, P99: d.P99, Max: d.Max, LatencyHDR: d.HDR, ServiceHDR: service.HDR.Text(), LagHDR: lag.HDR.Text()}
 }
 
 func fixtureFigures(m model, s plan.Settings, epochs int64, noise float64) Figures {

@@ -245,13 +245,18 @@ type Generator struct {
 
 // Window is one second of one arm's timeline, by intended start.
 type Window struct {
-	Epoch     int    `json:"epoch"`
-	Start     int64  `json:"start_ns"` // after the epoch's window began
-	Scheduled int64  `json:"scheduled"`
-	OK        int64  `json:"ok"`
-	P50       *int64 `json:"p50_ns"` // of latency; null when beyond or empty
-	P99       *int64 `json:"p99_ns"`
-	Max       *int64 `json:"max_ns"`
+	Epoch     int   `json:"epoch"`
+	Start     int64 `json:"start_ns"` // after the epoch's window began
+	Scheduled int64 `json:"scheduled"`
+	OK        int64 `json:"ok"`
+	// Failed and NotStarted are what became of those that are not ok; the rest was
+	// abandoned.
+	Failed     *int64 `json:"failed,omitempty"`
+	NotStarted *int64 `json:"not_started,omitempty"`
+	P50        *int64 `json:"p50_ns"` // of latency; null when beyond or empty
+	P99        *int64 `json:"p99_ns"`
+	Max        *int64 `json:"max_ns"`
+	LagP99     *int64 `json:"lag_p99_ns,omitempty"` // absent when none was started
 	// The interval's histograms, for latency.hlog; not part of result.json.
 	LatencyHDR, ServiceHDR, LagHDR string `json:"-"`
 }

@@ -64,6 +64,10 @@ func windows(epoch int, m *worker.Measured) []result.Window {
 	for _, iv := range m.Seconds() {
 		w := result.Window{Epoch: epoch, Start: int64(iv.Start), Scheduled: iv.Ledger.Scheduled, OK: iv.Ledger.OK,
 			LatencyHDR: iv.Latency.HDR.Text(), ServiceHDR: iv.Service.HDR.Text(), LagHDR: iv.Lag.HDR.Text()}
+		w.Failed, w.NotStarted = new(iv.Ledger.Failures()), new(iv.Ledger.Unstarted())
+		if iv.Ledger.Started > 0 {
+			w.LagP99 = new(iv.LagP99)
+		}
 		if iv.HasP50 {
 			w.P50 = &iv.P50
 		}

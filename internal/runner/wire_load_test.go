@@ -43,6 +43,9 @@ func channelRows() []row {
 				if w.Start != int64(i)*int64(time.Second) || w.OK == 0 {
 					t.Errorf("second %d begins at %v with %d ok", i, time.Duration(w.Start), w.OK)
 				}
+				if w.Failed == nil || *w.Failed != 0 || w.NotStarted == nil || *w.NotStarted != 0 || w.LagP99 == nil || *w.LagP99 <= 0 {
+					t.Errorf("second %d has %v failed, %v not started, lag %v", i, w.Failed, w.NotStarted, w.LagP99)
+				}
 			}
 		}},
 		{option: "connections", args: "--connections 1", check: func(t *testing.T, s seen) {
