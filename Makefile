@@ -28,7 +28,7 @@ check:
 	scripts/rules.sh
 
 # Tests that need more than Go, or more than a minute, carry one of these.
-TAGS = mutants,peers,root,soak,truth
+TAGS = browser,mutants,peers,root,soak,truth
 
 ## test: the tests that need nothing but Go
 .PHONY: test
@@ -74,6 +74,11 @@ soak:
 .PHONY: mutants
 mutants:
 	scripts/tagged.sh mutants -count=1 -timeout 30m -v
+
+## browser: the pages of reports in a headless Chromium, which scripts/browser.sh installs
+.PHONY: browser
+browser:
+	scripts/tagged.sh browser -count=1 -timeout 15m
 
 ## generate: the protobuf code, after a lint of the definitions; docs/reliability.md
 .PHONY: generate

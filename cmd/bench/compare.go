@@ -32,7 +32,7 @@ Formats:
 ` + betweenFormatsHelp(),
 		Example: `  grpc-bench compare 20261123T181500Z-k3f2q2xa 20261124T090000Z-m5t7wq3b
   grpc-bench compare baseline:main results/20261124T090000Z-m5t7wq3b --format markdown
-  grpc-bench compare baseline:main ID --format csv >shift.csv
+  grpc-bench compare baseline:main ID --format html >shift.html
   grpc-bench compare baseline:main ID --fail-on-regression --inconclusive fail`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {

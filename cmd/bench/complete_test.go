@@ -13,12 +13,12 @@ func TestValuesOfAClosedSetAreCompleted(t *testing.T) {
 	}{
 		{[]string{"run", "--tls"}, "off 1.2 1.3 :4"},
 		{[]string{"run", "--loop"}, "open closed :4"},
-		{[]string{"run", "--format"}, "text markdown json csv bench hgrm :4"},
+		{[]string{"run", "--format"}, "text markdown json html csv bench hgrm :4"},
 		{[]string{"run", "--compression"}, "gzip:none gzip:low gzip:medium gzip:high deflate"},
 		{[]string{"run", "--vary"}, "metadata= metadata-size= payload="},
 		{[]string{"run", "--vary"}, "windows= churn= max-rpcs-per-connection= connection-age= :6"},
-		{[]string{"report", "--format"}, "text markdown json csv bench hgrm :4"},
-		{[]string{"compare", "--format"}, "text markdown json csv :4"},
+		{[]string{"report", "--format"}, "text markdown json html csv bench hgrm :4"},
+		{[]string{"compare", "--format"}, "text markdown html json csv :4"},
 		{[]string{"call", "--mtls"}, "on off :4"},
 		{[]string{"certs", "--key"}, "rsa2048 p256 ed25519 :4"},
 	} {

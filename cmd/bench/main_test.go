@@ -183,7 +183,7 @@ func TestARunStoresTheReportAndTheLogBesideTheResult(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
 	id := onlyResult(t, results)
-	if diff := cmp.Diff([]string{"latency.hlog", "report.md", "result.json"}, filesIn(t, filepath.Join(results, id))); diff != "" {
+	if diff := cmp.Diff([]string{"latency.hlog", "report.html", "report.md", "result.json"}, filesIn(t, filepath.Join(results, id))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	md, err := os.ReadFile(filepath.Join(results, id, "report.md"))

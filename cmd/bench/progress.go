@@ -12,8 +12,8 @@ import (
 // progress is the line on standard error that says where a run is. On a
 // terminal it is rewritten twice a second; elsewhere each epoch gets a line.
 type progress struct {
-	w        io.Writer
-	terminal bool
+	w       io.Writer
+	columns func() int // of the terminal, which may change; nil: there is none
 
 	mu    sync.Mutex
 	last  runner.Progress
@@ -23,9 +23,9 @@ type progress struct {
 	ended sync.WaitGroup
 }
 
-func startProgress(w io.Writer, terminal bool) *progress {
-	p := &progress{w: w, terminal: terminal, quit: make(chan struct{})}
-	if terminal {
+func startProgress(w io.Writer, columns func() int) *progress {
+	p := &progress{w: w, columns: columns, quit: make(chan struct{})}
+	if columns != nil {
 		p.ended.Go(p.redraw)
 	}
 	return p
@@ -38,7 +38,7 @@ func (p *progress) update(now runner.Progress) {
 	fresh := now.Epoch != p.last.Epoch
 	p.last, p.at = now, time.Now()
 	switch {
-	case p.terminal:
+	case p.columns != nil:
 		p.draw()
 	case fresh:
 		fmt.Fprintln(p.w, p.line())
@@ -62,10 +62,15 @@ func (p *progress) redraw() {
 	}
 }
 
+// draw writes over the line that is there. One that is longer than the terminal is
+// wide would be broken, and each drawing leave a piece of it behind.
 func (p *progress) draw() {
-	line := p.line()
-	fmt.Fprintf(p.w, "\r%-*s", p.wide, line)
-	p.wide = len([]rune(line))
+	line := []rune(p.line())
+	if room := p.columns() - 1; room > 0 && len(line) > room {
+		line = append(line[:room-1], '…')
+	}
+	fmt.Fprintf(p.w, "\r%-*s", p.wide, string(line))
+	p.wide = len(line)
 }
 
 func (p *progress) line() string {
@@ -84,7 +89,7 @@ func (p *progress) line() string {
 func (p *progress) stop() {
 	close(p.quit)
 	p.ended.Wait()
-	if p.terminal && p.wide > 0 {
+	if p.columns != nil && p.wide > 0 {
 		fmt.Fprintf(p.w, "\r%*s\r", p.wide, "")
 	}
 }

@@ -14,9 +14,6 @@ import (
 	"grpcbench/internal/result"
 )
 
-// laterFormats are announced and not in this version.
-var laterFormats = []string{"html"}
-
 func newReportCommand() *cobra.Command {
 	var dir, name string
 	c := &cobra.Command{
@@ -25,6 +22,7 @@ func newReportCommand() *cobra.Command {
 		Long:  "Report renders stored results again.\n\nFormats:\n" + formatsHelp(),
 		Example: `  grpc-bench report 20261123T181500Z-k3f2q2xa
   grpc-bench report results/20261123T181500Z-k3f2q2xa --format markdown
+  grpc-bench report ID --format html >report.html
   grpc-bench report results/2*/ --format csv >runs.csv
   grpc-bench report ID --format bench | benchstat -col /arm -`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -109,9 +107,6 @@ func formatNamed(name string, w io.Writer) (report.Format, error) {
 func formatIn(names []string, name string) (int, error) {
 	if i := slices.Index(names, name); i >= 0 {
 		return i, nil
-	}
-	if slices.Contains(laterFormats, name) {
-		return 0, fmt.Errorf("--format %s: must be one of %s: this version does not have it", name, strings.Join(names, ", "))
 	}
 	return 0, fmt.Errorf("--format %q: must be one of %s", name, strings.Join(names, ", "))
 }

@@ -125,7 +125,7 @@ func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
-	line := startProgress(stderr, isTerminal(stderr))
+	line := startProgress(stderr, columns(stderr))
 	defer line.stop()
 	r, err := runner.Run(ctx, p, runner.Options{
 		Command: []string{self}, Progress: line.update, ID: keep.draft.ID(), Finished: keep.checkpoint, Enough: enough(p),
@@ -154,6 +154,22 @@ func exitOf(r result.Result, cause error) error {
 		return exitError(exitInvalid)
 	}
 	return nil
+}
+
+// columns is how wide w is, if it is a terminal on which a line can be written
+// over; else nil.
+func columns(w io.Writer) func() int {
+	if !isTerminal(w) || os.Getenv("TERM") == "dumb" {
+		return nil
+	}
+	fd := int(w.(*os.File).Fd())
+	return func() int {
+		n, _, err := term.GetSize(fd)
+		if err != nil {
+			return 80
+		}
+		return n
+	}
 }
 
 func isTerminal(w io.Writer) bool {

@@ -48,9 +48,9 @@ func (k *keeper) checkpoint(r *result.Result) {
 	sofar := *r
 	sofar.Unfinished = true
 	k.judge(&sofar)
-	md, err := markdown(sofar)
+	files, err := reports(sofar)
 	if err == nil {
-		err = k.draft.Save(sofar, md)
+		err = k.draft.Save(sofar, files...)
 	}
 	k.failed = err
 }
@@ -74,24 +74,25 @@ func reason(err error) error {
 	return err
 }
 
-// store writes the result's directory with its report beside it, and reads it
+// store writes the result's directory with its reports beside it, and reads it
 // back.
 func (k *keeper) store(r result.Result) (result.Result, error) {
-	md, err := markdown(r)
+	files, err := reports(r)
 	if err != nil {
 		return result.Result{}, err
 	}
-	path, err := k.draft.Publish(r, md)
+	path, err := k.draft.Publish(r, files...)
 	if err != nil {
 		return result.Result{}, err
 	}
 	return result.Read("", path)
 }
 
-func markdown(r result.Result) (result.File, error) {
-	var md bytes.Buffer
-	err := report.Markdown(&md, r)
-	return result.File{Name: "report.md", Data: md.Bytes()}, err
+// reports are the files that stand beside a result for people to read.
+func reports(r result.Result) ([]result.File, error) {
+	var md, html bytes.Buffer
+	err := errors.Join(report.Markdown(&md, r), report.HTML(&html, r))
+	return []result.File{{Name: "report.md", Data: md.Bytes()}, {Name: "report.html", Data: html.Bytes()}}, err
 }
 
 // close gives up the place. What is left of it the next run clears away.

@@ -59,7 +59,7 @@ func prove(ctx context.Context, full bool, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("find own program: %w", err)
 	}
-	line := startProgress(stderr, isTerminal(stderr))
+	line := startProgress(stderr, columns(stderr))
 	defer line.stop()
 	fmt.Fprintln(stdout, verifyRow("", "must be", "is", ""))
 	about := ""

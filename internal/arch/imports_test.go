@@ -40,7 +40,8 @@ func edges() map[string]string {
 		"internal/history":          "internal/result internal/stats",
 		"internal/verify":           "internal/channel internal/plan internal/result internal/stats proto",
 		"internal/history/generate": "internal/result",
-		"internal/report":           "internal/compare internal/exchange internal/hist internal/history internal/mask internal/plan internal/result internal/stats",
+		"internal/webpage":          "internal/svg",
+		"internal/report":           "internal/svg internal/webpage internal/compare internal/exchange internal/hist internal/history internal/mask internal/plan internal/result internal/stats",
 		"cmd/bench": "internal/certs internal/compare internal/exchange internal/history internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/verify internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",

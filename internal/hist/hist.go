@@ -242,3 +242,22 @@ func checkGeometry(raw HDR) error {
 // HDR returns the histogram behind h, for writers of HdrHistogram's own formats.
 // It is shared, not copied.
 func (h *Histogram) HDR() *hdrhistogram.Histogram { return h.h }
+
+// Quantiles returns what Quantile does for each of qs, which rise, in one pass. It
+// is shorter than qs if the rest lies among the n − Count observations without a
+// value.
+func (h *Histogram) Quantiles(qs []float64, n int64) []int64 {
+	var percents []float64
+	for _, q := range qs {
+		rank := Rank(q, n)
+		if rank < 1 || rank > h.Count() {
+			break
+		}
+		percents = append(percents, 100*float64(rank)/float64(h.Count()))
+	}
+	values := h.h.ValueAtPercentilesSlice(percents)
+	for i, v := range values {
+		values[i] = min(max(v, h.Min()), h.Max())
+	}
+	return values
+}

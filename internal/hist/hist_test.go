@@ -226,3 +226,23 @@ func BenchmarkRecord(b *testing.B) {
 		h.Record(654_321)
 	}
 }
+func TestQuantilesInOnePassAreThose(t *testing.T) {
+	h := New()
+	for i := range int64(1000) {
+		h.Record(i * i)
+	}
+	var qs []float64
+	for k := range 100 {
+		qs = append(qs, float64(k)/100, float64(k)/100+0.0005)
+	}
+	got := h.Quantiles(qs, 1100)
+	for i, q := range qs {
+		want, ok := h.Quantile(q, 1100)
+		if ok != (i < len(got)) || ok && got[i] != want {
+			t.Fatalf("quantile %g: %d of %d, want %d %t", q, i, len(got), want, ok)
+		}
+	}
+	if len(got) == 0 || len(got) == len(qs) {
+		t.Errorf("%d of %d quantiles", len(got), len(qs))
+	}
+}

@@ -44,7 +44,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.Var(&onceValue{text: &c.Suite, kind: "FILE"}, "suite", "suite file (YAML: the flags' names, settings, groups), or the built-in suite "+overheadsName)
 	fs.Var(&onceValue{text: &c.Results, kind: "DIR"}, "results", "where a directory for each run is made")
 	fs.Var(&onceValue{text: &c.SaveBaseline, kind: "NAME"}, "save-baseline", "save the result as the baseline of that name too, under baselines in --results")
-	fs.Var(&onceValue{text: &c.Format, kind: "FORMAT"}, "format", "form of the report: text, markdown, json, csv, bench or hgrm")
+	fs.Var(&onceValue{text: &c.Format, kind: "FORMAT"}, "format", "form of the report: text, markdown, json, html, csv, bench or hgrm")
 }
 
 // register registers the flags of the settings and options that are wanted.

@@ -25,6 +25,7 @@ func BetweenFormats(o TextOptions) []BetweenFormat {
 	return []BetweenFormat{
 		{"text", "tables for a terminal", func(w io.Writer, b compare.Between) error { return BetweenText(w, b, o) }},
 		{"markdown", "tables for a pull request, details folded", BetweenMarkdown},
+		{"html", "a page with charts: one file that loads nothing", BetweenHTML},
 		{"json", "everything, of schema " + compare.Schema, BetweenJSON},
 		{"csv", "one table, a row for each ratio, figure and quantile, for a plot", BetweenCSV},
 	}

@@ -42,7 +42,7 @@ func week(t *testing.T, id string, epochs int, cost, slow float64) result.Result
 
 // spread gives an arm a histogram about its p50: value i of n is
 // p50·(0.4 + 0.6/(1 − u)^0.4), u = (i + ½)/n.
-func spread(t *testing.T, a *result.Arm) {
+func spread(t testing.TB, a *result.Arm) {
 	t.Helper()
 	h, n := hist.New(), a.Latency.Count
 	for i := range n {

@@ -1,8 +1,8 @@
 // Package report writes a stored result for people and programs: text for a
-// terminal, Markdown for a pull request, JSON, CSV, and the formats of benchstat
-// and HdrHistogram. It reads the result alone and
-// computes nothing that is not in it but presentation: a difference, a rate of
-// false verdicts, a break-even bandwidth.
+// terminal, Markdown for a pull request, a page with charts, JSON, CSV, and the
+// formats of benchstat and HdrHistogram. It reads the result alone and computes
+// nothing that is not in it but presentation: a difference, a rate of false
+// verdicts, a break-even bandwidth.
 //
 // A result may come from a file that somebody else wrote and holds names and
 // messages chosen by users and servers. No writer here lets such a string act:
@@ -36,6 +36,7 @@ func Formats(o TextOptions) []Format {
 		{"text", "tables for a terminal", each(func(w io.Writer, r result.Result) error { return Text(w, r, o) })},
 		{"markdown", "tables for a pull request, details folded", each(Markdown)},
 		{"json", "the stored result, indented", each(JSON)},
+		{"html", "a page with charts, of one result: one file that loads nothing", HTML},
 		{"csv", "one table, a row for each number and comparison, for pandas or R", CSV},
 		{"bench", "Go benchmark format, a line for each epoch, for benchstat", each(Bench)},
 		{"hgrm", "percentiles of each arm's latency, for HdrHistogram's plotter", each(HGRM)},

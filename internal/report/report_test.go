@@ -120,6 +120,7 @@ func TestFormatsAreTheWritersByName(t *testing.T) {
 		"csv":      render(t, func(w io.Writer) error { return report.CSV(w, r) }),
 		"bench":    bench(t, r),
 		"hgrm":     hgrm(t, r),
+		"html":     html(t, r),
 	}
 	for _, f := range report.Formats(report.TextOptions{Width: 100}) {
 		if got := render(t, func(w io.Writer) error { return f.Render(w, r) }); got != want[f.Name] {
