@@ -47,6 +47,8 @@ type Options struct {
 	Dial []grpc.DialOption
 	// Limit is obeyed by a Chain, and by the channels of package wire.
 	Limit Limit
+	// Dialer makes the TCP connection; nil: net.Dialer.
+	Dialer Dialer
 }
 
 // Channel is one gRPC channel that holds one connection at a time. It is safe
@@ -56,6 +58,7 @@ type Channel struct {
 
 	address        string
 	timeout        time.Duration
+	dialer         Dialer
 	sent, received atomic.Int64
 
 	mu          sync.Mutex
@@ -93,6 +96,12 @@ func Open(ctx context.Context, o Options) (*Channel, error) {
 	return Persist(ctx, o.Address, o.timeout(), o.open)
 }
 
+// Attempt is Open without a second try: one connection is begun, whatever becomes of
+// it.
+func Attempt(ctx context.Context, o Options) (*Channel, error) {
+	return Once(ctx, o.Address, o.timeout(), o.open)
+}
+
 func (o Options) timeout() time.Duration { return cmp.Or(o.Timeout, defaultTimeout) }
 
 // open is one attempt.
@@ -110,7 +119,7 @@ func (o Options) open(ctx context.Context) (*Channel, error) {
 
 // client is a channel that has not begun to connect.
 func (o Options) client() (*Channel, error) {
-	c := &Channel{address: o.Address, timeout: o.timeout()}
+	c := &Channel{address: o.Address, timeout: o.timeout(), dialer: o.Dialer}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
 		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c}),
@@ -245,7 +254,7 @@ func (c *Channel) AwaitChange(ctx context.Context, limit time.Duration) {
 
 // dial makes the TCP connection and puts the byte counter on it.
 func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
-	conn, made, err := Dial(ctx, address)
+	conn, made, err := c.dialer.dial(ctx, address)
 	if err != nil {
 		c.failed(err)
 		return nil, err

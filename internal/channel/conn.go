@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"syscall"
 	"time"
@@ -107,7 +108,7 @@ func (s *settled) first(n int, err error) {
 	defer close(s.heard)
 	if n == 0 {
 		if errors.Is(err, net.ErrClosed) { // by our own side, which waited long enough
-			err = ErrNoSettings
+			err = fmt.Errorf("%w: %w", ErrNoSettings, context.DeadlineExceeded)
 		}
 		s.channel.failed(err)
 		return

@@ -10,16 +10,27 @@ import (
 	"time"
 )
 
+// Dialer makes a connection to host:port, as [net.Dialer.DialContext] does.
+type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
 // Dial makes the TCP connection to host:port and says what it took and between
 // which addresses: TCP, Resolution, Local and Remote of made.
 func Dial(ctx context.Context, address string) (conn net.Conn, made Connection, err error) {
+	return Dialer(nil).dial(ctx, address)
+}
+
+// dial is Dial by d; nil: by a net.Dialer.
+func (d Dialer) dial(ctx context.Context, address string) (conn net.Conn, made Connection, err error) {
+	if d == nil {
+		d = (&net.Dialer{}).DialContext
+	}
 	var asked time.Time
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart: func(httptrace.DNSStartInfo) { asked = time.Now() },
 		DNSDone:  func(httptrace.DNSDoneInfo) { made.Resolution = time.Since(asked) },
 	})
 	start := time.Now()
-	conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	conn, err = d(ctx, "tcp", address)
 	if err != nil {
 		return nil, Connection{}, err
 	}
@@ -46,6 +57,17 @@ func Persist[C any](ctx context.Context, address string, timeout time.Duration, 
 			return none, explain(address, timeout, err)
 		}
 	}
+}
+
+// Once opens a channel to address by one attempt of open. An error says why there is
+// none and which flag to change, and has its causes in its chain.
+func Once[C any](ctx context.Context, address string, timeout time.Duration, open func(context.Context) (C, error)) (C, error) {
+	c, err := open(ctx)
+	if err != nil {
+		var none C
+		return none, explain(address, timeout, err)
+	}
+	return c, nil
 }
 
 // unexplained is a connection that ended without a word.

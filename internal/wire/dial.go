@@ -18,6 +18,12 @@ func Open(ctx context.Context, o Options) (*Channel, error) {
 	return channel.Persist(ctx, o.Address, o.timeout(), o.open)
 }
 
+// Attempt is Open without a second try: one connection is begun, whatever becomes of
+// it.
+func Attempt(ctx context.Context, o Options) (*Channel, error) {
+	return channel.Once(ctx, o.Address, o.timeout(), o.open)
+}
+
 // open is one attempt.
 func (o Options) open(ctx context.Context) (*Channel, error) {
 	c := &Channel{options: o, conns: map[*conn]struct{}{}, closing: make(chan struct{}), dialing: true,

@@ -72,6 +72,30 @@ func (c *Client) Run(n net.Conn) (calls int64, err error) {
 	return c.closed, err
 }
 
+// Open sends what begins a connection and returns when the server's SETTINGS have come
+// (3.4): the least that opening one can be.
+func Open(n net.Conn) error {
+	out := appendOpening([]byte(http2.ClientPreface))
+	if err := write(n, &out); err != nil {
+		return err
+	}
+	settled := false
+	err := frames(n, func(kind http2.FrameType, flags http2.Flags, frame []byte) error {
+		settled = settled || kind == http2.FrameSettings && !flags.Has(http2.FlagSettingsAck)
+		out = appendReply(out, kind, flags, frame)
+		return nil
+	}, func() error {
+		if !settled {
+			return nil
+		}
+		return errors.Join(write(n, &out), errEnough)
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
 // requests are the frames of the first call and of all others, whose header block
 // is indexes into what the first one has put in the table.
 func (c *Client) requests() (first, again []byte) {

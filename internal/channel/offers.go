@@ -1,0 +1,79 @@
+package channel
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// groups are the key exchange groups that can be asked for, by name.
+func groups() []string { return []string{"x25519", "p256", "x25519mlkem768"} }
+
+// offers are the TLS versions and, of each, the groups that a server agrees to when it
+// is offered nothing else. Up to six connections find out; none is used for anything.
+func offers(ctx context.Context, address string, o TLSOptions, timeout time.Duration) (versions, agreed []string) {
+	o.SkipVerify, o.Resume = true, false // what it agrees to is asked, not who it is
+	agrees := func(version, group string) bool {
+		o.Version, o.Group = version, group
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return shakes(ctx, address, o)
+	}
+	for _, version := range []string{"1.2", "1.3"} {
+		if agrees(version, "") {
+			versions = append(versions, version)
+		}
+	}
+	for _, group := range groups() {
+		if slices.ContainsFunc(versions, func(version string) bool {
+			return (version == "1.3" || group != "x25519mlkem768") && agrees(version, group)
+		}) {
+			agreed = append(agreed, group)
+		}
+	}
+	return versions, agreed
+}
+
+// shakes reports whether a TLS handshake of the options ends well, as seen from here.
+func shakes(ctx context.Context, address string, o TLSOptions) bool {
+	config, err := o.Config()
+	if err != nil {
+		return false
+	}
+	config.NextProtos = []string{"h2"}
+	conn, _, err := Dial(ctx, address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	return tls.Client(conn, config).HandshakeContext(ctx) == nil
+}
+
+// ExplainTLS adds to err, that of Open or Attempt, what the server offers instead, if it is
+// the TLS version or the group that it does not speak. Any other error it returns as it
+// is. It opens a few connections to find out.
+func ExplainTLS(ctx context.Context, err error, address string, o TLSOptions, timeout time.Duration) error {
+	if Class(err) != TLSRefused {
+		return err
+	}
+	versions, agreed := offers(ctx, address, o, timeout)
+	switch {
+	case len(versions) == 0:
+		return err
+	case !slices.Contains(versions, o.Version):
+		return fmt.Errorf("the server does not speak TLS %s (change --tls): it offers TLS %s: %w", o.Version, strings.Join(versions, " and "), err)
+	case o.Group != "" && !slices.Contains(agreed, o.Group):
+		return fmt.Errorf("the server does not agree to the group %s (change --group): it offers %s: %w", o.Group, orNothing(agreed), err)
+	}
+	return err
+}
+
+func orNothing(names []string) string {
+	if len(names) == 0 {
+		return "none of ours"
+	}
+	return strings.Join(names, ", ")
+}
