@@ -93,6 +93,9 @@ func (r request) arm(layers ...choices) (Arm, error) {
 		}
 		m.join(s.apply(&a, over[s.name]))
 	}
+	if r.kind == KindHandshake {
+		a.Settings.Connections = 1 // at a time
+	}
 	secure := a.Settings.TLS != Off
 	if len(over["mtls"]) == 0 && len(r.options["cert"]) > 0 {
 		a.Settings.MTLS = secure // a certificate is given to be presented

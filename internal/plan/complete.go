@@ -12,18 +12,24 @@ const aaName = "A/A"
 // plan completes r with the defaults. It is of use only if m stays empty.
 func (r request) plan(m *mistakes) Plan {
 	d := r.draft(m)
-	d.plan.Suite = r.suite
+	d.plan.Kind, d.plan.Suite = r.kind, r.suite
 	r.checkKeys(m)
+	r.checkHandshakeSettings(m)
 	ro := r.roster(m)
 	d.plan.Arms, d.plan.Groups = ro.arms, ro.groups
 	if len(ro.arms) == 0 {
 		return d.plan // every group has a mistake, which was told
 	}
-	r.completeLoad(d, m)
+	if r.kind == KindHandshake {
+		r.completeHandshakes(d, m)
+	} else {
+		r.completeLoad(d, m)
+	}
 	r.completeTarget(d, m)
 	checkArms(d.plan.Arms, m)
 	r.addAA(d, m)
 	askArms(d.plan.Arms, d.plan.replacesInWindow, m)
+	r.checkHandshakes(d.plan, m)
 	r.completeGates(d, m)
 	return d.plan
 }
@@ -31,15 +37,15 @@ func (r request) plan(m *mistakes) Plan {
 // draft sets the options: to their defaults, then to what was given.
 func (r request) draft(m *mistakes) *draft {
 	d := &draft{}
-	all := options()
-	quick, _ := optionNamed("quick")
+	all := optionsOf(r.kind)
+	quick, _ := optionNamed(r.kind, "quick")
 	_ = quick.apply(d, r.options["quick"]) // said below, with the others
 	starts := map[string]string{}
 	if d.quick {
-		starts = map[string]string{"window": "1s", "warmup": "500ms", "epochs": "8"}
+		starts = map[string]string{"window": "1s", "warmup": "500ms", "epochs": "8", handshakesOption: quickHandshakes}
 	}
-	if r.hasTarget() {
-		starts["rate"] = "200" // nobody's server is overloaded by accident
+	if r.hasTarget() { // nobody's server is overloaded by accident
+		starts["rate"] = map[string]string{"": "200", KindHandshake: targetHandshakeRate}[r.kind]
 	}
 	for _, o := range all {
 		if text := cmp.Or(starts[o.name], o.start); text != "" {

@@ -23,6 +23,7 @@ type Config struct {
 	SaveBaseline string
 
 	given choices // options and settings, by flag name
+	kind  string  // of the plan
 }
 
 // choices are the values given for some names. A name has several values where
@@ -37,11 +38,17 @@ type given struct {
 
 // Flags registers every flag of a run.
 func (c *Config) Flags(fs *pflag.FlagSet) {
-	c.register(fs, func(string) bool { return true })
+	c.planFlags(fs, func(string) bool { return true })
+}
+
+// planFlags registers those of the settings and options that are wanted, and those
+// that every plan has.
+func (c *Config) planFlags(fs *pflag.FlagSet, wanted func(name string) bool) {
+	c.register(fs, wanted)
 	fs.StringArrayVar(&c.Vary, "vary", nil,
 		"an arm for each value of `SETTING=A,B,...`, compared with the first; target=HOST:PORT,HOST:PORT compares servers (repeatable)")
 	c.Results, c.Format = "results", "text"
-	fs.Var(&onceValue{text: &c.Suite, kind: "FILE"}, "suite", "suite file (YAML: the flags' names, settings, groups), or the built-in suite "+overheadsName)
+	fs.Var(&onceValue{text: &c.Suite, kind: "FILE"}, "suite", "suite file (YAML: the flags' names, settings, groups), or the built-in suite "+builtIn(c.kind))
 	fs.Var(&onceValue{text: &c.Results, kind: "DIR"}, "results", "where a directory for each run is made")
 	fs.Var(&onceValue{text: &c.SaveBaseline, kind: "NAME"}, "save-baseline", "save the result as the baseline of that name too, under baselines in --results")
 	fs.Var(&onceValue{text: &c.Format, kind: "FORMAT"}, "format", "form of the report: text, markdown, json, html, csv, bench or hgrm")
@@ -55,7 +62,7 @@ func (c *Config) register(fs *pflag.FlagSet, wanted func(name string) bool) {
 			fs.Var(&flagValue{c.given, s.name, s.value, s.start}, s.name, s.doc)
 		}
 	}
-	for _, o := range options() {
+	for _, o := range optionsOf(c.kind) {
 		if !wanted(o.name) {
 			continue
 		}
@@ -129,17 +136,17 @@ func (c Config) Plan() (Plan, error) {
 
 // request is what the flags ask, laid over the suite's file.
 func (c Config) request(m *mistakes) request {
-	r := request{options: choices{}, settings: choices{}}
+	r := newRequest(c.kind)
 	switch {
 	case c.Suite != "" && len(c.Vary) > 0:
 		name, _, _ := strings.Cut(c.Vary[0], "=") // the values may be secret
 		m.add("--vary %s: must be given without --suite, which says itself what is varied", name)
 	case c.Suite != "":
-		r = readSuite(c.Suite, m)
+		r = readSuite(c.kind, c.Suite, m)
 	case len(c.Vary) > 0:
 		r.vary(c.Vary, m)
 	case c.TargetArg == "" && !c.givesSetting():
-		r = readSuite(overheadsName, m)
+		r = readSuite(c.kind, builtIn(c.kind), m)
 	}
 	c.overlay(&r, m)
 	r.saves = c.SaveBaseline != ""
@@ -167,12 +174,17 @@ func (c Config) givesSetting() bool {
 
 // request is what to measure before it is completed.
 type request struct {
+	kind     string  // of the plan
 	suite    string  // name; "" without one
 	options  choices // of the run
 	settings choices // of every arm
 	groups   []groupRequest
 	varied   bool // the groups are those of --vary, and settings hold its first values
 	saves    bool // the result is to be saved as a baseline
+}
+
+func newRequest(kind string) request {
+	return request{kind: kind, options: choices{}, settings: choices{}}
 }
 
 // groupRequest is a group as asked. Its control sets itself apart from the
@@ -191,7 +203,7 @@ type groupRequest struct {
 func (r *request) setFlag(name string, values []given, m *mistakes) {
 	s, isSetting := settingNamed(name)
 	if !isSetting {
-		o, _ := optionNamed(name)
+		o, _ := optionNamed(r.kind, name)
 		r.options[name] = oneValue(values, o.repeats, m)
 		return
 	}

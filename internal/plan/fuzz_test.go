@@ -10,7 +10,7 @@ import (
 // FuzzSuite checks that no file ends the process, and that what is accepted is a
 // whole plan.
 func FuzzSuite(f *testing.F) {
-	f.Add(overheads)
+	f.Add(overheads(f))
 	for _, seed := range []string{
 		"", "a: b: c", "- - -", "{a: {b: {c: ", "groups: *a", "? a\n: b", "rate: 1\n---\nrate: 2", "\"", "groups: [{name: A}]",
 		"rate: 60\nquick: true\ntag: [a=b]\nsettings: {connections: 2, deadline: 5ms}\ngroups:\n- {name: A, control: {tls: off}, arms: [{tls: 1.2}, {payload: 1KiB}]}\n",
@@ -22,7 +22,7 @@ func FuzzSuite(f *testing.F) {
 			return // the parser is slow above, and no file is to be opened
 		}
 		var m mistakes
-		p := parseSuite("fuzz.yaml", data, &m).plan(&m)
+		p := parseSuite("", "fuzz.yaml", data, &m).plan(&m)
 		if m.err() != nil {
 			return
 		}
@@ -122,4 +122,13 @@ func FuzzStoredPayload(f *testing.F) {
 			t.Errorf("%q: stored as %q, read as %+v, %v", text, stored, q, err)
 		}
 	})
+}
+
+// overheads is the built-in suite of a run.
+func overheads(t testing.TB) []byte {
+	data, err := suites.ReadFile(overheadsName + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

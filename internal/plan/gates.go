@@ -186,7 +186,7 @@ func (c *Config) GateFlags(fs *pflag.FlagSet) {
 // mistake.
 func (c Config) Gates() (Gates, error) {
 	var m mistakes
-	r := request{options: choices{}, settings: choices{}}
+	r := newRequest(c.kind)
 	c.overlay(&r, &m)
 	d := &draft{}
 	for _, o := range gateOptions() {

@@ -108,8 +108,16 @@ func targetOptions() []option {
 	}
 }
 
-func optionNamed(name string) (option, bool) {
-	all := options()
+// optionsOf is the table of a kind of plan.
+func optionsOf(kind string) []option {
+	if kind == KindHandshake {
+		return handshakeOptions()
+	}
+	return options()
+}
+
+func optionNamed(kind, name string) (option, bool) {
+	all := optionsOf(kind)
 	i := slices.IndexFunc(all, func(o option) bool { return o.name == name })
 	if i < 0 {
 		return option{}, false

@@ -18,6 +18,7 @@ import (
 // Plan is everything a run needs to know, fixed before it starts and stored
 // whole in its result. It is immutable.
 type Plan struct {
+	Kind   string            `json:"kind,omitempty"`  // "": a run; KindHandshake
 	Suite  string            `json:"suite,omitempty"` // name of the suite; "" when flags alone made the plan
 	Name   string            `json:"name,omitempty"`  // --name
 	Tags   map[string]string `json:"tags,omitempty"`  // --tag
@@ -25,6 +26,8 @@ type Plan struct {
 	Groups []Group           `json:"groups"`          // at least one
 	Target *Target           `json:"target,omitempty"`
 	Load   Load              `json:"load"`
+	// Handshakes says what a plan of KindHandshake opens; nil in any other.
+	Handshakes *Handshakes `json:"handshakes,omitempty"`
 
 	Epochs  Epochs   `json:"epochs"`
 	Window  Duration `json:"window_ns"` // measured part of an epoch; > 0
@@ -65,7 +68,7 @@ type Load struct {
 	Rate        float64 `json:"rate_rpc_per_s"`          // offered by all arms alive together, A/A included; 0 in a closed loop
 	Arrival     string  `json:"arrival,omitempty"`       // "poisson" or "uniform"; "" in a closed loop
 	Loop        string  `json:"loop"`                    // "open" or "closed"
-	Concurrency int     `json:"concurrency"`             // callers of a closed loop, all connections of an arm together
+	Concurrency int     `json:"concurrency"`             // callers of a closed loop, all connections of an arm together; those that open connections in a saturated block of a handshake plan
 	MaxInFlight int     `json:"max_in_flight,omitempty"` // open loop, each arm; 0: max(1000, 4 s of the arm's rate)
 }
 

@@ -25,7 +25,7 @@ func singleNames() []string {
 // bundled server. The error joins every mistake.
 func (c Config) Single() (Plan, error) {
 	var m mistakes
-	r := request{options: choices{}, settings: choices{}}
+	r := newRequest(c.kind)
 	c.overlay(&r, &m)
 	p := r.plan(&m)
 	if err := m.err(); err != nil {

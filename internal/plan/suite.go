@@ -1,7 +1,7 @@
 package plan
 
 import (
-	_ "embed" // the built-in suite is a suite file
+	"embed"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -13,34 +13,47 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// overheadsName is the name of the built-in suite.
-const overheadsName = "overheads"
+// Names of the built-in suites: of a run, and of a handshake plan.
+const (
+	overheadsName  = "overheads"
+	handshakesName = "handshakes"
+)
 
-//go:embed overheads.yaml
-var overheads []byte
+//go:embed overheads.yaml handshakes.yaml
+var suites embed.FS
+
+// builtIn is the name of the suite that a plan of a kind has without any request.
+func builtIn(kind string) string {
+	if kind == KindHandshake {
+		return handshakesName
+	}
+	return overheadsName
+}
 
 // maxSuiteBytes bounds a suite file. The parser's time grows with the square of
 // its input: this much takes it up to two seconds.
 const maxSuiteBytes = 64 << 10
 
 // readSuite reads a built-in suite or a suite file.
-func readSuite(suite string, m *mistakes) request {
-	if suite == overheadsName {
-		return parseSuite(suite, overheads, m)
+func readSuite(kind, suite string, m *mistakes) request {
+	if suite == builtIn(kind) {
+		data, _ := suites.ReadFile(suite + ".yaml") // is there
+		return parseSuite(kind, suite, data, m)
 	}
 	data, err := readFile(suite, maxSuiteBytes)
 	if err != nil {
 		m.add("--suite %q: %w", suite, err)
-		return request{options: choices{}, settings: choices{}}
+		return newRequest(kind)
 	}
-	return parseSuite(suite, data, m)
+	return parseSuite(kind, suite, data, m)
 }
 
 // parseSuite reads a suite: a mapping of options, settings and groups. Its name
 // is the file's without directory and ending.
-func parseSuite(file string, data []byte, m *mistakes) request {
+func parseSuite(kind, file string, data []byte, m *mistakes) request {
 	base := filepath.Base(file)
-	r := request{suite: strings.TrimSuffix(base, filepath.Ext(base)), options: choices{}, settings: choices{}}
+	r := newRequest(kind)
+	r.suite = strings.TrimSuffix(base, filepath.Ext(base))
 	s := suiteReader{file: file, mistakes: m}
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
@@ -87,9 +100,11 @@ func (s suiteReader) syntax(err error) {
 }
 
 func (s suiteReader) top(n ast.Node, r *request) {
-	known := []string{"settings", "groups", thresholdsKey}
-	for _, o := range options() {
-		if o.name != thresholdOption {
+	known := []string{"settings", "groups"}
+	for _, o := range optionsOf(r.kind) {
+		if o.name == thresholdOption {
+			known = append(known, thresholdsKey)
+		} else {
 			known = append(known, o.name)
 		}
 	}
@@ -104,7 +119,7 @@ func (s suiteReader) top(n ast.Node, r *request) {
 		case thresholdsKey:
 			r.options[thresholdOption] = s.values(key, value, true)
 		default:
-			o, _ := optionNamed(key)
+			o, _ := optionNamed(r.kind, key)
 			r.options[key] = s.values(key, value, o.repeats)
 		}
 	})
