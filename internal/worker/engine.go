@@ -16,13 +16,15 @@ import (
 type engine interface {
 	// open makes a channel, one connection with it.
 	open(ctx context.Context, o channel.Options) (link, error)
+	// attempt is open without a second try.
+	attempt(ctx context.Context, o channel.Options) (link, error)
 	// use takes the channels that RPCs are made on, in order.
 	use(links []link) error
 	// loop returns the engine of one loop, whose RPCs are numbered from first on;
 	// closed says that callers come back.
 	loop(first int64, closed bool) load.Engine
-	// once makes one RPC and returns its error as gRPC gives it.
-	once(ctx context.Context) error
+	// once makes one RPC on l and returns its error as gRPC gives it.
+	once(ctx context.Context, l link) error
 	// work is what the compressors did with requests and responses.
 	work() (compressed, decompressed Work)
 	// close releases what use made, not the channels.
@@ -60,6 +62,10 @@ func (g *grpcEngine) open(ctx context.Context, o channel.Options) (link, error) 
 	return linked(channel.Open(ctx, o))
 }
 
+func (g *grpcEngine) attempt(ctx context.Context, o channel.Options) (link, error) {
+	return linked(channel.Attempt(ctx, o))
+}
+
 // linked is an open channel, or why there is none: a nil pointer in an interface is not
 // nil.
 func linked[C link](c C, err error) (link, error) {
@@ -89,8 +95,8 @@ func (g *grpcEngine) loop(first int64, closed bool) load.Engine {
 	return load.NewCallers(one, func(ctx context.Context, conn int) { g.channels[conn].AwaitChange(ctx, afterFailureWait) })
 }
 
-func (g *grpcEngine) once(ctx context.Context) error {
-	return call.Once(ctx, g.options, g.channels[0])
+func (g *grpcEngine) once(ctx context.Context, l link) error {
+	return call.Once(ctx, g.options, l.(grpc.ClientConnInterface)) // what open returned
 }
 
 func (g *grpcEngine) work() (compressed, decompressed Work) {

@@ -36,7 +36,8 @@ type generator struct {
 	atStart  []channel.Connection // of each channel, when the clock started
 	counters *codec.Counters
 	engine   engine
-	inUse    bool // the channels are the engine's
+	inUse    bool    // the channels are the engine's
+	shaken   opening // of a handshake plan
 	runtime  probe.Runtime
 	total    load.Ledger
 	churn    churn
@@ -47,6 +48,7 @@ type generator struct {
 }
 
 func (g *generator) close() {
+	g.shaken.drop()
 	for _, c := range g.channels {
 		if c != nil {
 			_ = c.Close() // the process ends; nothing is lost by a connection that will not close
@@ -71,6 +73,12 @@ func (g *generator) handle(ctx context.Context, o Order, send func(part any) err
 		return g.run(ctx, *o.Run, send)
 	case o.Do == DoSaturate && o.Saturate != nil:
 		return g.saturate(ctx, *o.Saturate)
+	case o.Do == DoShake && o.Shake != nil:
+		return g.shake(ctx, *o.Shake)
+	case o.Do == DoAsk:
+		return g.ask(ctx)
+	case o.Do == DoRush && o.Saturate != nil:
+		return g.rush(ctx, *o.Saturate)
 	case o.Do == DoAccount:
 		return g.account(), nil
 	case o.Do == DoFinish:

@@ -65,15 +65,25 @@ func echo(s plan.Settings, body []byte) (*benchv1.EchoRequest, error) {
 // Channel returns the options of one channel; each has session tickets of its
 // own. presented is set when a server asks for the client certificate.
 func (t Trial) Channel(presented *atomic.Bool) (channel.Options, error) {
-	o := channel.Options{Address: t.Address, DynamicWindows: t.Settings.Windows == plan.Dynamic}
+	o := channel.Options{Address: t.Address, DynamicWindows: t.Settings.Windows == plan.Dynamic, Timeout: t.Timeout}
 	if t.Settings.TLS == plan.Off {
 		return o, nil
 	}
-	config := channel.TLSOptions{Version: t.Settings.TLS, Group: t.Settings.Group, ServerName: t.ServerName,
+	config, err := t.tls(presented)
+	if err != nil {
+		return o, err
+	}
+	o.TLS, err = config.Config()
+	return o, err
+}
+
+// tls is what the client decides about TLS.
+func (t Trial) tls(presented *atomic.Bool) (channel.TLSOptions, error) {
+	o := channel.TLSOptions{Version: t.Settings.TLS, Group: t.Settings.Group, ServerName: t.ServerName,
 		SkipVerify: t.SkipVerify, Resume: t.Settings.Resumption}
 	if len(t.CAPEM) > 0 {
-		config.Roots = x509.NewCertPool()
-		if !config.Roots.AppendCertsFromPEM(t.CAPEM) {
+		o.Roots = x509.NewCertPool()
+		if !o.Roots.AppendCertsFromPEM(t.CAPEM) {
 			return o, errors.New("load roots: no certificate in them")
 		}
 	}
@@ -82,9 +92,7 @@ func (t Trial) Channel(presented *atomic.Bool) (channel.Options, error) {
 		if err != nil {
 			return o, fmt.Errorf("load client certificate: %w", err)
 		}
-		config.Client = func() *tls.Certificate { presented.Store(true); return &pair }
+		o.Client = func() *tls.Certificate { presented.Store(true); return &pair }
 	}
-	var err error
-	o.TLS, err = config.Config()
-	return o, err
+	return o, nil
 }

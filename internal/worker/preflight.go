@@ -25,7 +25,7 @@ func (g *generator) probe(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	err := g.engine.once(ctx)
+	err := g.engine.once(ctx, g.channels[0])
 	l := load.Ledger{Scheduled: 1, Started: 1}
 	if err == nil {
 		l.OK = 1

@@ -37,6 +37,7 @@ type Order struct {
 	Connect  *Connect  `json:"connect,omitempty"`
 	Run      *Run      `json:"run,omitempty"`
 	Saturate *Saturate `json:"saturate,omitempty"`
+	Shake    *Shake    `json:"shake,omitempty"`
 }
 
 // Orders. Stop is the only one that is obeyed while another is being carried
@@ -50,6 +51,9 @@ const (
 	DoProbe    = "probe"    // generator: make one RPC; answer {}
 	DoRun      = "run"      // generator: warm-up, window, drain; parts load.Interval, answer Measured
 	DoSaturate = "saturate" // generator: a closed loop at full speed; answer Saturated
+	DoShake    = "shake"    // generator of a handshake plan: open one connection, and hold it; answer Shaken
+	DoAsk      = "ask"      // generator of a handshake plan: RPCs on that connection, which is then closed; answer Asked
+	DoRush     = "rush"     // generator of a handshake plan: open connections at full speed, as Saturate says; answer Rushed
 	DoAccount  = "account"  // generator: answer Finished, of its life so far
 	DoFinish   = "finish"   // generator: close the connections; answer Finished
 	DoStop     = "stop"     // generator: start no more RPCs; host: give up marks
@@ -111,6 +115,9 @@ type Trial struct {
 	Window      time.Duration `json:"window_ns"`
 	Drain       time.Duration `json:"drain_ns"`
 	Connections int           `json:"connections"`
+	// Timeout bounds each connection of a handshake plan, and each RPC on it; 0: the
+	// engine's own.
+	Timeout time.Duration `json:"timeout_ns,omitempty"`
 }
 
 // Confidential returns what the user gave to be sent and no output may hold:

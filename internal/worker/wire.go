@@ -121,7 +121,15 @@ func fieldsOf(pairs []call.Pair) []wire.Field {
 }
 
 func (e *wireEngine) open(ctx context.Context, o channel.Options) (link, error) {
-	return linked(wire.Open(ctx, wire.Options{Address: o.Address, TLS: o.TLS, Timeout: o.Timeout, Request: e.request, Limit: o.Limit}))
+	return linked(wire.Open(ctx, e.options(o)))
+}
+
+func (e *wireEngine) attempt(ctx context.Context, o channel.Options) (link, error) {
+	return linked(wire.Attempt(ctx, e.options(o)))
+}
+
+func (e *wireEngine) options(o channel.Options) wire.Options {
+	return wire.Options{Address: o.Address, TLS: o.TLS, Timeout: o.Timeout, Request: e.request, Limit: o.Limit}
 }
 
 func (e *wireEngine) use(links []link) error {
@@ -135,9 +143,9 @@ func (e *wireEngine) loop(first int64, _ bool) load.Engine {
 	return wire.Engine{Channels: e.channels, First: first}
 }
 
-func (e *wireEngine) once(ctx context.Context) error {
+func (e *wireEngine) once(ctx context.Context, l link) error {
 	// The RPCs of a run are numbered from 0: no unique value is used twice.
-	code, said := e.channels[0].Once(ctx, -1)
+	code, said := l.(*wire.Channel).Once(ctx, -1) // what open returned
 	switch code {
 	case load.OK:
 		return nil
