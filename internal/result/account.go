@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"grpcbench/internal/hist"
+	"grpcbench/internal/plan"
 )
 
 func askMeasured(q *question) {
@@ -17,6 +18,9 @@ func askMeasured(q *question) {
 	for _, a := range q.r.Arms {
 		switch {
 		case len(a.Epochs) > 0 && a.Ledger.Scheduled > 0:
+		case len(a.Epochs) > 0 && a.Handshake.Measured() != nil && q.r.Plan.Kind == plan.KindHandshake:
+		case q.r.Plan.Kind == plan.KindHandshake && q.r.Interrupted == "":
+			q.invalid(a.Name, "no connection was made")
 		case q.r.Interrupted != "":
 			q.find(finding{verdict: Partial, arm: a.Name, text: "the run was interrupted before an RPC was due in a window"})
 		default:

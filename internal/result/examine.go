@@ -76,9 +76,47 @@ type check struct {
 	ask  func(*question)
 }
 
+// scope is the kind of plan that a check is about.
+type scope int
+
+const (
+	ofAll        scope = iota
+	ofRuns             // a load of RPCs
+	ofHandshakes       // connections opened for their own sake
+)
+
+// of is the scope of c. A check of which nothing is said here is asked of every plan.
+func (c check) of() scope {
+	switch c.code {
+	case "connections_unaccounted", "resumptions_disagree", "server_saw_other_handshakes", "connections_lost":
+		return ofHandshakes
+	case "ledger_unbalanced", "epochs_do_not_add_up", "windows_do_not_add_up", "histogram_disagrees", "quantiles_out_of_order", "values_clamped",
+		"server_disagrees", "rpcs_lost", "dead_at_end", "not_started", "handshakes_disagree", "reconnected", "timed_from_actual_start",
+		"samples_missing", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "generator_gc", "machine_busy", "hiccups":
+		return ofRuns
+	}
+	return ofAll
+}
+
+// excuse says why a check of the scope cannot be asked of r; "" if it can.
+func (s scope) excuse(r *Result) string {
+	handshakes := r.Plan.Kind == plan.KindHandshake
+	switch {
+	case s == ofRuns && handshakes:
+		return "a handshake plan has no load"
+	case s == ofHandshakes && !handshakes:
+		return "no connection was opened for its own sake"
+	}
+	return ""
+}
+
 // askOf asks c of r.
 func (c check) askOf(r *Result) question {
 	q := question{r: r, code: c.code, verdict: Valid}
+	if why := c.of().excuse(r); why != "" {
+		q.skip(why)
+		return q
+	}
 	c.ask(&q)
 	return q
 }
@@ -102,6 +140,10 @@ func checks() []check {
 		{"settings_not_observed", "every setting was seen as asked", askSettings},
 		{"churn_incomplete", "at most 0.1 % of the connections due to be replaced were not, and never more than the allowed share", askChurn},
 		{"handshakes_disagree", "connections opened are those that were asked for", askHandshakes},
+		{"connections_unaccounted", "planned = not started + full + resumed + failed, the sum over epochs is the arm, and histogram counts are the ledger's", askConnections},
+		{"resumptions_disagree", "as many connections were full, and as many resumed, as the plan says", askResumptions},
+		{"server_saw_other_handshakes", "the bundled server counted at least the connections that were made and at most those that were begun", askServerHandshakes},
+		{"connections_lost", "failed connections, and those whose RPCs failed, are at most 0.1 % of the planned, and never above the allowed share", askConnectionsLost},
 		{"server_restarted", "one bundled server served each epoch", askInstances},
 		{"same_server_binary", "server binaries of different names are different files", askBinaries},
 		{"reconnected", "no connection was opened after the clock started, but in place of a good one as asked", askReconnects},

@@ -428,7 +428,7 @@ func TestEachCheckSaysWhatIsWrongAndNothingElse(t *testing.T) {
 
 func TestEveryCheckIsTurnedOnAndLeftOff(t *testing.T) {
 	on, off := map[string]bool{}, map[string]bool{}
-	for _, table := range mutations() {
+	for _, table := range append(mutations(), connectionMutations()) {
 		for code, rows := range table {
 			for _, m := range rows {
 				on[code] = on[code] || m.warns

@@ -84,6 +84,13 @@ func logLines(r Result) ([]logLine, error) {
 			}
 		}
 	}
+	for i, a := range r.Arms {
+		for _, e := range a.Epochs {
+			if h := e.Handshake.Measured(); h != nil && h.Phases != nil && h.Phases.TotalHDR != "" {
+				lines = append(lines, logLine{tags[i] + ".handshake", e.Start, e.Start.Add(e.Took), h.Phases.TotalHDR})
+			}
+		}
+	}
 	slices.SortStableFunc(lines, func(a, b logLine) int {
 		return a.start.Compare(b.start)
 	})

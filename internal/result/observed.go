@@ -20,12 +20,15 @@ func askSettings(q *question) {
 			continue
 		}
 		o := observation{Arm: a, bundled: q.r.bundled(a.Settings)}
-		o.connections()
+		o.want("tls", o.Observed.TLSVersion, o.Settings.TLS)
 		if a.Settings.TLS != "off" {
 			o.tls()
 		}
-		o.requests()
-		o.responses()
+		if q.r.Plan.Kind != plan.KindHandshake {
+			o.connections()
+			o.requests()
+			o.responses()
+		}
 		o.metadata()
 		o.replacements(q.r.Plan)
 		for _, text := range append(o.wrong, a.Observed.Mismatches...) {
@@ -65,7 +68,16 @@ func (o *observation) ofAll(name string, n int64, expected bool) {
 
 func (o *observation) connections() {
 	o.want("connections (distinct local ports)", o.Observed.Connections, o.Settings.Connections)
-	o.want("tls", o.Observed.TLSVersion, o.Settings.TLS)
+	resumed := int64(0)
+	if o.Settings.Resumption {
+		resumed = int64(o.Settings.Connections) * int64(len(o.Epochs))
+		if r := o.Observed.Replaced; r != nil {
+			resumed += r.Opened
+		}
+	}
+	if o.Settings.TLS != "off" {
+		o.want("resumed connections", o.Observed.Resumed, resumed)
+	}
 }
 
 func (o *observation) tls() {
@@ -77,14 +89,6 @@ func (o *observation) tls() {
 	if o.bundled && s.Key != "" {
 		o.want("key", seen.ServerKey, s.Key)
 	}
-	resumed := int64(0)
-	if s.Resumption {
-		resumed = int64(s.Connections) * int64(len(o.Epochs))
-		if seen.Replaced != nil {
-			resumed += seen.Replaced.Opened
-		}
-	}
-	o.want("resumed connections", seen.Resumed, resumed)
 	// A foreign server may ask for a certificate unasked.
 	if s.MTLS || o.bundled {
 		o.want("client certificate", seen.ClientCertificate, s.MTLS)

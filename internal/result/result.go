@@ -119,7 +119,10 @@ type Arm struct {
 // Epoch is the same figures for one epoch.
 type Epoch struct {
 	Index int       `json:"index"` // from 0
-	Start time.Time `json:"start"` // when its window began
+	Start time.Time `json:"start"` // when its window began, or the first of its connections was opened
+	// Took is how long a handshake plan opened connections one at a time, for
+	// latency.hlog; not part of result.json.
+	Took time.Duration `json:"-"`
 	// Interrupted says that the window was cut short: its figures count in the
 	// ledgers and are compared with nothing.
 	Interrupted bool `json:"interrupted,omitempty"`
@@ -178,36 +181,19 @@ type Saturated struct {
 	ServerCPU *float64 `json:"server_cpu_ns_per_rpc,omitempty"`
 }
 
-// Handshakes is what opening the connections cost.
-type Handshakes struct {
-	Full    *Handshake `json:"full,omitempty"`
-	Resumed *Handshake `json:"resumed,omitempty"`
-}
-
-// Handshake summarises connections of one kind: phases are medians, CPU and
-// bytes are means. The phases of a plaintext connection have no TLS part.
-type Handshake struct {
-	Count         int64    `json:"count"`
-	TCP           int64    `json:"tcp_ns"`
-	TLS           int64    `json:"tls_ns"`
-	HTTP2         int64    `json:"http2_ns"` // preface sent to the server's SETTINGS
-	Total         int64    `json:"total_ns"`
-	ClientCPU     *float64 `json:"client_cpu_ns,omitempty"`
-	ServerCPU     *float64 `json:"server_cpu_ns,omitempty"`
-	SentBytes     float64  `json:"sent_bytes"`
-	ReceivedBytes float64  `json:"received_bytes"`
-}
-
 // Observed is what the wire and the server showed of the settings. A field is
 // absent when there was nothing to observe it by.
 type Observed struct {
-	Connections           int              `json:"connections"`           // an epoch; distinct local ports
-	Reconnects            int64            `json:"reconnects"`            // after the clock started, all epochs
-	TLSVersion            string           `json:"tls_version,omitempty"` // "1.2", "1.3"; "off" for plaintext
-	Cipher                string           `json:"cipher,omitempty"`
-	Group                 string           `json:"group,omitempty"` // of the key exchange, named as in the settings or else by IANA
-	ALPN                  string           `json:"alpn,omitempty"`
-	Resumed               int64            `json:"resumed"`            // measured connections, all epochs
+	Connections int    `json:"connections"`           // an epoch; distinct local ports
+	Reconnects  int64  `json:"reconnects"`            // after the clock started, all epochs
+	TLSVersion  string `json:"tls_version,omitempty"` // "1.2", "1.3"; "off" for plaintext
+	Cipher      string `json:"cipher,omitempty"`
+	Group       string `json:"group,omitempty"` // of the key exchange, named as in the settings or else by IANA
+	ALPN        string `json:"alpn,omitempty"`
+	Resumed     int64  `json:"resumed"` // measured connections, all epochs
+	// ForwardSecrecy says that every connection has a key exchange of its own, so that
+	// no key which is kept, of a certificate or of tickets, opens it; absent for plaintext.
+	ForwardSecrecy        *bool            `json:"forward_secrecy,omitempty"`
 	ClientCertificate     bool             `json:"client_certificate"` // presented by the client; seen by a bundled server
 	ServerKey             string           `json:"server_key,omitempty"`
 	RequestEncodings      map[string]int64 `json:"request_encodings,omitempty"`  // RPCs by grpc-encoding as the bundled server saw it, whole life; "identity" for none
