@@ -30,6 +30,9 @@ func (r *run) result(failure error, interrupted string) (*result.Result, error) 
 }
 
 func (r *run) assembleArm(i int) (result.Arm, error) {
+	if r.handshakes() {
+		return r.assembleHandshakes(i)
+	}
 	of := r.plan.Arms[i]
 	arm := result.Arm{Name: of.Name, AA: of.AA, Settings: of.Settings}
 	all, seen := newTally(r.plan), newWitness()

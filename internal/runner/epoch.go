@@ -34,8 +34,9 @@ const (
 // epoch is one repetition of all arms.
 type epoch struct {
 	index       int
-	start       time.Time   // of the window
-	arms        []*armEpoch // in the plan's order
+	start       time.Time     // of the window
+	arms        []*armEpoch   // in the plan's order
+	took        time.Duration // of a handshake plan: to open the connections one at a time
 	machine     *probe.Interval
 	interrupted bool
 }
@@ -51,6 +52,10 @@ type armEpoch struct {
 	pids      []int  // of the server's processes
 	sha256    string // of the server binary's file
 	connected []connection
+	book      *book          // of a handshake plan
+	silent    int            // connections of a handshake plan, the latest, that had no answer
+	rushed    *worker.Rushed // of a handshake plan
+	rushWhole bool           // nothing cut rushed short
 	measured  *worker.Measured
 	server    [2]*worker.Reading // at the window's ends
 	saturated *worker.Saturated
@@ -73,6 +78,9 @@ type connection struct {
 // every generator has measured its window. What fails after that, and a server
 // that fails in it, leaves the windows as they are.
 func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
+	if r.handshakes() {
+		return r.handshakeEpoch(ctx, index)
+	}
 	began := time.Now()
 	e := &epoch{index: index}
 	// Everything random about an epoch but the arrivals, which have seeds of their
@@ -142,7 +150,7 @@ func (e *epoch) processes() []*process {
 // start starts every arm's processes, in random order.
 func (r *run) start(ctx context.Context, e *epoch, order *rand.Rand) error {
 	for _, a := range r.plan.Arms {
-		e.arms = append(e.arms, &armEpoch{arm: a})
+		e.arms = append(e.arms, &armEpoch{arm: a, book: newBook()})
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelStarts)
@@ -343,7 +351,17 @@ func (r *run) watch(ctx context.Context, e *epoch, window []int64) *probe.Interv
 	if !sleepUntil(ctx, window[0]) {
 		return nil
 	}
-	var pids []int
+	w := r.machine.Watch(r.pids(e)...)
+	whole := sleepUntil(ctx, window[1])
+	i := w.Stop()
+	if !whole {
+		return nil
+	}
+	return &i
+}
+
+// pids are the processes of an epoch, those of servers included.
+func (r *run) pids(e *epoch) (pids []int) {
 	for _, p := range e.processes() {
 		pids = append(pids, p.pid())
 	}
@@ -352,16 +370,7 @@ func (r *run) watch(ctx context.Context, e *epoch, window []int64) *probe.Interv
 			pids = append(pids, a.pids...)
 		}
 	}
-	if t := r.plan.Target; t != nil && t.ServerPID > 0 {
-		pids = append(pids, t.ServerPID)
-	}
-	w := r.machine.Watch(pids...)
-	whole := sleepUntil(ctx, window[1])
-	i := w.Stop()
-	if !whole {
-		return nil
-	}
-	return &i
+	return pids
 }
 
 // sleepUntil returns true at an instant, false if ctx ends before.

@@ -55,6 +55,9 @@ func (r *run) trial(a plan.Arm, index, epoch int, address string) *worker.Trial 
 		Seed: plan.ArmSeed(r.plan.Seed, epoch, a.Name), Warmup: r.plan.Warmup, Window: r.plan.Window,
 		Drain: r.plan.Drain, Connections: a.Settings.Connections,
 	}
+	if h := r.plan.Handshakes; h != nil {
+		t.Timeout = h.Timeout
+	}
 	t.Load.Rate = r.plan.ArmRate()
 	if t.Load.Rate > 0 {
 		// Evenly spaced arrivals of different arms fall between one another.

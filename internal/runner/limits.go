@@ -16,6 +16,9 @@ const spareFiles = 64
 // limit of open files for itself; local ports are shared by all connections to
 // one address.
 func limits(p plan.Plan, files uint64, ports int) error {
+	if p.Handshakes != nil {
+		return handshakeLimits(p, files, ports)
+	}
 	perTarget := map[string]int{}
 	for _, a := range p.Arms {
 		n, open := a.Settings.Connections, a.Settings.Connections
@@ -41,6 +44,32 @@ func limits(p plan.Plan, files uint64, ports int) error {
 					replacedBy(a.Settings), lingering, ports/5, ports)
 			}
 			return fmt.Errorf("--connections %d: must be at most %d to one address, all arms together, with %d local ports (widen ip_local_port_range)", n, most, ports)
+		}
+	}
+	return nil
+}
+
+// handshakeLimits is limits for connections that are opened and closed again: as many
+// are open as are being opened at once, and the ports of the last minute are in use.
+func handshakeLimits(p plan.Plan, files uint64, ports int) error {
+	h := *p.Handshakes
+	if n := p.Load.Concurrency; files > 0 && uint64(n)+spareFiles > files {
+		return fmt.Errorf("--concurrency %d: must be at most %d with a limit of %d open files, or the limit be %d (raise it with ulimit -n)", n, int64(files)-spareFiles, files, n+spareFiles)
+	}
+	perTarget := map[string]int{}
+	for _, a := range p.Arms {
+		if address := a.Settings.Target; address != "" {
+			perTarget[address] += h.Of(a.Settings) * p.Epochs.Max
+		} else {
+			perTarget[a.Name] = h.Of(a.Settings) // each epoch has a port of its own
+		}
+	}
+	for _, needed := range perTarget {
+		if h.Rate > 0 {
+			needed = min(needed, int(h.Rate*timeWait.Seconds()))
+		}
+		if most := ports - ports/5; ports > 0 && needed > most {
+			return fmt.Errorf("--handshakes %d: needs %d local ports to one address, and of %d there may be %d used (widen ip_local_port_range, or lower --handshakes or --rate)", h.Count, needed, ports, most)
 		}
 	}
 	return nil

@@ -66,3 +66,32 @@ func TestChurnBeyondTheMachinesPortsIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestHandshakesBeyondTheMachinesLimitsAreRefused(t *testing.T) {
+	shaken := func(target string, count, epochs, concurrency int, rate float64, resumption bool) plan.Plan {
+		return plan.Plan{Kind: plan.KindHandshake, Handshakes: &plan.Handshakes{Count: count, Rate: rate}, Load: plan.Load{Concurrency: concurrency},
+			Epochs: plan.Epochs{Min: epochs, Max: epochs}, Arms: []plan.Arm{{Name: "a", Settings: plan.Settings{Target: target, Resumption: resumption}}}}
+	}
+	for _, c := range []struct {
+		name  string
+		plan  plan.Plan
+		files uint64
+		ports int
+		want  string // in the error; "": none
+	}{
+		{"as many files as are needed", shaken("", 10, 1, 36, 0, false), 100, 0, ""},
+		{"one file short", shaken("", 10, 1, 37, 0, false), 100, 0, "--concurrency 37: must be at most 36 with a limit of 100 open files, or the limit be 101"},
+		{"80 of 100 ports", shaken("h:1", 80, 1, 1, 0, false), 0, 100, ""},
+		{"81 of 100 ports", shaken("h:1", 81, 1, 1, 0, false), 0, 100, "--handshakes 81: needs 81 local ports to one address, and of 100 there may be 80 used"},
+		{"tickets take ports too", shaken("h:1", 41, 1, 1, 0, true), 0, 100, "needs 82 local ports"},
+		{"each epoch of a bundled server has a port of its own", shaken("", 80, 10, 1, 0, false), 0, 100, ""},
+		{"those of a target have one", shaken("h:1", 10, 10, 1, 0, false), 0, 100, "needs 100 local ports"},
+		{"ports are free again after a minute", shaken("h:1", 10, 10, 1, 1, false), 0, 100, ""},
+		{"unknown limits", shaken("h:1", 10000, 1, 64, 0, false), 0, 0, ""},
+	} {
+		err := limits(c.plan, c.files, c.ports)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
+		}
+	}
+}

@@ -144,9 +144,7 @@ func (r *run) progress(step string, epoch int) {
 	p := Progress{Step: step, Epoch: epoch + 1, Epochs: r.plan.Epochs.Max, Elapsed: time.Since(r.began), Rate: r.plan.Load.Rate}
 	for _, e := range r.epochs {
 		for _, a := range e.arms {
-			if a.measured != nil {
-				p.Failures += a.measured.Ledger.Lost()
-			}
+			p.Failures += a.lost()
 		}
 	}
 	each := r.longest
@@ -160,6 +158,9 @@ func (r *run) progress(step string, epoch int) {
 // estimate is how long an epoch should take: its phases, and what starting and
 // connecting two processes an arm takes.
 func (r *run) estimate() time.Duration {
+	if r.handshakes() {
+		return r.estimateHandshakes()
+	}
 	arms := time.Duration(len(r.plan.Arms))
 	return r.plan.Warmup + r.plan.Window + arms*(r.plan.Saturated+100*time.Millisecond)
 }

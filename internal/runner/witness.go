@@ -2,10 +2,14 @@ package runner
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/worker"
+	benchv1 "grpcbench/proto/bench/v1"
 )
 
 // witness collects what all epochs showed of one arm's settings.
@@ -28,10 +32,7 @@ func (w *witness) add(a *armEpoch) {
 	w.seen.Method, w.seen.RequestCodec, w.seen.ResponseCodec = f.Method, f.Codec, a.hostCodec
 	w.seen.Reconnects += f.Reconnects
 	w.seen.ResponsesDecompressed += f.Decompressed.Messages
-	if w.seen.ServerSHA256 != "" && a.sha256 != w.seen.ServerSHA256 {
-		w.mismatch("server binary: its file changed between epochs")
-	}
-	w.seen.ServerSHA256 = a.sha256
+	w.binary(a)
 	ports := map[string]bool{}
 	for _, l := range f.Links {
 		ports[l.Local] = true
@@ -41,16 +42,27 @@ func (w *witness) add(a *armEpoch) {
 	w.replaced(a)
 	if s := a.snapshot; s != nil {
 		w.instances[s.GetInstanceId()] = true
-		w.rpcs += float64(s.GetRpcs().GetStarted())
-		w.keys += float64(s.GetUserMetadata().GetKeys())
-		w.bytes += float64(s.GetUserMetadata().GetValueBytes())
+		w.metadata(s)
 		w.seen.RequestsDecompressed += int64(s.GetCodec().GetDecompressed().GetMessages())
 		addCounts(&w.seen.RequestEncodings, s.GetRpcs().GetRequestEncodings())
 		addCounts(&w.seen.ResponseEncodings, s.GetRpcs().GetResponseEncodings())
-		for _, p := range s.GetTlsParameters() {
-			if p.GetClientCertificate() {
-				w.certified += p.GetCount()
-			}
+		w.certificates(s)
+	}
+}
+
+// binary notes which build the server was.
+func (w *witness) binary(a *armEpoch) {
+	if w.seen.ServerSHA256 != "" && a.sha256 != w.seen.ServerSHA256 {
+		w.mismatch("server binary: its file changed between epochs")
+	}
+	w.seen.ServerSHA256 = a.sha256
+}
+
+// certificates notes the handshakes in which the server saw a client certificate.
+func (w *witness) certificates(s *benchv1.SnapshotResponse) {
+	for _, p := range s.GetTlsParameters() {
+		if p.GetClientCertificate() {
+			w.certified += p.GetCount()
 		}
 	}
 }
@@ -90,6 +102,40 @@ func (w *witness) replaced(a *armEpoch) {
 	seen.Accepted = &accepted
 }
 
+// shaken notes what the connections of an epoch of a handshake plan showed.
+func (w *witness) shaken(a *armEpoch) {
+	w.seen.Method = a.finished.Method
+	w.binary(a)
+	links := slices.SortedFunc(maps.Keys(a.book.links), func(a, b worker.Link) int {
+		return strings.Compare(fmt.Sprint(a.Resumed), fmt.Sprint(b.Resumed)) // full ones first
+	})
+	for _, l := range links {
+		n := a.book.links[l]
+		if l.Resumed && l.Group == "" {
+			l.Group = w.seen.Group // under TLS 1.2 a session is resumed without a key exchange
+		}
+		w.link(l)
+		if l.Resumed {
+			w.seen.Resumed += n - 1 // one is counted
+		}
+		if a.arm.Settings.MTLS && !l.ClientCertificate && !l.Resumed {
+			w.mismatch("client certificate: not presented on every connection")
+		}
+	}
+	if s := a.snapshot; s != nil {
+		w.instances[s.GetInstanceId()] = true
+		w.metadata(s)
+		w.certificates(s)
+	}
+}
+
+// metadata notes what the bundled server saw of it.
+func (w *witness) metadata(s *benchv1.SnapshotResponse) {
+	w.rpcs += float64(s.GetRpcs().GetStarted())
+	w.keys += float64(s.GetUserMetadata().GetKeys())
+	w.bytes += float64(s.GetUserMetadata().GetValueBytes())
+}
+
 // addCounts adds counts by name to a map that need not be there yet.
 func addCounts(to *map[string]int64, counts map[string]uint64) {
 	if *to == nil {
@@ -111,6 +157,9 @@ func (w *witness) link(l worker.Link) {
 	if l.ClientCertificate {
 		w.seen.ClientCertificate = true
 	}
+	if l.TLSVersion != plan.Off {
+		w.seen.ForwardSecrecy = new(forwardSecret(l) && (w.seen.ForwardSecrecy == nil || *w.seen.ForwardSecrecy))
+	}
 	for _, fact := range []struct {
 		name string
 		of   *string
@@ -125,6 +174,14 @@ func (w *witness) link(l worker.Link) {
 			w.mismatch(fmt.Sprintf("%s: %s on one connection, %s on another", fact.name, *fact.of, fact.got))
 		}
 	}
+}
+
+// forwardSecret says whether a connection has a key exchange of its own. Under TLS 1.3
+// each has, also one that is resumed, since Go offers no other way (RFC 8446, 2.2); under
+// 1.2 one that is resumed has none (RFC 5246, 7.3), and whoever gets the key of its
+// ticket can read it.
+func forwardSecret(l worker.Link) bool {
+	return l.TLSVersion == plan.TLS13 || !l.Resumed && strings.HasPrefix(l.Cipher, "TLS_ECDHE_")
 }
 
 // mismatch notes each sentence once.
