@@ -119,6 +119,9 @@ func Results(base, new *result.Result, force bool) (Between, error) {
 			}
 		}
 	}
+	if base.Plan.Kind != new.Plan.Kind {
+		return Between{}, fmt.Errorf("%w: one is of a handshake plan, the other of a load", ErrNothingCommon)
+	}
 	unlike := unlikeness(base.Plan, new.Plan)
 	if len(unlike) > 0 && !force {
 		return Between{}, fmt.Errorf("%w: %s", ErrUnlike, sentence(unlike))
@@ -133,14 +136,14 @@ func Results(base, new *result.Result, force bool) (Between, error) {
 		Ratios: []Change{}, Absolutes: []Change{},
 	}
 	for _, p := range c.matches {
-		for _, m := range metrics() {
+		for _, m := range metrics(new.Plan.Kind) {
 			if change, ok := m.ratio(p.base, p.new); ok {
 				b.Ratios = append(b.Ratios, change)
 			}
 		}
 	}
 	for _, p := range c.arms {
-		for _, m := range append(metrics(), handshakes()...) {
+		for _, m := range append(metrics(new.Plan.Kind), handshakes()...) {
 			if change, ok := m.absolute(p.base, p.new); ok {
 				b.Absolutes = append(b.Absolutes, change)
 			}

@@ -25,7 +25,7 @@ import (
 // changed.
 func Arms(r *result.Result) []result.Comparison {
 	var comparisons []result.Comparison
-	metrics := metrics()
+	metrics := metrics(r.Plan.Kind)
 	for _, p := range versus(r, whole(r)) {
 		for _, m := range metrics {
 			if c, ok := m.compare(p.arm, p.control); ok {

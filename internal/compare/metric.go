@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"grpcbench/internal/hist"
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
 
@@ -17,17 +18,22 @@ type metric struct {
 	unit     string  // "ns", "bytes" or "count"
 	delta    float64 // relative difference that matters; 0.03 is 3 percent
 	least    float64 // difference in the unit below which arms are the same; 0: none
-	quantile float64 // of latency; 0 for other figures
+	quantile float64 // of the distribution; 0 for other figures
+	// distribution is what the quantile is of; nil for other figures.
+	distribution func(*result.Epoch) *result.Distribution
 	// lasting says that the machine's state does not move the figure, so that those
 	// of different runs can be judged.
 	lasting bool
 	value   func(*result.Epoch) (float64, bool)
 }
 
-// metrics are the figures compared, in the order of the comparisons. The deltas
-// are what a reader would act on, and what ten epochs can tell apart on a shared
-// machine.
-func metrics() []metric {
+// metrics are the figures compared in results of a kind of plan, in the order of the
+// comparisons. The deltas are what a reader would act on, and what ten epochs can tell
+// apart on a shared machine.
+func metrics(kind string) []metric {
+	if kind == plan.KindHandshake {
+		return handshakeMetrics()
+	}
 	return []metric{
 		latency(0.50, 0.05, func(d *result.Distribution) *int64 { return d.P50 }),
 		latency(0.90, 0.10, func(d *result.Distribution) *int64 { return d.P90 }),
@@ -73,14 +79,19 @@ func perRPC(get func(*result.Figures) *float64) func(*result.Epoch) *float64 {
 }
 
 func latency(q, delta float64, quantile func(*result.Distribution) *int64) metric {
+	return quantileOf("latency", q, delta, func(e *result.Epoch) *result.Distribution { return &e.Latency }, quantile)
+}
+
+// quantileOf is the quantile q of a distribution, which may be nil.
+func quantileOf(name string, q, delta float64, of func(*result.Epoch) *result.Distribution, quantile func(*result.Distribution) *int64) metric {
 	return metric{
-		name: fmt.Sprintf("latency_p%g", 100*q), unit: "ns", delta: delta, quantile: q,
+		name: fmt.Sprintf("%s_p%g", name, 100*q), unit: "ns", delta: delta, quantile: q, distribution: of,
 		value: func(e *result.Epoch) (float64, bool) {
-			ns := quantile(&e.Latency)
-			if ns == nil {
+			d := of(e)
+			if d == nil || quantile(d) == nil {
 				return 0, false
 			}
-			return float64(*ns), true
+			return float64(*quantile(d)), true
 		},
 	}
 }
@@ -131,8 +142,8 @@ func (m metric) tooFew(arms ...*result.Arm) (reason string, ok bool) {
 	least := int64(minBeyond)
 	for _, a := range arms {
 		for i := range a.Epochs {
-			if n := a.Epochs[i].Latency.Count; n > 0 {
-				least = min(least, n-hist.Rank(m.quantile, n))
+			if d := m.distribution(&a.Epochs[i]); d != nil && d.Count > 0 {
+				least = min(least, d.Count-hist.Rank(m.quantile, d.Count))
 			}
 		}
 	}

@@ -9,7 +9,8 @@ import (
 
 // primary are the metrics that decide when a range of epochs is enough: the ones
 // that a few epochs on a shared machine can resolve.
-var primary = []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc"}
+var primary = []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc",
+	"handshake_total_p50", "handshake_client_cpu_ns", "handshake_server_cpu_ns"}
 
 // Resolved says whether the 95 % interval of every primary comparison, and of those
 // of the metrics also named, is at most δ wide, that is ±δ/2 about its middle. Only widths are looked at, never signs

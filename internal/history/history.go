@@ -286,6 +286,16 @@ type own struct {
 }
 
 func lasting(a *result.Arm) []own {
+	if h := a.Handshake.Measured(); h != nil && a.Handshake.Ledger != nil { // of a handshake plan
+		var s result.SaturatedHandshakes
+		if a.Handshake.Saturated != nil {
+			s = *a.Handshake.Saturated
+		}
+		return []own{
+			{"handshake_client_allocs", "count", 0.03, s.ClientAllocs}, {"handshake_server_allocs", "count", 0.03, s.ServerAllocs},
+			{"handshake_sent_bytes", "bytes", 0.005, &h.SentBytes}, {"handshake_received_bytes", "bytes", 0.005, &h.ReceivedBytes},
+		}
+	}
 	return []own{
 		{"client_allocs_per_rpc", "count", 0.03, a.ClientAllocs}, {"server_allocs_per_rpc", "count", 0.03, a.ServerAllocs},
 		{"sent_bytes_per_rpc", "bytes", 0.005, a.SentBytes}, {"received_bytes_per_rpc", "bytes", 0.005, a.ReceivedBytes},
