@@ -244,3 +244,65 @@ func churned() result.Result {
 	}
 	return r
 }
+
+// openings is a handshake plan: plaintext, TLS 1.3, and TLS 1.2 with resumption, whose
+// last arm lost a connection.
+func openings() result.Result {
+	off := model{name: "tls=off", settings: settings("off"), latency: 900e3, client: 700e3, server: 380e3, saturated: 110e3, sent: 63, received: 51, allocs: 900}
+	secure, resumed := off, off
+	secure.name, secure.settings, secure.latency, secure.client, secure.server, secure.saturated, secure.sent, secure.received = "tls=1.3", settings("1.3"), 1700e3, 1600e3, 1000e3, 460e3, 1649, 1963
+	resumed.name, resumed.settings, resumed.client, resumed.server, resumed.sent, resumed.received = "tls=1.2 resumption=on", settings("1.2"), 800e3, 500e3, 525, 396
+	resumed.settings.Resumption = true
+	twin := off
+	twin.name, twin.aa = "A/A", true
+	r := fixture(8, []plan.Group{{Name: "VERSION", Control: "tls=off", Arms: []string{"tls=off", "tls=1.3", "tls=1.2 resumption=on", "A/A"}}}, off, secure, resumed, twin)
+	r.Plan.Kind, r.Plan.Suite = plan.KindHandshake, "handshakes"
+	r.Plan.Handshakes = &plan.Handshakes{Count: 50, Timeout: 5 * time.Second}
+	r.Plan.Load = plan.Load{Loop: plan.Closed, Concurrency: 8}
+	r.Plan.Window, r.Plan.Warmup, r.Plan.Drain = 0, 0, 0
+	random := rand.New(rand.NewPCG(3, 4))
+	for i, m := range []model{off, secure, resumed, twin} {
+		a := &r.Arms[i]
+		a.Figures, a.Observed.Connections = result.Figures{}, 0
+		a.Observed.RequestEncodings, a.Observed.ResponseEncodings = nil, nil
+		a.Handshake = m.opened(8*50, func(v, _ float64) float64 { return v })
+		for k := range a.Epochs {
+			a.Epochs[k].Figures = result.Figures{}
+			a.Epochs[k].Handshake = m.opened(50, func(v, sd float64) float64 { return v * math.Exp(sd*random.NormFloat64()) })
+		}
+		if a.Settings.TLS != "off" {
+			a.Observed.ForwardSecrecy = new(!a.Settings.Resumption)
+		}
+	}
+	l := r.Arms[2].Handshake.Ledger
+	l.Resumed--
+	l.Fail("TIMEOUT_SETTINGS", 1)
+	r.Comparisons = compare.Arms(&r)
+	return r
+}
+
+// opened is what n connections of m cost.
+func (m model) opened(n int64, noise func(v, sd float64) float64) *result.Handshakes {
+	kind := func(client, server float64) *result.Handshake {
+		d := func(p50 float64) result.Distribution {
+			at := func(factor float64) *int64 { v := int64(noise(p50, 0.01) * factor); return &v }
+			return result.Distribution{Count: n, Valued: n, P50: at(1), P90: at(1.5), P99: at(2), P999: at(3), Max: at(3)}
+		}
+		p := &result.Phases{Resolve: d(0), Connect: d(180e3), HTTP2: d(120e3), TLS: d(0), Total: d(m.latency), FirstRPC: d(440e3), SteadyRPC: d(230e3)}
+		if m.settings.TLS != "off" {
+			p.TLS = d(m.latency - 300e3)
+		}
+		return &result.Handshake{Count: n, TCP: *p.Connect.P50, TLS: *p.TLS.P50, HTTP2: *p.HTTP2.P50, Total: *p.Total.P50,
+			ClientCPU: ptr(noise(client, 0.02)), ServerCPU: ptr(noise(server, 0.02)), SentBytes: m.sent, ReceivedBytes: m.received,
+			FirstRPC: ptr(210e3), Phases: p}
+	}
+	h := &result.Handshakes{Full: kind(m.client, m.server), Ledger: &result.HandshakeLedger{Planned: n, Full: n},
+		LedgerTotal: &result.HandshakeLedger{Planned: n + 300, Full: n + 300}, ServerLedger: &result.ServerHandshakes{Accepted: n + 300, Full: n + 300},
+		Saturated: &result.SaturatedHandshakes{Achieved: 3900, PerCore: ptr(1e9 / 2.1 / m.saturated), ClientCPU: ptr(noise(1.1*m.saturated, 0.02)),
+			ServerCPU: ptr(noise(m.saturated, 0.02)), ClientAllocs: ptr(m.allocs), ServerAllocs: ptr(1.3 * m.allocs)}}
+	if m.settings.Resumption {
+		h.Resumed = kind(0.7*m.client, 0.6*m.server)
+		h.Ledger = &result.HandshakeLedger{Planned: 2 * n, Full: n, Resumed: n}
+	}
+	return h
+}

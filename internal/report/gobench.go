@@ -37,15 +37,20 @@ const saturatedRate = "saturated-rpc/s"
 // there.
 func Bench(w io.Writer, r result.Result) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# grpc-bench run %s · %s\n# %s\n", clean(r.ID), headline(r, clean), clean(strings.Join(machine(r), " · ")))
+	fmt.Fprintf(&b, "# %s %s · %s\n# %s\n", program(r), clean(r.ID), headline(r, clean), clean(strings.Join(machine(r), " · ")))
 	for _, f := range findings(r) {
 		fmt.Fprintf(&b, "# %s: %s\n", clean(f.head()), clean(f.text))
 	}
 	for _, c := range benchConfiguration(r) {
 		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(c.key+": "+clean(c.value)))
 	}
-	fmt.Fprintf(&b, "Unit %s better=higher\n", saturatedRate)
 	tags := result.Tags(r.Arms)
+	if opened(r) {
+		openedBench(&b, r, tags)
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+	fmt.Fprintf(&b, "Unit %s better=higher\n", saturatedRate)
 	for i, a := range r.Arms {
 		for _, e := range a.Epochs {
 			if e.Interrupted || e.Ledger.Scheduled <= 0 {
@@ -65,6 +70,12 @@ type benchLine struct{ key, value string }
 // benchConfiguration is what two runs must have in common to be compared.
 func benchConfiguration(r result.Result) []benchLine {
 	l := r.Plan.Load
+	if opened(r) {
+		return []benchLine{
+			{"goos", r.Machine.OS}, {"goarch", r.Machine.Arch}, {"pkg", "grpc-bench"}, {"cpu", r.Machine.CPU},
+			{"load", fmt.Sprintf("%d connections an epoch and arm, one at a time", r.Plan.Handshakes.Count)}, {"verdict", flag(r.Verdict)},
+		}
+	}
 	load := fmt.Sprintf("%s, %s RPC/s over %d arms", plan.Open, number(l.Rate), len(r.Plan.Arms))
 	if l.Loop == plan.Closed {
 		load = fmt.Sprintf("%s, %d callers an arm", plan.Closed, l.Concurrency)
@@ -95,4 +106,48 @@ func benchValues(e result.Epoch) string {
 		fmt.Fprintf(&b, "\t%s %s", value, u[1])
 	}
 	return b.String()
+}
+
+// openedBench writes the lines of a handshake plan: the opening of a connection, of the
+// kind that is compared, is the operation.
+func openedBench(b *strings.Builder, r result.Result, tags []string) {
+	fmt.Fprintf(b, "Unit saturated-conn/s better=higher\n")
+	for i := range r.Arms {
+		a := &r.Arms[i]
+		for k := range a.Epochs {
+			e := &a.Epochs[k]
+			h := e.Handshake.Measured()
+			if e.Interrupted || h == nil || h.Phases == nil || h.Count <= 0 {
+				continue
+			}
+			fmt.Fprintf(b, "BenchmarkHandshake/arm=%s-%d\t%d", tags[i], max(1, r.Machine.GOMAXPROCS), h.Count)
+			value := func(v *float64, unit string) {
+				if v != nil {
+					fmt.Fprintf(b, "\t%s %s", strconv.FormatFloat(*v, 'f', -1, 64), unit)
+				}
+			}
+			value(h.Phases.Total.Mean, "ns/op")
+			for _, p := range []struct {
+				ns   *int64
+				unit string
+			}{{h.Phases.Total.P50, "p50-ns"}, {h.Phases.Connect.P50, "connect-p50-ns"}, {h.Phases.TLS.P50, "tls-p50-ns"},
+				{h.Phases.HTTP2.P50, "http2-p50-ns"}, {h.Phases.FirstRPC.P50, "first-rpc-p50-ns"}} {
+				if p.ns != nil && *p.ns > 0 {
+					value(new(float64(*p.ns)), p.unit)
+				}
+			}
+			value(h.ClientCPU, "client-cpu-ns/conn")
+			value(h.ServerCPU, "server-cpu-ns/conn")
+			value(&h.SentBytes, "sent-B/conn")
+			value(&h.ReceivedBytes, "received-B/conn")
+			if s := e.Handshake.Saturated; s != nil {
+				value(s.ClientAllocs, "client-allocs/conn")
+				value(s.ServerAllocs, "server-allocs/conn")
+				value(s.ClientCPU, "saturated-client-cpu-ns/conn")
+				value(s.ServerCPU, "saturated-server-cpu-ns/conn")
+				value(&s.Achieved, "saturated-conn/s")
+			}
+			b.WriteByte('\n')
+		}
+	}
 }

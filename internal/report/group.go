@@ -107,6 +107,9 @@ func (b book) table(g plan.Group) (t groupTable, ok bool) {
 // figures are the columns of g in order: what was compared first, then what
 // each arm shows of its own.
 func (b book) figures(g plan.Group, control *result.Arm) []measured {
+	if opened(b.Result) {
+		return b.handshakeFigures(g, control)
+	}
 	paced := "at " + rate(control.Offered) + " RPC/s an arm"
 	if b.Plan.Load.Loop == plan.Closed {
 		paced = "closed, " + rate(control.Achieved) + " RPC/s"
@@ -250,6 +253,9 @@ type line struct {
 
 // list lays out a for a reader who compares it with nothing.
 func (b book) list(a *result.Arm) listing {
+	if opened(b.Result) {
+		return b.listOpened(a)
+	}
 	rates := []string{"offered " + rate(a.Offered), "achieved " + rate(a.Achieved) + " RPC/s"}
 	if b.Plan.Load.Loop == plan.Closed {
 		rates = []string{"achieved " + rate(a.Achieved) + " RPC/s", fmt.Sprintf("%d callers", b.Plan.Load.Concurrency)}

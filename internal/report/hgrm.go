@@ -22,8 +22,15 @@ func HGRM(w io.Writer, r result.Result) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "#[arm %s]\n#[latency in ms of %d RPCs, run %s, %s]\n", clean(a.Name), a.Latency.Count, clean(r.ID), headline(r, clean))
-		if err := percentiles(&b, a.Latency); err != nil {
+		d, of := a.Latency, "latency in ms of %d RPCs"
+		if opened(r) {
+			d, of = result.Distribution{}, "time to open each of %d connections, in ms"
+			if h := measuredOf(&a); h.Phases != nil {
+				d = h.Phases.Total
+			}
+		}
+		fmt.Fprintf(&b, "#[arm %s]\n#["+of+", run %s, %s]\n", clean(a.Name), d.Count, clean(r.ID), headline(r, clean))
+		if err := percentiles(&b, d); err != nil {
 			return fmt.Errorf("write percentiles of arm %s: %w", clean(a.Name), err)
 		}
 	}

@@ -65,9 +65,7 @@ func htmlPage(r result.Result, d detail) webpage.Page {
 		Facts:    h.facts(), Notes: append(h.doubts(), gateNotes(r.Gates)...),
 		Foot: "grpc-bench " + clean(r.Tool.Version) + " · " + clean(r.ID) + " · this file loads nothing and runs no script but its own",
 	}
-	for _, s := range []webpage.Section{
-		h.answer(), h.latencies(), h.seconds(), h.costs(), h.connections(), h.noise(), h.trust(), h.choices(), h.where(), h.again(),
-	} {
+	for _, s := range h.sections() {
 		if len(s.Blocks) == 0 {
 			continue
 		}

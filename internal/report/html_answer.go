@@ -33,7 +33,11 @@ func (h htmlBook) answer() webpage.Section {
 		}
 		compared = true
 		b := webpage.Block{Heading: fmt.Sprintf("%s against %s", clean(g.Name), clean(t.control)), Lead: strings.TrimSpace(h.verdicts(g) + " " + h.rest(g))}
-		for _, m := range answered() {
+		metrics := answered()
+		if opened(h.Result) {
+			metrics = openedAnswers()
+		}
+		for _, m := range metrics {
 			if f, ok := h.forest(g, m[0], m[1]); ok {
 				b.Figures = append(b.Figures, f)
 			}
@@ -87,6 +91,10 @@ func (h htmlBook) forest(g groupOf, metric, title string) (f webpage.Figure, ok 
 	control := g.arms[0]
 	point := " at " + rate(control.Offered) + " RPC/s an arm"
 	switch {
+	case opened(h.Result) && strings.HasPrefix(metric, "saturated_"):
+		point = " at " + rate(rushOf(control).Achieved) + " connections/s"
+	case opened(h.Result):
+		point = ", one at a time"
 	case strings.HasPrefix(metric, "saturated_"):
 		point = " at " + rate(saturated(control).Achieved) + " RPC/s"
 	case h.Plan.Load.Loop != "open":
@@ -139,6 +147,9 @@ func shortShare(v float64) string {
 
 // own prints an arm's own figure of a metric.
 func (h htmlBook) own(a *result.Arm, metric string) string {
+	if opened(h.Result) {
+		return h.openedOwn(a, metric)
+	}
 	d := a.Latency
 	switch metric {
 	case "latency_p50":

@@ -128,6 +128,9 @@ func (h htmlBook) connections() webpage.Section {
 	}
 	os = os[:min(len(os), 2*h.detail.arms)]
 	s.Lead = "Medians of the phases, means of CPU and bytes; each choice of TLS settings once. The arms' connections were opened one at a time, before the load."
+	if opened(h.Result) {
+		s.Lead = "Medians of the phases, means of CPU and bytes; each choice of TLS settings once. Connections of all arms were opened one at a time, in random order."
+	}
 	phases := svg.Bars{Title: "Phases of opening a connection", Axis: "median time", Classes: []string{"tcp", "tls", "http2"}, Label: axisTime}
 	cpu := svg.Bars{Title: "CPU of opening a connection", Axis: "mean CPU time of client and server", Classes: []string{"client", "server"}, Label: axisTime}
 	bytes := svg.Bars{Title: "Bytes of opening a connection", Axis: "mean bytes out and in", Classes: []string{"out", "in"}, Label: short}
@@ -154,6 +157,9 @@ func (h htmlBook) connections() webpage.Section {
 			{Title: "Bytes to open a connection", SVG: bytes.Draw()}},
 		Table: t,
 	}}
+	if opened(h.Result) {
+		s.Blocks = append(s.Blocks, h.openedBlock())
+	}
 	if ts := turnovers(h.Result); len(ts) > 0 {
 		s.Blocks = append(s.Blocks, churnBlock(ts[:min(len(ts), h.detail.arms)]))
 	}

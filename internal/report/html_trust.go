@@ -45,6 +45,9 @@ func (h htmlBook) trust() webpage.Section {
 }
 
 func (h htmlBook) ledger() *webpage.Table {
+	if opened(h.Result) {
+		return h.openedTable()
+	}
 	t := &webpage.Table{Caption: "scheduled = not started + started; started = ok + failed + abandoned",
 		Head: []string{"arm", "scheduled", "not started", "started", "ok", "failed", "abandoned"}}
 	for _, a := range h.Arms[:min(len(h.Arms), h.detail.arms)] {

@@ -34,8 +34,9 @@ func Markdown(w io.Writer, r result.Result) error {
 	}
 	m.legend(b)
 	m.failures(failures(r))
+	m.lost(lostConnections(r))
 	m.trades(b.trades())
-	m.openings(openings(r))
+	m.openings(b)
 	m.churn(turnovers(r))
 	m.findings(findings(r), result.Degraded, result.Valid)
 	m.details(b)
@@ -75,7 +76,7 @@ func (m *markdown) table(head []string, rows [][]string) {
 }
 
 func (m *markdown) head(r result.Result) {
-	title := []string{"### grpc-bench run"}
+	title := []string{"### " + program(r)}
 	for _, item := range []struct{ head, text string }{
 		{"suite ", r.Plan.Suite}, {"", r.Name}, {"target ", target(r)},
 	} {
@@ -181,7 +182,42 @@ func (m *markdown) trades(ts []trade) {
 	m.table(append([]string{"arm"}, tradeHead()...), rows)
 }
 
-func (m *markdown) openings(os []opening) {
+// lost writes what became of connections that were not made.
+func (m *markdown) lost(list [][]string) {
+	if len(list) == 0 {
+		return
+	}
+	m.title("Failures")
+	for _, items := range list {
+		m.line("- " + code(strings.Join(items, " · ")))
+	}
+	m.line("")
+}
+
+// connections writes what connections of a handshake plan cost.
+func (m *markdown) connections(b book) {
+	m.title("Connections")
+	var rows [][]string
+	for _, r := range b.phaseRows() {
+		cells := []string{code(r.name)}
+		for _, c := range r.cells {
+			cells = append(cells, c.text)
+		}
+		rows = append(rows, cells)
+	}
+	m.table(append([]string{"arm"}, b.phaseHead()...), rows)
+	for _, n := range openedNotes(b.Result) {
+		m.line("- " + code(n))
+	}
+	m.line("")
+}
+
+func (m *markdown) openings(b book) {
+	if opened(b.Result) {
+		m.connections(b)
+		return
+	}
+	os := openings(b.Result)
 	if len(os) == 0 {
 		return
 	}
@@ -222,7 +258,11 @@ func (m *markdown) details(b book) {
 		}
 	}
 	m.line("")
-	m.ledger(b.Arms)
+	if opened(b.Result) {
+		m.openedLedger(b.Arms)
+	} else {
+		m.ledger(b.Arms)
+	}
 	m.paragraph(strings.Join(agreement(b.Result), " · ") + ".")
 	m.checks(b.Checks)
 	m.comparisons(b.Comparisons)
@@ -264,6 +304,19 @@ func (m *markdown) ledger(arms []result.Arm) {
 			count(l.OK), count(l.Failures()), count(l.Abandoned)})
 	}
 	m.table([]string{"arm", "scheduled", "not started", "started", "ok", "failed", "abandoned"}, rows)
+}
+
+func (m *markdown) openedLedger(arms []result.Arm) {
+	m.paragraph("**Ledger of the connections**")
+	var rows [][]string
+	for _, a := range arms {
+		if a.Handshake == nil || a.Handshake.Ledger == nil {
+			continue
+		}
+		l := a.Handshake.Ledger
+		rows = append(rows, []string{code(a.Name), count(l.Planned), count(l.NotStarted), count(l.Full), count(l.Resumed), count(l.Failures())})
+	}
+	m.table([]string{"arm", "planned", "not started", "full", "resumed", "failed"}, rows)
 }
 
 func (m *markdown) checks(checks []result.Check) {

@@ -23,6 +23,11 @@ type measurement struct {
 // end well is +Inf: it is above all that was seen, and leaving it out would make
 // an average of the others look better than it was.
 func measurements(f result.Figures, h *result.Handshakes) []measurement {
+	if h != nil && h.Ledger != nil {
+		list := openedMeasurements(*h)
+		list = append(list, handshake("handshake_full", h.Full)...)
+		return append(list, handshake("handshake_resumed", h.Resumed)...)
+	}
 	list := []measurement{
 		{metric: "offered_rpc_per_s", unit: "rpc/s", value: f.Offered},
 		{metric: "achieved_rpc_per_s", unit: "rpc/s", value: f.Achieved},
@@ -140,5 +145,5 @@ func handshake(kind string, h *result.Handshake) []measurement {
 	}
 	add("sent_bytes", "bytes", h.SentBytes)
 	add("received_bytes", "bytes", h.ReceivedBytes)
-	return list
+	return append(list, openedPhases(kind, *h)...)
 }

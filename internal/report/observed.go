@@ -9,7 +9,10 @@ import (
 // seen lists what the wire and the server showed of an arm's settings; not safe
 // to print.
 func seen(o result.Observed) []string {
-	items := []string{"method " + o.Method, plural(o.Connections, "connection")}
+	items := []string{"method " + o.Method}
+	if o.Connections > 0 {
+		items = append(items, plural(o.Connections, "connection"))
+	}
 	switch o.TLSVersion {
 	case "":
 	case "off":
@@ -29,6 +32,9 @@ func seen(o result.Observed) []string {
 	}
 	if o.Resumed > 0 {
 		items = append(items, count(o.Resumed)+" resumed")
+	}
+	if o.ForwardSecrecy != nil && !*o.ForwardSecrecy {
+		items = append(items, "no forward secrecy")
 	}
 	if o.Reconnects > 0 {
 		items = append(items, plural(int(o.Reconnects), "reconnect"))

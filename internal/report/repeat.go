@@ -16,25 +16,50 @@ import (
 // print. Files are named as the plan does, by base name; metadata values are not in the plan, so
 // their lengths stand in their place.
 func repeat(p plan.Plan) []string {
-	args := []string{"grpc-bench", "run"}
+	args := []string{"grpc-bench", verb(p)}
 	if p.Target != nil {
 		args = append(args, targetFlags(*p.Target)...)
 	}
 	if p.Suite != "" {
 		args = append(args, "--suite", quote(p.Suite))
 	} else {
-		args = append(args, settingFlags(p.Arms)...)
+		args = append(args, settingFlags(p.Arms, takes(p))...)
 	}
-	args = append(args, loadFlags(p.Load)...)
+	args = append(args, amountFlags(p)...)
 	if len(p.Arms) > 1 && !slices.ContainsFunc(p.Arms, func(a plan.Arm) bool { return a.AA }) {
 		args = append(args, "--aa", "off")
 	}
 	if p.MaxTime > 0 {
 		args = append(args, "--max-time", p.MaxTime.String())
 	}
-	args = append(args, "--window", p.Window.String(), "--warmup", p.Warmup.String(), "--drain", p.Drain.String(),
-		"--epochs", p.Epochs.String(), "--allow-failures", number(p.AllowFailures), "--seed", strconv.FormatUint(p.Seed, 10))
+	if p.Handshakes == nil {
+		args = append(args, "--window", p.Window.String(), "--warmup", p.Warmup.String(), "--drain", p.Drain.String())
+	}
+	args = append(args, "--epochs", p.Epochs.String(), "--allow-failures", number(p.AllowFailures), "--seed", strconv.FormatUint(p.Seed, 10))
 	return append(args, gateFlags(p.Gates)...)
+}
+
+// verb is the command that executes p.
+func verb(p plan.Plan) string {
+	if p.Handshakes != nil {
+		return plan.KindHandshake
+	}
+	return "run"
+}
+
+// takes tells which settings the command that executes p has flags for.
+func takes(p plan.Plan) func(setting string) bool {
+	return func(setting string) bool {
+		return p.Handshakes == nil || slices.Contains(plan.HandshakeSettings(), setting)
+	}
+}
+
+// amountFlags are the flags that say how much is measured of each arm.
+func amountFlags(p plan.Plan) []string {
+	if p.Handshakes != nil {
+		return handshakeFlags(p)
+	}
+	return loadFlags(p.Load)
 }
 
 // gateFlags are the flags that ask for g; those of a suite's groups are the suite's.
@@ -101,7 +126,8 @@ func targetFlags(t plan.Target) []string {
 
 // settingFlags are the flags that ask for the arms: one value where all arms
 // agree, all values, the base's first, where they were varied.
-func settingFlags(arms []plan.Arm) []string {
+// Flags that are not wanted are left out.
+func settingFlags(arms []plan.Arm, wanted func(flag string) bool) []string {
 	values := make(map[string][][]string) // by flag
 	names := make(map[string]bool)
 	for _, a := range arms {
@@ -109,6 +135,7 @@ func settingFlags(arms []plan.Arm) []string {
 			names[flag] = true
 		}
 	}
+	maps.DeleteFunc(names, func(flag string, _ bool) bool { return !wanted(flag) })
 	for flag := range names {
 		for _, a := range arms {
 			v := flagsOf(a.Settings)[flag]

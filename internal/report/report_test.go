@@ -40,7 +40,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func fixtures() map[string]result.Result {
-	return map[string]result.Result{"overheads": overheads(), "single": single(), "invalid": invalid(), "few": few(), "churn": churned()}
+	return map[string]result.Result{"overheads": overheads(), "single": single(), "invalid": invalid(), "few": few(), "churn": churned(), "handshakes": openings()}
 }
 
 // render returns what write writes.

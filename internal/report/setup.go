@@ -20,6 +20,10 @@ func shape(r result.Result) []string {
 		}
 	}
 	p := r.Plan
+	seed := "seed " + strconv.FormatUint(p.Seed, 10)
+	if opened(r) {
+		return append(append([]string{plural(arms, "arm") + aa}, pace(r)...), seed)
+	}
 	items := []string{plural(arms, "arm") + aa, measuredEpochs(r) + " × " + span(p.Window)}
 	if p.Load.Loop == plan.Closed {
 		items = append(items, fmt.Sprintf("closed loop, %d callers", p.Load.Concurrency))
@@ -30,7 +34,7 @@ func shape(r result.Result) []string {
 		}
 		items = append(items, rate(p.Load.Rate)+" RPC/s "+arrival)
 	}
-	return append(items, "seed "+strconv.FormatUint(p.Seed, 10))
+	return append(items, seed)
 }
 
 // measuredEpochs says how many epochs there were, beside the range that they could be of.

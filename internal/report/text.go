@@ -40,9 +40,10 @@ func Text(w io.Writer, r result.Result, o TextOptions) error {
 	}
 	p.legend(b)
 	p.failures(failures(r))
+	p.lost(lostConnections(r))
 	p.blank()
 	p.compression(b.trades())
-	p.handshakes(openings(r))
+	p.handshakes(b)
 	p.churn(turnovers(r))
 	p.closing(r)
 	_, err := io.WriteString(w, p.out.String())
@@ -70,7 +71,7 @@ type page struct {
 }
 
 func (p *page) head(r result.Result) {
-	items := []string{"grpc-bench run"}
+	items := []string{program(r)}
 	if r.Plan.Suite != "" {
 		items = append(items, "suite "+r.Plan.Suite)
 	}
@@ -167,9 +168,27 @@ func (p *page) compression(ts []trade) {
 	p.table("COMPRESSION", tradeHead(), rows)
 }
 
-func (p *page) handshakes(os []opening) {
+// lost writes what became of connections that were not made.
+func (p *page) lost(list [][]string) {
+	if len(list) == 0 {
+		return
+	}
+	p.title("FAILURES")
+	for _, items := range list {
+		p.items("  ", items)
+	}
+}
+
+func (p *page) handshakes(b book) {
+	if opened(b.Result) {
+		p.table("CONNECTIONS", b.phaseHead(), b.phaseRows())
+		for _, n := range openedNotes(b.Result) {
+			p.prose("- ", n)
+		}
+		return
+	}
 	var rows []row
-	for _, o := range os {
+	for _, o := range openings(b.Result) {
 		rows = append(rows, textRow(o.arm, o.cells()))
 	}
 	p.table("HANDSHAKES", openingHead(), rows)

@@ -222,8 +222,8 @@ func confirm(p plan.Plan, s history.Series, before, after string) []string {
 			arms = append(arms, plan.Arm{Name: p.Arms[i].Name, Settings: a.Settings})
 		}
 	}
-	args := []string{"grpc-bench", "run", "--vary", quote("server-binary=(server of " + before + "),(server of " + after + ")"), "--epochs", "10..40", "--max-time", "10m"}
-	return append(append(args, settingFlags(arms)...), loadFlags(p.Load)...)
+	args := []string{"grpc-bench", verb(p), "--vary", quote("server-binary=(server of " + before + "),(server of " + after + ")"), "--epochs", "10..40", "--max-time", "10m"}
+	return append(append(args, settingFlags(arms, takes(p))...), amountFlags(p)...)
 }
 
 // TrackText writes t as tables for a terminal. The error is that of w.

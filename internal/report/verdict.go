@@ -133,9 +133,25 @@ func plural(n int, noun string) string {
 
 // agreement says what the run's own books say of each other.
 func agreement(r result.Result) []string {
+	mismatches := 0
+	for _, a := range r.Arms {
+		mismatches += len(a.Observed.Mismatches)
+	}
+	observed := "settings observed as asked"
+	if mismatches > 0 {
+		observed = plural(mismatches, "setting") + " not as asked"
+	}
+	if opened(r) {
+		return append(openedAgreement(r), observed)
+	}
+	return append(loadAgreement(r), observed)
+}
+
+// loadAgreement is agreement of a load.
+func loadAgreement(r result.Result) []string {
 	var l result.Ledger
 	var ok, server int64
-	served, mismatches := true, 0
+	served := true
 	for _, a := range r.Arms {
 		l.Scheduled += a.LedgerTotal.Scheduled
 		ok += a.LedgerTotal.OK
@@ -144,18 +160,12 @@ func agreement(r result.Result) []string {
 		} else {
 			server += a.ServerLedger.OK
 		}
-		mismatches += len(a.Observed.Mismatches)
 	}
 	items := []string{fmt.Sprintf("ledger %s scheduled, %s ok", count(l.Scheduled), count(ok))}
 	if served && len(r.Arms) > 0 {
-		items = append(items, "server counted "+count(server)+" ok")
-	} else {
-		items = append(items, "server has no count")
+		return append(items, "server counted "+count(server)+" ok")
 	}
-	if mismatches == 0 {
-		return append(items, "settings observed as asked")
-	}
-	return append(items, plural(mismatches, "setting")+" not as asked")
+	return append(items, "server has no count")
 }
 
 // failure is what became of an arm's RPCs that did not end well, in the windows.

@@ -1,0 +1,77 @@
+package report
+
+import (
+	"strconv"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+	"grpcbench/internal/webpage"
+)
+
+// sections are those of h's page. A handshake plan has no load, and so none about it.
+func (h htmlBook) sections() []webpage.Section {
+	if opened(h.Result) {
+		return []webpage.Section{h.answer(), h.connections(), h.noise(), h.trust(), h.choices(), h.where(), h.again()}
+	}
+	return []webpage.Section{
+		h.answer(), h.latencies(), h.seconds(), h.costs(), h.connections(), h.noise(), h.trust(), h.choices(), h.where(), h.again(),
+	}
+}
+
+// openedAnswers are the metrics of a handshake plan that are drawn, with their titles.
+func openedAnswers() [][2]string {
+	return [][2]string{
+		{"handshake_total_p50", "time to open a connection, p50"},
+		{"handshake_client_cpu_ns", "client CPU per connection"}, {"handshake_server_cpu_ns", "server CPU per connection"},
+		{"saturated_handshake_client_cpu_ns", "client CPU per connection, saturated"}, {"saturated_handshake_server_cpu_ns", "server CPU per connection, saturated"},
+	}
+}
+
+// openedOwn prints an arm's own figure of a metric of a handshake plan.
+func (h htmlBook) openedOwn(a *result.Arm, metric string) string {
+	for _, f := range h.handshakeFigures(plan.Group{}, a) {
+		if f.metric == metric {
+			return f.value(a)
+		}
+	}
+	return absent
+}
+
+// openedTable is the account of the connections of a handshake plan.
+func (h htmlBook) openedTable() *webpage.Table {
+	t := &webpage.Table{Caption: "planned = not started + full + resumed + failed", Head: []string{"arm", "planned", "not started", "full", "resumed", "failed"}}
+	for _, a := range h.Arms[:min(len(h.Arms), h.detail.arms)] {
+		if a.Handshake == nil || a.Handshake.Ledger == nil {
+			continue
+		}
+		l := a.Handshake.Ledger
+		row := webpage.Row{Name: clean(a.Name)}
+		for _, c := range []struct {
+			key string
+			n   int64
+		}{{"planned", l.Planned}, {"not_started", l.NotStarted}, {"full", l.Full}, {"resumed", l.Resumed}, {"failed", l.Failures()}} {
+			row.Cells = append(row.Cells, webpage.Cell{Text: count(c.n), Value: strconv.FormatInt(c.n, 10), Key: c.key})
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// openedBlock is what connections of a handshake plan cost, in absolute figures.
+func (h htmlBook) openedBlock() webpage.Block {
+	t := &webpage.Table{Caption: "Medians of the phases; what the first RPC takes longer than a later one; means of the rest; at full speed, connections a second, and a second of CPU",
+		Head: append([]string{"arm"}, h.phaseHead()...)}
+	rows := h.phaseRows()
+	for _, r := range rows[:min(len(rows), 2*h.detail.arms)] {
+		row := webpage.Row{Name: clean(r.name)}
+		for _, c := range r.cells {
+			row.Cells = append(row.Cells, webpage.Cell{Text: c.text})
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	b := webpage.Block{Heading: "Each arm", Table: t}
+	for _, n := range openedNotes(h.Result) {
+		b.List = append(b.List, clean(n))
+	}
+	return b
+}
