@@ -74,7 +74,7 @@ func say(w io.Writer, err error) {
 
 // What is announced and not in this version is refused by name.
 var (
-	laterCommands = []string{"ceiling", "handshake", "merge", "render", "ui"}
+	laterCommands = []string{"ceiling", "merge", "render", "ui"}
 	laterFlags    = []string{"gate", "slo"}
 )
 
@@ -123,6 +123,7 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		Example: `  grpc-bench run                            what TLS, metadata and compression cost here
   grpc-bench run --vary tls=off,1.3         one question
   grpc-bench run localhost:1337 --cacert server.crt
+  grpc-bench handshake                      what a connection costs
   grpc-bench call localhost:1337 --cacert server.crt --metadata foo=bar
   grpc-bench report ID --format markdown
   grpc-bench compare baseline:main ID       did it get slower?
@@ -142,6 +143,6 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRunCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newServerCommand(), newCertsCommand(), newVerifyCommand(), newSpecimenCommand(), newHostCommand(), newGeneratorCommand())
+	root.AddCommand(newRunCommand(), newHandshakeCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newServerCommand(), newCertsCommand(), newVerifyCommand(), newSpecimenCommand(), newHostCommand(), newGeneratorCommand())
 	return root
 }
