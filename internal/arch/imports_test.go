@@ -46,7 +46,7 @@ func edges() map[string]string {
 			" internal/servercmd internal/verify internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",
 		"internal/benchmarks": "internal/certs internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
-			" internal/wire/floor internal/worker proto",
+			" internal/wire internal/wire/floor internal/worker proto",
 	}
 }
 

@@ -31,6 +31,8 @@ var benchmarks = []benchmark{
 	{"peers", "the wire engine beside other clients of a saturated server", peers},
 	{"ceiling", "the same where the client is the limit", ceiling},
 	{"footprint", "memory of the wire engine at 64 connections, and its own figure of CPU", footprint},
+	{"handshakes", "connections per second over a bare loop of TCP, TLS and HTTP/2's beginning, paired", handshakes},
+	{"storm", "10 000 connections, held open, opened by 64 at once", storm},
 	{"delayed", "latency by both engines of a server that waits", delayed},
 	{"suite", "how long the built-in suite takes, default and quick", suite},
 }
@@ -55,6 +57,8 @@ func run(ctx context.Context) error {
 			return bare(ctx, os.Args[2:])
 		case clientRole:
 			return runClient(ctx, os.Args[2:])
+		case openRole:
+			return runOpener(ctx, os.Args[2:])
 		case sinkRole:
 			return sink(os.Stdin, os.Stdout)
 		}

@@ -97,6 +97,39 @@ func TestDescriptorsThatRunOutAreNotTheServersFault(t *testing.T) {
 	})
 }
 
+// TestAHandshakeWithoutADescriptorIsNotTheServersFault.
+//
+//	fault:   no descriptor left while connections are opened one after another
+//	promise: these connections are of class CLIENT_LIMIT, each accounted for once; INVALID
+//	figure:  some connections made before, and none afterwards
+func TestAHandshakeWithoutADescriptorIsNotTheServersFault(t *testing.T) {
+	t.Parallel()
+	const planned = 300
+	eachEngine(t, func(t *testing.T, engine string) {
+		s := serve(t, address(t))
+		b := beginVerb(t, nil, "handshake", s.addr, "--tls", "off", "--engine", engine, "--epochs", "1", "--handshakes", strconv.Itoa(planned), "--rate", "100")
+		pid := strconv.Itoa(b.generator())
+		s.await(rate / 10) // RPCs: some connections have been made
+		shell(t, "prlimit", "--pid", pid, "--nofile=3:3")
+		code := b.end(late)
+		stored, err := filepath.Glob(filepath.Join(b.results, "2*", result.FileName))
+		if err != nil || len(stored) != 1 {
+			t.Fatalf("results %v, %v, want one:\n%s", stored, err, &b.stderr)
+		}
+		r, err := result.Read(b.results, stored[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := *r.Arms[0].Handshake.Ledger
+		if l.Check() != nil || l.Planned != planned || l.OK() == 0 || l.Failed["CLIENT_LIMIT"] == 0 || l.Failed["CLIENT_LIMIT"] != l.Failures() || code != invalid {
+			t.Errorf("exit code %d, %+v, want INVALID with CLIENT_LIMIT alone", code, l)
+		}
+		if c := s.stop(); int64(c.Connections) < l.OK() {
+			t.Errorf("the server counted %+v, want at least %d connections", c, l.OK())
+		}
+	})
+}
+
 // wantLimited fails unless RPCs met a limit of the machine and the second server
 // was reached by so many connections.
 func wantLimited(t *testing.T, code int, a result.Arm, second counted, connections int64) {

@@ -70,8 +70,14 @@ type bench struct {
 // those of prlimit.
 func begin(t *testing.T, under []string, args ...string) *bench {
 	t.Helper()
+	return beginVerb(t, under, "run", args...)
+}
+
+// beginVerb is begin for a command that measures.
+func beginVerb(t *testing.T, under []string, verb string, args ...string) *bench {
+	t.Helper()
 	b := &bench{t: t, results: t.TempDir(), ended: make(chan error, 1)}
-	words := slices.Concat(under, []string{program, "run", "--results", b.results}, args)
+	words := slices.Concat(under, []string{program, verb, "--results", b.results}, args)
 	b.Cmd = exec.CommandContext(t.Context(), words[0], words[1:]...)
 	b.Stdout, b.Stderr = &b.stdout, &b.stderr
 	if err := b.Start(); err != nil {

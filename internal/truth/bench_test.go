@@ -66,8 +66,24 @@ func (b bench) run(args ...string) result.Result {
 // is none.
 func (b bench) begin(args ...string) (end func() (result.Result, error)) {
 	b.t.Helper()
+	return b.command("run", args...)
+}
+
+// handshake opens connections and returns the stored result, INVALID or not.
+func (b bench) handshake(args ...string) result.Result {
+	b.t.Helper()
+	r, err := b.command("handshake", args...)()
+	if err != nil {
+		b.t.Fatalf("handshake %q: %v", args, err)
+	}
+	return r
+}
+
+// command is begin for a command that measures.
+func (b bench) command(verb string, args ...string) (end func() (result.Result, error)) {
+	b.t.Helper()
 	results := b.t.TempDir()
-	cmd := exec.CommandContext(b.t.Context(), b.path, append([]string{"run", "--results", results, "--format", "json"}, args...)...)
+	cmd := exec.CommandContext(b.t.Context(), b.path, append([]string{verb, "--results", results, "--format", "json"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {

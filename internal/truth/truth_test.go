@@ -18,7 +18,7 @@ import (
 // TestMain is also the program of every process that a test measures: the test
 // binary is started again with a role as its first argument.
 func TestMain(m *testing.M) {
-	roles := map[string]func(args []string) error{"serve": serve, "spend": spend, "burn": burn}
+	roles := map[string]func(args []string) error{"serve": serve, "spend": spend, "burn": burn, "shake": shake}
 	if len(os.Args) > 1 {
 		if role := roles[os.Args[1]]; role != nil {
 			if err := role(os.Args[2:]); err != nil {

@@ -1,0 +1,42 @@
+package mutants
+
+// connections breaks what opening a connection is said to cost, and what became of it.
+func connections() []Mutant {
+	const channels, runners = "internal/channel", "internal/runner"
+	return []Mutant{{
+		Name: "a connection that failed is not booked",
+		File: runners + "/shakes.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
+		Old: "\t\tone.Fail(c.Class, 1)\n",
+		New: "",
+	}, {
+		Name: "a resumed handshake is booked as a full one",
+		File: runners + "/shakes.go", Package: runners, Test: "TestFullAndResumedHandshakesAreCountedExactly",
+		Old: "case c.Link.Resumed:",
+		New: "case c.Link.Resumed && c.Class != \"\":",
+	}, {
+		Name: "a connection is closed before its ticket has come",
+		File: "internal/worker/shake.go", Package: runners, Test: "TestFullAndResumedHandshakesAreCountedExactly",
+		Old: "if s.Ticket || !g.shaken.kept {",
+		New: "if s.Ticket || g.shaken.kept {",
+	}, {
+		Name: "a connection counts as made when TLS is",
+		File: "internal/wire/dial.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
+		Old: "\tif err := next.await(ctx, ended); err != nil {\n\t\treturn err\n\t}\n",
+		New: "\tgo func() { _ = next.await(ctx, ended) }()\n",
+	}, {
+		Name: "an attempt is tried again when it ends without a word",
+		File: channels + "/channel.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
+		Old: "return Once(ctx, o.Address",
+		New: "return Persist(ctx, o.Address",
+	}, {
+		Name: "the time to dial counts as TLS",
+		File: channels + "/conn.go", Package: channels, Test: "TestADelayShowsInItsOwnPhaseAlone",
+		Old: "made.TLS = end.Sub(start)",
+		New: "made.TLS = end.Sub(start) + made.TCP",
+	}, {
+		Name: "one byte in 32 is counted twice",
+		File: runners + "/handshake.go", Package: runners, Test: "TestTheHybridGroupCostsItsBytes",
+		Old: "made.Sent, made.Received = asked.Sent, asked.Received",
+		New: "made.Sent, made.Received = made.Sent+made.Sent/32, asked.Received",
+	}}
+}
