@@ -21,8 +21,8 @@ func connections() []Mutant {
 	}, {
 		Name: "a connection counts as made when TLS is",
 		File: "internal/wire/dial.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
-		Old: "\tif err := next.await(ctx, ended); err != nil {\n\t\treturn err\n\t}\n",
-		New: "\tgo func() { _ = next.await(ctx, ended) }()\n",
+		Old: "if err := next.await(ctx, ended); err != nil {",
+		New: "if err := ctx.Err(); err != nil {",
 	}, {
 		Name: "an attempt is tried again when it ends without a word",
 		File: channels + "/channel.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
