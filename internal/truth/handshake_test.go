@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -64,12 +63,11 @@ func shake(args []string) error {
 	return s.Serve(l)
 }
 
-// spin uses CPU time by the clock of its own thread.
+// spin uses CPU time by the clock of the process: beside a goroutine that works for long
+// Go's scheduler works too, 2 ms in 50, which the clock of the thread does not show.
 func spin(d time.Duration) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	start, ok := probe.ThreadCPU()
-	for now := start; ok && now-start < int64(d); now, ok = probe.ThreadCPU() {
+	start, ok := probe.ProcessCPU()
+	for now := start; ok && now-start < int64(d); now, ok = probe.ProcessCPU() {
 	}
 }
 
@@ -117,7 +115,7 @@ func TestTruthOfTheServersCPUOfAHandshake(t *testing.T) {
 		measured(t, func(f *findings) {
 			idle, burning := opened(f, b, engine, 0, 0), opened(f, b, engine, 50, 0)
 			f.between("server CPU more, ms", (*burning.ServerCPU-*idle.ServerCPU)/1e6, 50*0.98, 50*1.02)
-			f.between("TLS more, ms", ms(burning.Phases.TLS.P50)-ms(idle.Phases.TLS.P50), 49, 60)
+			f.between("TLS more, ms", ms(burning.Phases.TLS.P50)-ms(idle.Phases.TLS.P50), 45, 60)
 			f.between("TCP, ms", ms(burning.Phases.Connect.P50), 0, 5)
 			f.between("HTTP/2, ms", ms(burning.Phases.HTTP2.P50), 0, 5)
 		})
