@@ -91,7 +91,7 @@ func (o compareOptions) between(base, new string, gates plan.Gates) (compare.Bet
 	if err != nil {
 		err = fmt.Errorf("compare %s with %s: %w", base, new, err)
 	}
-	if errors.Is(err, compare.ErrUnlike) || errors.Is(err, compare.ErrNothingCommon) {
+	if errors.Is(err, compare.ErrUnlike) || errors.Is(err, compare.ErrKinds) || errors.Is(err, compare.ErrNothingCommon) {
 		err = usageError{err}
 	}
 	between.Base.Baseline, _ = result.BaselineName(base)

@@ -62,7 +62,7 @@ func TestHandshakesAreStoredShownAndCompared(t *testing.T) {
 	}
 	for _, force := range [][]string{nil, {"--force"}} {
 		words := append([]string{"compare", "--results", results, all[0], filepath.Join(loads, resultIDs(t, loads)[0])}, force...)
-		if code, _, stderr := command(t, words...); code != exitUsage || !strings.Contains(stderr, "one is of a handshake plan, the other of a load") {
+		if code, _, stderr := command(t, words...); code != exitUsage || !strings.Contains(stderr, "the results are of different kinds: base is of handshake, new of run") {
 			t.Errorf("%v: exit code %d, %q, want a refusal", force, code, stderr)
 		}
 	}

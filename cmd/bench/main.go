@@ -74,8 +74,8 @@ func say(w io.Writer, err error) {
 
 // What is announced and not in this version is refused by name.
 var (
-	laterCommands = []string{"ceiling", "merge", "render", "ui"}
-	laterFlags    = []string{"gate", "slo"}
+	laterCommands = []string{"merge", "render", "ui"}
+	laterFlags    = []string{"gate"}
 )
 
 // flagError is what the flag parser says, as a mistake in the command line. Of
@@ -125,6 +125,7 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
   grpc-bench run localhost:1337 --cacert server.crt
   grpc-bench handshake                      what a connection costs
   grpc-bench call localhost:1337 --cacert server.crt --metadata foo=bar
+  grpc-bench ceiling --slo 'p99<5ms'        how much can it take?
   grpc-bench report ID --format markdown
   grpc-bench compare baseline:main ID       did it get slower?
   grpc-bench track                          since when?`,
@@ -143,6 +144,6 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRunCommand(), newHandshakeCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newServerCommand(), newCertsCommand(), newVerifyCommand(), newSpecimenCommand(), newHostCommand(), newGeneratorCommand())
+	root.AddCommand(newRunCommand(), newHandshakeCommand(), newCeilingCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newServerCommand(), newCertsCommand(), newVerifyCommand(), newSpecimenCommand(), newHostCommand(), newGeneratorCommand())
 	return root
 }

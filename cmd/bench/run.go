@@ -120,6 +120,7 @@ func tagged(ctx context.Context, tags map[string]string) map[string]string {
 	return all
 }
 
+// execute measures p.
 func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (*result.Result, error) {
 	self, err := os.Executable()
 	if err != nil {

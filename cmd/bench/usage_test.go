@@ -99,7 +99,14 @@ func mistakes() []mistake {
 		{"compare a", `compare: must be given BASE and NEW, got 1`},
 		{"compare a b c", `compare: must be given BASE and NEW, got 3`},
 		{"run --format yaml", `--format "yaml": must be one of text, markdown, json, html, csv, bench, hgrm`},
-		{"ceiling a:1 --slo p99<5ms", `this version does not have it`},
+		{"ceiling a:1 --slo p99<5ms", `--max-rate: must be given for a TARGET`},
+		{"ceiling a:1", `--slo: must be given for a TARGET, with --max-rate`},
+		{"ceiling a:1 b:2", `TARGET: must be one HOST:PORT, got 2 arguments`},
+		{"ceiling --slo p98<5ms", `must be a known one, such as latency_p90`},
+		{"ceiling --slo p99<5ms --slo p99<6ms", `must be the one limit on latency_p99`},
+		{"ceiling --slo p99<5ms --max-rate 50", `--max-rate 50: must be at least the first rate, 100`},
+		{"ceiling --rate 50", `unknown flag: --rate`},
+		{"run --slo p99<5ms", `unknown flag: --slo`},
 		{"server --listen :1337", `--listen ":1337"`},
 		{"certs --key rsa1024", `--key "rsa1024"`},
 		{"certs --days 0", `--days 0`},
@@ -128,7 +135,7 @@ func TestNoSentenceRepeatsAMetadataValue(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
-	for _, name := range []string{"run", "call", "report", "server", "certs"} {
+	for _, name := range []string{"run", "ceiling", "call", "report", "server", "certs"} {
 		code, stdout, stderr := command(t, name, "--help")
 		if code != exitDone || stderr != "" {
 			t.Errorf("%s --help: exit code %d, stderr %q", name, code, stderr)

@@ -24,6 +24,7 @@ const (
 func edges() map[string]string {
 	const protos = " proto proto/bench/v1"
 	return map[string]string{
+		"internal/ceiling":     "internal/stats",
 		"internal/load":        "internal/hist",
 		"internal/probe":       "internal/hist",
 		"internal/plan":        "internal/certs internal/codec internal/payload",
@@ -33,10 +34,10 @@ func edges() map[string]string {
 		"internal/wire":        "internal/channel internal/load",
 		"internal/worker": "internal/wire internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":           "internal/codec internal/hist internal/load internal/plan internal/stats",
-		"internal/runner":           "internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
+		"internal/result":           "internal/ceiling internal/codec internal/hist internal/load internal/plan internal/stats",
+		"internal/runner":           "internal/ceiling internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
 		"internal/exchange":         "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
-		"internal/compare":          "internal/hist internal/plan internal/result internal/stats",
+		"internal/compare":          "internal/ceiling internal/hist internal/plan internal/result internal/stats",
 		"internal/history":          "internal/result internal/stats",
 		"internal/verify":           "internal/channel internal/plan internal/result internal/stats proto",
 		"internal/history/generate": "internal/result",
@@ -100,7 +101,7 @@ func TestLibrariesAreImportedOnlyWhereTheTableAllows(t *testing.T) {
 // tested without a network or a machine because it cannot reach either.
 func TestPureKernelsReachNoNetworkAndNoFiles(t *testing.T) {
 	all := packages(t)
-	for _, kernel := range []string{"internal/load", "internal/hist", "internal/stats"} {
+	for _, kernel := range []string{"internal/ceiling", "internal/load", "internal/hist", "internal/stats"} {
 		if all[kernel] == nil {
 			t.Errorf("%s: no such package", kernel)
 		}

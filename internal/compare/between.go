@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -98,6 +99,9 @@ type QuantileShift struct {
 var (
 	// ErrUnlike is of results whose plans ask different questions.
 	ErrUnlike = errors.New("the plans are unlike")
+	// ErrKinds is of results that measured different things, which nothing makes
+	// comparable.
+	ErrKinds = errors.New("the results are of different kinds")
 	// ErrNothingCommon is of results without an arm and its control in common.
 	ErrNothingCommon = errors.New("the results have no arm with its control in common")
 )
@@ -120,7 +124,7 @@ func Results(base, new *result.Result, force bool) (Between, error) {
 		}
 	}
 	if base.Plan.Kind != new.Plan.Kind {
-		return Between{}, fmt.Errorf("%w: one is of a handshake plan, the other of a load", ErrNothingCommon)
+		return Between{}, fmt.Errorf("%w: base is of %s, new of %s", ErrKinds, kindOf(base), kindOf(new))
 	}
 	unlike := unlikeness(base.Plan, new.Plan)
 	if len(unlike) > 0 && !force {
@@ -150,10 +154,17 @@ func Results(base, new *result.Result, force bool) (Between, error) {
 		}
 	}
 	b.disregard()
+	if new.Plan.Kind == plan.KindCeiling { // latencies of many loads have no distribution
+		b.Distributions = []Distribution{}
+		return b, nil
+	}
 	var err error
 	b.Distributions, err = c.distributions()
 	return b, err
 }
+
+// kindOf is the command that made a result.
+func kindOf(r *result.Result) string { return cmp.Or(r.Plan.Kind, "run") }
 
 func side(r *result.Result) Side {
 	return Side{ID: r.ID, Name: r.Name, Created: r.Created, Verdict: r.Verdict, Revision: r.Plan.Tags["commit"]}

@@ -91,7 +91,7 @@ func TestHandshakesAreNotComparedWithALoad(t *testing.T) {
 	}
 	other.Plan.Kind, other.Plan.Handshakes = "", nil
 	for _, force := range []bool{false, true} {
-		if _, err := Results(base, other, force); !errors.Is(err, ErrNothingCommon) {
+		if _, err := Results(base, other, force); !errors.Is(err, ErrKinds) {
 			t.Errorf("forced %t: %v, want a refusal", force, err)
 		}
 	}

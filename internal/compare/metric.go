@@ -31,8 +31,11 @@ type metric struct {
 // comparisons. The deltas are what a reader would act on, and what ten epochs can tell
 // apart on a shared machine.
 func metrics(kind string) []metric {
-	if kind == plan.KindHandshake {
+	switch kind {
+	case plan.KindHandshake:
 		return handshakeMetrics()
+	case plan.KindCeiling:
+		return ceilingMetrics()
 	}
 	return []metric{
 		latency(0.50, 0.05, func(d *result.Distribution) *int64 { return d.P50 }),

@@ -110,6 +110,17 @@ func (h *Histogram) Quantile(q float64, n int64) (ns int64, ok bool) {
 	return min(max(v, h.Min()), h.Max()), true
 }
 
+// AtLeast is the number of recorded values of ns nanoseconds or more; like quantiles,
+// values count as the largest of their bucket.
+func (h *Histogram) AtLeast(ns int64) (n int64) {
+	for _, b := range h.h.Distribution() {
+		if min(max(b.To, h.Min()), h.Max()) >= ns {
+			n += b.Count
+		}
+	}
+	return n
+}
+
 // Rank is ceil(q·n), at least 1 when n > 0, without the rounding error that
 // q·n carries (0.9·10 is rank 9, not 10).
 func Rank(q float64, n int64) int64 {

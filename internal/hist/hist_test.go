@@ -246,3 +246,22 @@ func TestQuantilesInOnePassAreThose(t *testing.T) {
 		t.Errorf("%d of %d quantiles", len(got), len(qs))
 	}
 }
+
+// A value counts where its quantile does, so that a limit on a quantile and the share
+// above it never disagree.
+func TestAtLeastCountsWhatQuantilesSayIsThere(t *testing.T) {
+	values := random(7, 1000)
+	h := filled(values)
+	for _, q := range []float64{0.01, 0.5, 0.9, 0.99, 1} {
+		at, _ := h.Quantile(q, h.Count())
+		if n := h.AtLeast(at); n < h.Count()-Rank(q, h.Count())+1 {
+			t.Errorf("q %g: %d of %d at least %d ns, want %d or more", q, n, h.Count(), at, h.Count()-Rank(q, h.Count())+1)
+		}
+		if n := h.AtLeast(at + 1); n > h.Count()-Rank(q, h.Count()) {
+			t.Errorf("q %g: %d of %d above %d ns, want %d at most", q, n, h.Count(), at, h.Count()-Rank(q, h.Count()))
+		}
+	}
+	if h.AtLeast(0) != 1000 || h.AtLeast(h.Max()+1) != 0 || New().AtLeast(0) != 0 {
+		t.Errorf("%d from 0, %d above the largest, %d of none", h.AtLeast(0), h.AtLeast(h.Max()+1), New().AtLeast(0))
+	}
+}

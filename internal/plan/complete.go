@@ -20,9 +20,12 @@ func (r request) plan(m *mistakes) Plan {
 	if len(ro.arms) == 0 {
 		return d.plan // every group has a mistake, which was told
 	}
-	if r.kind == KindHandshake {
+	switch r.kind {
+	case KindHandshake:
 		r.completeHandshakes(d, m)
-	} else {
+	case KindCeiling:
+		r.completeCeiling(d, m)
+	default:
 		r.completeLoad(d, m)
 	}
 	r.completeTarget(d, m)

@@ -145,7 +145,7 @@ func (c Config) request(m *mistakes) request {
 		r = readSuite(c.kind, c.Suite, m)
 	case len(c.Vary) > 0:
 		r.vary(c.Vary, m)
-	case c.TargetArg == "" && !c.givesSetting():
+	case c.TargetArg == "" && !c.givesSetting() && c.kind != KindCeiling:
 		r = readSuite(c.kind, builtIn(c.kind), m)
 	}
 	c.overlay(&r, m)

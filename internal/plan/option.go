@@ -40,6 +40,8 @@ type draft struct {
 	quick  bool
 	aa     bool
 	files  targetFiles
+	// ceiling is the plan's, if it looks for one.
+	ceiling Ceiling
 }
 
 // options is the table of everything that is set for a run as a whole.
@@ -110,8 +112,11 @@ func targetOptions() []option {
 
 // optionsOf is the table of a kind of plan.
 func optionsOf(kind string) []option {
-	if kind == KindHandshake {
+	switch kind {
+	case KindHandshake:
 		return handshakeOptions()
+	case KindCeiling:
+		return ceilingOptions()
 	}
 	return options()
 }

@@ -18,7 +18,7 @@ import (
 // Plan is everything a run needs to know, fixed before it starts and stored
 // whole in its result. It is immutable.
 type Plan struct {
-	Kind   string            `json:"kind,omitempty"`  // "": a run; KindHandshake
+	Kind   string            `json:"kind,omitempty"`  // "": a run; KindHandshake, KindCeiling
 	Suite  string            `json:"suite,omitempty"` // name of the suite; "" when flags alone made the plan
 	Name   string            `json:"name,omitempty"`  // --name
 	Tags   map[string]string `json:"tags,omitempty"`  // --tag
@@ -43,6 +43,8 @@ type Plan struct {
 	// start or be abandoned before the result is INVALID.
 	AllowFailures float64 `json:"allow_failures"`
 	Gates         Gates   `json:"gates,omitzero"`
+	// Ceiling is what a plan of KindCeiling looks for; nil for others.
+	Ceiling *Ceiling `json:"ceiling,omitempty"`
 }
 
 // Arm is one full choice of settings that is measured.

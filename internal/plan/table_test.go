@@ -71,7 +71,7 @@ func TestEachSettingSetsItsFieldAlone(t *testing.T) {
 }
 
 func TestEachOptionHasAReadableDefault(t *testing.T) {
-	for _, o := range options() {
+	for _, o := range slices.Concat(options(), ceilingOptions()) {
 		if o.start != "" {
 			if err := o.set(&draft{}, o.start); err != nil {
 				t.Errorf("--%s %s: %v", o.name, o.start, err)
@@ -81,18 +81,24 @@ func TestEachOptionHasAReadableDefault(t *testing.T) {
 }
 
 func TestEachFlagSaysWhatItTakes(t *testing.T) {
-	var c Config
-	fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
-	c.Flags(fs)
-	count := 0
-	fs.VisitAll(func(f *pflag.Flag) {
-		count++
-		if kind, usage := pflag.UnquoteUsage(f); usage == "" || kind == "" && f.Value.Type() != "bool" {
-			t.Errorf("--%s takes %q: %q", f.Name, kind, usage)
+	var run, ceiling Config
+	for _, of := range []struct {
+		kind     string
+		register func(*pflag.FlagSet)
+		without  int // settings that it does not have, TARGET among them
+	}{{"", run.Flags, 1}, {KindCeiling, ceiling.CeilingFlags, 1 + len(churn())}} {
+		fs := pflag.NewFlagSet("grpc-bench", pflag.ContinueOnError)
+		of.register(fs)
+		count := 0
+		fs.VisitAll(func(f *pflag.Flag) {
+			count++
+			if kind, usage := pflag.UnquoteUsage(f); usage == "" || kind == "" && f.Value.Type() != "bool" {
+				t.Errorf("%q: --%s takes %q: %q", of.kind, f.Name, kind, usage)
+			}
+		})
+		// vary, suite, results, save-baseline and format are no table's.
+		if want := len(settings()) - of.without + len(optionsOf(of.kind)) + 5; count != want {
+			t.Errorf("%q: %d flags, want %d", of.kind, count, want)
 		}
-	})
-	// target is an argument; vary, suite, results, save-baseline and format are no table's.
-	if want := len(settings()) - 1 + len(options()) + 5; count != want {
-		t.Errorf("%d flags, want %d", count, want)
 	}
 }

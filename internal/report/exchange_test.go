@@ -124,7 +124,7 @@ func TestCSVHoldsEachEpochEachArmAndEachComparison(t *testing.T) {
 	want := map[string]string{"run": r.ID, "run_verdict": "VALID", "kind": "comparison", "group": "TLS", "arm": "tls=1.3", "control": "tls=off",
 		"aa": "false", "epoch": "all", "interrupted": "false", "metric": "latency_p50", "unit": "ns", "value": "", "count": "",
 		"estimate_ratio": "1.099", "ci_low": "1.077", "ci_high": "1.12", "p": "0.00195", "verdict": "slower", "mde": "0.031",
-		"delta": "0.05", "epochs": "10", "reason": ""}
+		"delta": "0.05", "epochs": "10", "reason": "", "callers": "", "rate_rpc_per_s": ""}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("comparison (-want +got):\n%s", diff)
 	}

@@ -44,6 +44,9 @@ func Bench(w io.Writer, r result.Result) error {
 	for _, c := range benchConfiguration(r) {
 		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(c.key+": "+clean(c.value)))
 	}
+	if ceilings(r) {
+		fmt.Fprintf(&b, "Unit %s better=higher\n", ceilingRate)
+	}
 	tags := result.Tags(r.Arms)
 	if opened(r) {
 		openedBench(&b, r, tags)
@@ -56,11 +59,35 @@ func Bench(w io.Writer, r result.Result) error {
 			if e.Interrupted || e.Ledger.Scheduled <= 0 {
 				continue
 			}
-			fmt.Fprintf(&b, "BenchmarkRun/arm=%s-%d\t%d%s\n", tags[i], max(1, r.Machine.GOMAXPROCS), e.Ledger.Scheduled, benchValues(e))
+			name, values := "BenchmarkRun", benchValues(e)
+			if ceilings(r) {
+				name, values = "BenchmarkCeiling", benchCeiling(e)
+			}
+			fmt.Fprintf(&b, "%s/arm=%s-%d\t%d%s\n", name, tags[i], max(1, r.Machine.GOMAXPROCS), e.Ledger.Scheduled, values)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// ceilingRate is the unit of an epoch's own ceiling.
+const ceilingRate = "ceiling-rpc/s"
+
+// benchCeiling are the values and units of one epoch of a ceiling: latencies of many
+// loads are not among them.
+func benchCeiling(e result.Epoch) string {
+	var b strings.Builder
+	add := func(v *float64, unit string) {
+		if v != nil {
+			fmt.Fprintf(&b, "\t%s %s", strconv.FormatFloat(*v, 'f', -1, 64), unit)
+		}
+	}
+	add(e.CeilingRate, ceilingRate)
+	if s := e.Saturated; s != nil {
+		add(s.ClientCPU, "saturated-client-cpu-ns/rpc")
+		add(s.ServerCPU, "saturated-server-cpu-ns/rpc")
+	}
+	return b.String()
 }
 
 // benchLine is a line of configuration. One without a value takes back that of a
@@ -77,7 +104,9 @@ func benchConfiguration(r result.Result) []benchLine {
 		}
 	}
 	load := fmt.Sprintf("%s, %s RPC/s over %d arms", plan.Open, number(l.Rate), len(r.Plan.Arms))
-	if l.Loop == plan.Closed {
+	if ceilings(r) {
+		load = strings.Join(ceilingShape(r.Plan), ", ")
+	} else if l.Loop == plan.Closed {
 		load = fmt.Sprintf("%s, %d callers an arm", plan.Closed, l.Concurrency)
 	}
 	return []benchLine{

@@ -107,8 +107,11 @@ func (b book) table(g plan.Group) (t groupTable, ok bool) {
 // figures are the columns of g in order: what was compared first, then what
 // each arm shows of its own.
 func (b book) figures(g plan.Group, control *result.Arm) []measured {
-	if opened(b.Result) {
+	switch {
+	case opened(b.Result):
 		return b.handshakeFigures(g, control)
+	case ceilings(b.Result):
+		return b.ceilingFigures()
 	}
 	paced := "at " + rate(control.Offered) + " RPC/s an arm"
 	if b.Plan.Load.Loop == plan.Closed {

@@ -15,8 +15,11 @@ import (
 // cannot be read.
 //
 // Percentiles are of all scheduled RPCs, as everywhere: those that did not end
-// well rank above the last line, which then ends below 100 %.
+// well rank above the last line, which then ends below 100 %. A ceiling is refused.
 func HGRM(w io.Writer, r result.Result) error {
+	if ceilings(r) {
+		return fmt.Errorf("write percentiles of %s: must not be a ceiling, whose latencies are of many loads; --format csv has those of each", clean(r.ID))
+	}
 	var b strings.Builder
 	for i, a := range r.Arms {
 		if i > 0 {

@@ -8,10 +8,14 @@ import (
 	"grpcbench/internal/webpage"
 )
 
-// sections are those of h's page. A handshake plan has no load, and so none about it.
+// sections are those of h's page. A handshake plan has no load, and so none about it;
+// that of a ceiling is of many, which its own section shows.
 func (h htmlBook) sections() []webpage.Section {
-	if opened(h.Result) {
+	switch {
+	case opened(h.Result):
 		return []webpage.Section{h.answer(), h.connections(), h.noise(), h.trust(), h.choices(), h.where(), h.again()}
+	case ceilings(h.Result):
+		return []webpage.Section{h.climbed(), h.connections(), h.trust(), h.choices(), h.where(), h.again()}
 	}
 	return []webpage.Section{
 		h.answer(), h.latencies(), h.seconds(), h.costs(), h.connections(), h.noise(), h.trust(), h.choices(), h.where(), h.again(),

@@ -26,12 +26,13 @@ func Markdown(w io.Writer, r result.Result) error {
 			continue
 		}
 		for _, a := range b.members(g) {
-			if !alone[a.Name] {
+			if !alone[a.Name] && !ceilings(r) {
 				alone[a.Name] = true
 				m.listing(b.list(a))
 			}
 		}
 	}
+	m.climbs(b)
 	m.legend(b)
 	m.failures(failures(r))
 	m.lost(lostConnections(r))

@@ -35,14 +35,21 @@ func repeat(p plan.Plan) []string {
 	if p.Handshakes == nil {
 		args = append(args, "--window", p.Window.String(), "--warmup", p.Warmup.String(), "--drain", p.Drain.String())
 	}
-	args = append(args, "--epochs", p.Epochs.String(), "--allow-failures", number(p.AllowFailures), "--seed", strconv.FormatUint(p.Seed, 10))
+	args = append(args, "--epochs", p.Epochs.String())
+	if p.Ceiling == nil || len(p.Ceiling.SLO) == 0 { // an SLO says it
+		args = append(args, "--allow-failures", number(p.AllowFailures))
+	}
+	args = append(args, "--seed", strconv.FormatUint(p.Seed, 10))
 	return append(args, gateFlags(p.Gates)...)
 }
 
 // verb is the command that executes p.
 func verb(p plan.Plan) string {
-	if p.Handshakes != nil {
+	switch {
+	case p.Handshakes != nil:
 		return plan.KindHandshake
+	case p.Ceiling != nil:
+		return plan.KindCeiling
 	}
 	return "run"
 }
@@ -50,14 +57,17 @@ func verb(p plan.Plan) string {
 // takes tells which settings the command that executes p has flags for.
 func takes(p plan.Plan) func(setting string) bool {
 	return func(setting string) bool {
-		return p.Handshakes == nil || slices.Contains(plan.HandshakeSettings(), setting)
+		return p.Handshakes == nil && (p.Ceiling == nil || plan.CeilingSetting(setting)) || p.Handshakes != nil && slices.Contains(plan.HandshakeSettings(), setting)
 	}
 }
 
 // amountFlags are the flags that say how much is measured of each arm.
 func amountFlags(p plan.Plan) []string {
-	if p.Handshakes != nil {
+	switch {
+	case p.Handshakes != nil:
 		return handshakeFlags(p)
+	case p.Ceiling != nil:
+		return ceilingFlags(p)
 	}
 	return loadFlags(p.Load)
 }

@@ -25,6 +25,9 @@ func shape(r result.Result) []string {
 		return append(append([]string{plural(arms, "arm") + aa}, pace(r)...), seed)
 	}
 	items := []string{plural(arms, "arm") + aa, measuredEpochs(r) + " × " + span(p.Window)}
+	if ceilings(r) {
+		return append(append(items, ceilingShape(p)...), "seed "+strconv.FormatUint(p.Seed, 10))
+	}
 	if p.Load.Loop == plan.Closed {
 		items = append(items, fmt.Sprintf("closed loop, %d callers", p.Load.Concurrency))
 	} else {

@@ -32,12 +32,13 @@ func Text(w io.Writer, r result.Result, o TextOptions) error {
 			continue
 		}
 		for _, a := range b.members(g) {
-			if !alone[a.Name] {
+			if !alone[a.Name] && !ceilings(r) {
 				alone[a.Name] = true
 				p.listing(b.list(a), a.Observed)
 			}
 		}
 	}
+	p.climbs(b)
 	p.legend(b)
 	p.failures(failures(r))
 	p.lost(lostConnections(r))

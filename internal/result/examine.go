@@ -83,6 +83,9 @@ const (
 	ofAll        scope = iota
 	ofRuns             // a load of RPCs
 	ofHandshakes       // connections opened for their own sake
+	ofCeilings         // loads up to what a server can take
+	ofPaced            // a load that leaves room: no ceiling
+	ofKept             // a load that is kept: no search for a rate
 )
 
 // of is the scope of c. A check of which nothing is said here is asked of every plan.
@@ -90,9 +93,14 @@ func (c check) of() scope {
 	switch c.code {
 	case "connections_unaccounted", "resumptions_disagree", "server_saw_other_handshakes", "connections_lost":
 		return ofHandshakes
+	case "blocks_do_not_add_up", "generator_limited":
+		return ofCeilings
+	case "dead_at_end", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "machine_busy", "hiccups":
+		return ofPaced
+	case "rpcs_lost", "not_started":
+		return ofKept
 	case "ledger_unbalanced", "epochs_do_not_add_up", "windows_do_not_add_up", "histogram_disagrees", "quantiles_out_of_order", "values_clamped",
-		"server_disagrees", "rpcs_lost", "dead_at_end", "not_started", "handshakes_disagree", "reconnected", "timed_from_actual_start",
-		"samples_missing", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "generator_gc", "machine_busy", "hiccups":
+		"server_disagrees", "handshakes_disagree", "reconnected", "timed_from_actual_start", "samples_missing", "generator_gc":
 		return ofRuns
 	}
 	return ofAll
@@ -102,8 +110,12 @@ func (c check) of() scope {
 func (s scope) excuse(r *Result) string {
 	handshakes := r.Plan.Kind == plan.KindHandshake
 	switch {
-	case s == ofRuns && handshakes:
+	case (s == ofRuns || s == ofPaced || s == ofKept) && handshakes:
 		return "a handshake plan has no load"
+	case s == ofPaced && r.seeksCeiling(), s == ofKept && r.seeksCeiling() && r.openLoop():
+		return "a ceiling loads client and server until they have no more to give"
+	case s == ofCeilings && !r.seeksCeiling():
+		return "no ceiling was looked for"
 	case s == ofHandshakes && !handshakes:
 		return "no connection was opened for its own sake"
 	}
@@ -130,6 +142,7 @@ func checks() []check {
 		{"ledger_unbalanced", "scheduled = started + not started; started = ok + failed + abandoned; the windows lie inside the whole life", askLedgers},
 		{"epochs_do_not_add_up", "the sum over epochs is the arm", askEpochSums},
 		{"windows_do_not_add_up", "the sum over one-second windows is the epoch", askWindowSums},
+		{"blocks_do_not_add_up", "the sum over a ceiling's windows is the epoch, and by callers or rate the level", askBlocks},
 		{"histogram_disagrees", "histogram counts are ledger counts, and the quantiles are the histogram's", askHistograms},
 		{"quantiles_out_of_order", "0 ≤ min ≤ p50 ≤ p90 ≤ p99 ≤ p999 ≤ max and min ≤ mean ≤ max", askOrder},
 		{"values_clamped", "no value lay outside 0 to 1 h", askClamped},
@@ -154,6 +167,7 @@ func checks() []check {
 		{"overloaded", "what was started in a window ended in it, but for 2 %", askOverload},
 		{"generator_busy", "generators use at most half of their cores", askGeneratorCPU},
 		{"client_limited", "in a closed loop generators use at most 90 % of their cores", askClientLimited},
+		{"generator_limited", "the generator is not what limits a ceiling", askWhoseCeiling},
 		{"generator_gc", "garbage collection takes at most 5 % of a generator's CPU", askGC},
 		{"machine_busy", "this run's processes use at most 70 % of the machine", askOurs},
 		{"competing_cpu", "other processes leave the machine to the run", askCompeting},

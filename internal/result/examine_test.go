@@ -402,7 +402,7 @@ func runMutations() map[string][]mutation {
 }
 
 func mutations() []map[string][]mutation {
-	return []map[string][]mutation{accountMutations(), lossMutations(), observedMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations()}
+	return []map[string][]mutation{accountMutations(), lossMutations(), observedMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations(), ceilingMutations()}
 }
 
 func TestEachCheckSaysWhatIsWrongAndNothingElse(t *testing.T) {

@@ -190,6 +190,9 @@ func askThrottled(q *question) {
 		return
 	}
 	measured := float64(q.r.Plan.Window) * float64(len(q.r.Machine.Epochs))
+	if q.r.seeksCeiling() {
+		measured = q.r.blocksLength()
+	}
 	if sum == 0 || measured <= 0 {
 		return
 	}
@@ -253,7 +256,7 @@ func (r *Result) isAA(arm string) bool {
 }
 
 func askEpochs(q *question) {
-	if !q.r.paired() {
+	if !q.r.paired() && !q.r.seeksCeiling() {
 		q.skip("one arm: nothing is compared")
 		return
 	}

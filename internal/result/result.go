@@ -111,7 +111,9 @@ type Arm struct {
 	Observed Observed      `json:"observed"`
 	Figures
 	Handshake *Handshakes `json:"handshake,omitempty"`
-	Churn     *Churn      `json:"churn,omitempty"` // absent: no connection was to be replaced
+	Churn     *Churn      `json:"churn,omitempty"`   // absent: no connection was to be replaced
+	Ceiling   *Ceiling    `json:"ceiling,omitempty"` // of a plan that looks for it
+	Levels    []Level     `json:"levels,omitempty"`  // likewise: each number of callers or rate, over all epochs, in ascending order
 	Epochs    []Epoch     `json:"epochs"`
 	Windows   []Window    `json:"windows"` // one second each, all epochs in order
 }
@@ -130,6 +132,10 @@ type Epoch struct {
 	Handshake *Handshakes `json:"handshake,omitempty"`
 	Churn     *Churn      `json:"churn,omitempty"`
 	Generator Generator   `json:"generator"`
+	// Blocks are the windows of a ceiling's epoch, in order of time.
+	Blocks []Block `json:"blocks,omitempty"`
+	// CeilingRate is what this epoch alone says of the ceiling; nil: nothing.
+	CeilingRate *float64 `json:"ceiling_rpc_per_s,omitempty"`
 }
 
 // Figures is what is measured of an arm. Per-RPC figures are divided by the

@@ -48,24 +48,35 @@ func (r *run) assembleArm(i int) (result.Arm, error) {
 		if err != nil {
 			return arm, err
 		}
-		arm.Epochs = append(arm.Epochs, result.Epoch{
-			Index: e.index, Start: e.start, Interrupted: e.interrupted || a.measured.Stopped, Figures: figures,
-			Handshake: handshakes(a.connected), Churn: one.churn.result(), Generator: generatorHealth(a.measured, r.plan.Window),
-		})
-		arm.Windows = append(arm.Windows, windows(e.index, a.measured)...)
+		measured := result.Epoch{
+			Index: e.index, Start: e.start, Interrupted: e.interrupted || a.stopped(), Figures: figures,
+			Handshake: handshakes(a.connected), Churn: one.churn.result(), Generator: generatorHealth(a.windows(), r.plan.Window),
+		}
+		if measured.Blocks, err = r.resultBlocks(a, e.first()); err != nil {
+			return arm, err
+		}
+		arm.Epochs = append(arm.Epochs, measured)
+		for i, m := range a.windows() {
+			arm.Windows = append(arm.Windows, windows(e.index, m, a.offset(i, e.first()))...)
+		}
 		seen.add(a)
 	}
 	var err error
+	if r.plan.Ceiling != nil {
+		if arm.Levels, err = r.levels(i); err != nil {
+			return arm, err
+		}
+	}
 	arm.Figures, err = all.figures(true)
 	arm.Handshake, arm.Churn = handshakes(all.connections), all.churn.result()
 	arm.Observed = seen.observed()
 	return arm, err
 }
 
-func windows(epoch int, m *worker.Measured) []result.Window {
+func windows(epoch int, m *worker.Measured, offset int64) []result.Window {
 	var out []result.Window
 	for _, iv := range m.Seconds() {
-		w := result.Window{Epoch: epoch, Start: int64(iv.Start), Scheduled: iv.Ledger.Scheduled, OK: iv.Ledger.OK,
+		w := result.Window{Epoch: epoch, Start: offset + int64(iv.Start), Scheduled: iv.Ledger.Scheduled, OK: iv.Ledger.OK,
 			LatencyHDR: iv.Latency.HDR.Text(), ServiceHDR: iv.Service.HDR.Text(), LagHDR: iv.Lag.HDR.Text()}
 		w.Failed, w.NotStarted = new(iv.Ledger.Failures()), new(iv.Ledger.Unstarted())
 		if iv.Ledger.Started > 0 {
@@ -85,7 +96,28 @@ func windows(epoch int, m *worker.Measured) []result.Window {
 	return out
 }
 
-func generatorHealth(m *worker.Measured, window time.Duration) result.Generator {
+// generatorHealth is that of a generator over its windows of an epoch; a ceiling has
+// several, of which the last one says what was in flight and how large the process was.
+func generatorHealth(all []*worker.Measured, window time.Duration) result.Generator {
+	if len(all) == 0 {
+		return result.Generator{}
+	}
+	g := windowHealth(all[len(all)-1], window)
+	if len(all) == 1 {
+		return g
+	}
+	g.CPUShare, g.GCCPUShare, g.BusySum, g.MeanInFlight, g.ReleaseP50, g.ReleaseP99 = 0, nil, 0, 0, 0, 0
+	for _, m := range all {
+		one, n := windowHealth(m, window), float64(len(all))
+		g.CPUShare += one.CPUShare / n
+		g.MeanInFlight += one.MeanInFlight / n
+		g.BusySum += one.BusySum
+		g.ReleaseP50, g.ReleaseP99 = max(g.ReleaseP50, one.ReleaseP50), max(g.ReleaseP99, one.ReleaseP99)
+	}
+	return g
+}
+
+func windowHealth(m *worker.Measured, window time.Duration) result.Generator {
 	g := result.Generator{Gomaxprocs: m.GOMAXPROCS, RSSBytes: m.RSS, ReleaseP50: m.ReleaseP50, ReleaseP99: m.ReleaseP99,
 		MeanInFlight: float64(m.Busy) / float64(window), InFlight: m.InFlight, BusySum: float64(m.Busy)}
 	if m.CPU != nil && m.Elapsed > 0 {

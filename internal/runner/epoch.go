@@ -58,6 +58,7 @@ type armEpoch struct {
 	rushWhole bool           // nothing cut rushed short
 	measured  *worker.Measured
 	server    [2]*worker.Reading // at the window's ends
+	blocks    []block            // of a ceiling, in place of measured
 	saturated *worker.Saturated
 	satServer [2]*worker.Reading
 	// finished and snapshot are what both sides counted, up to the same moment: the
@@ -103,15 +104,18 @@ func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 		return nil, nil
 	}
 	defer context.AfterFunc(ctx, e.interrupt)()
-	r.progress("measuring", index)
-	if err := r.measure(ctx, e); err != nil {
+	if r.plan.Kind == plan.KindCeiling {
+		if e.interrupted = !r.climb(ctx, e, order); e.blocks() == 0 {
+			return nil, r.failure(e)
+		}
+	} else if err := r.measure(ctx, e); err != nil {
 		return nil, err
 	}
 	if ctx.Err() == nil && r.plan.Saturated > 0 {
 		r.progress("saturating", index)
 		r.saturate(ctx, e, order)
 	}
-	e.interrupted = ctx.Err() != nil
+	e.interrupted = e.interrupted || ctx.Err() != nil
 	r.progress("finishing", index)
 	for _, a := range e.arms {
 		a.account(worker.DoFinish)
@@ -217,6 +221,18 @@ func (a *armEpoch) open(ctx context.Context, c worker.Connect) error {
 	return nil
 }
 
+// windows are those that the arm has measured.
+func (a *armEpoch) windows() []*worker.Measured {
+	var all []*worker.Measured
+	if a.measured != nil {
+		all = append(all, a.measured)
+	}
+	for _, b := range a.blocks {
+		all = append(all, b.measured)
+	}
+	return all
+}
+
 // bundled says whether the arm's server is one of ours, which tells what it saw.
 func (a *armEpoch) bundled() bool { return a.host != nil && a.arm.Settings.ServerBinary == "" }
 
@@ -249,6 +265,7 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 // measure gives all arms a common start, waits for their windows and takes the
 // account of what was counted until then.
 func (r *run) measure(ctx context.Context, e *epoch) error {
+	r.progress("measuring", e.index)
 	at := probe.Monotonic() + int64(lead+leadPerArm*time.Duration(len(e.arms)))
 	window := []int64{at + int64(r.plan.Warmup), at + int64(r.plan.Warmup+r.plan.Window)}
 	e.start = r.machine.Now().Add(time.Duration(window[0] - probe.Monotonic()))

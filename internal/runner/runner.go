@@ -109,6 +109,8 @@ type run struct {
 	created time.Time // of the result, by the machine's wall clock
 	epochs  []*epoch
 	longest time.Duration // of the epochs so far
+	// grids are the rates that every epoch of a ceiling measures, by arm.
+	grids [][]float64
 	identity
 }
 
@@ -162,6 +164,9 @@ func (r *run) estimate() time.Duration {
 		return r.estimateHandshakes()
 	}
 	arms := time.Duration(len(r.plan.Arms))
+	if c := r.plan.Ceiling; c != nil {
+		return arms * time.Duration(max(8, len(c.Callers()))) * (r.plan.Warmup + r.plan.Window + lead)
+	}
 	return r.plan.Warmup + r.plan.Window + arms*(r.plan.Saturated+100*time.Millisecond)
 }
 

@@ -67,9 +67,23 @@ func newTally(p plan.Plan) *tally {
 
 // add adds an epoch of the arm.
 func (t *tally) add(a *armEpoch) error {
-	m := a.measured
-	t.window.Add(m.Ledger)
 	t.connections = append(t.connections, a.connected...)
+	for _, m := range a.windows() {
+		if err := t.addWindow(m); err != nil {
+			return err
+		}
+	}
+	if m := a.measured; m != nil && !m.Stopped {
+		t.addCosts(a)
+	}
+	t.addSaturated(a)
+	t.addLifetime(a)
+	return nil
+}
+
+// addWindow adds what became of the RPCs of one window.
+func (t *tally) addWindow(m *worker.Measured) error {
+	t.window.Add(m.Ledger)
 	for _, h := range []struct {
 		to   *hist.Histogram
 		from hist.Encoded
@@ -83,11 +97,6 @@ func (t *tally) add(a *armEpoch) error {
 		}
 	}
 	t.seconds += seconds(m, t.plan.Window)
-	if !m.Stopped {
-		t.addCosts(a)
-	}
-	t.addSaturated(a)
-	t.addLifetime(a)
 	return t.addChurn(m)
 }
 

@@ -266,6 +266,9 @@ func (g *generator) run(ctx context.Context, r Run, send func(part any) error) (
 	}
 	ctx, cancel := g.until(ctx)
 	defer cancel()
+	if b := r.Block; b != nil {
+		g.trial.Load, g.trial.Seed = b.Load, b.Seed
+	}
 	e := &edges{g: g}
 	start := commonStart(r.Start)
 	g.churn.measure(start.Add(g.trial.Warmup), start.Add(g.trial.Warmup+g.trial.Window))
@@ -285,6 +288,8 @@ func commonStart(instant int64) time.Time {
 	return time.Now().Add(time.Duration(instant - probe.Monotonic()))
 }
 
+// loop makes the RPCs, numbered on from those of earlier windows, so that no unique
+// metadata comes again.
 func (g *generator) loop(ctx context.Context, start time.Time, e *edges, send func(part any) error) (load.Outcome, error) {
 	t := g.trial
 	phases := load.Phases{Warmup: t.Warmup, Window: t.Window}
@@ -294,7 +299,7 @@ func (g *generator) loop(ctx context.Context, start time.Time, e *edges, send fu
 	if !open {
 		l := load.ClosedLoop{Concurrency: t.Load.Concurrency, Connections: t.Connections, Clock: load.SleepClock{Start: start},
 			Phases: phases, Drain: t.Drain, DrainStopped: drainStopped, Edges: at}
-		return l.Run(ctx, g.engine.loop(0, true))
+		return l.Run(ctx, g.engine.loop(g.total.Scheduled, true))
 	}
 	at.Quiet = func(started int64) bool {
 		if !g.churn.still() {
@@ -311,7 +316,7 @@ func (g *generator) loop(ctx context.Context, start time.Time, e *edges, send fu
 	done := make(chan struct{})
 	go func() { // the pacer's own: it keeps its thread until it ends
 		defer close(done)
-		outcome, err = l.Run(ctx, g.engine.loop(0, false))
+		outcome, err = l.Run(ctx, g.engine.loop(g.total.Scheduled, false))
 	}()
 	<-done
 	return outcome, err

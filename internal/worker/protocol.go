@@ -183,9 +183,17 @@ type Link struct {
 	ClientCertificate bool `json:"client_certificate"`
 }
 
-// Run asks for the measured epoch to begin at an instant.
+// Run asks for a warm-up, a window and a drain to begin at an instant: the measured
+// epoch, or with a Block one of several windows of it.
 type Run struct {
-	Start int64 `json:"start"`
+	Start int64  `json:"start"`
+	Block *Block `json:"block,omitempty"`
+}
+
+// Block is the load of one window, in place of the trial's.
+type Block struct {
+	Load plan.Load `json:"load"`
+	Seed uint64    `json:"seed"`
 }
 
 // Measured is one arm's epoch.

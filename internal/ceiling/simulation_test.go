@@ -1,0 +1,204 @@
+package ceiling_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"grpcbench/internal/ceiling"
+)
+
+// mm1 is a server with exponential service times and one place, first come first
+// served (M/M/1), on a clock of its own: what takes a search minutes takes it none.
+type mm1 struct {
+	rng      *rand.Rand
+	capacity float64 // RPC/s
+	length   float64 // of a window, s
+}
+
+// counts are RPCs, and those of them that took as long as a limit or longer.
+type counts struct{ bad, all int64 }
+
+// window counts those of a window of Poisson arrivals, after a quarter of a second that
+// is not measured. The server begins idle, as after a drain.
+func (m mm1) window(rate, limit float64) (c counts) {
+	const warmup = 0.25
+	for at, free := 0.0, 0.0; ; {
+		if at += m.rng.ExpFloat64() / rate; at >= warmup+m.length {
+			return c
+		}
+		free = max(free, at) + m.rng.ExpFloat64()/m.capacity
+		if at >= warmup {
+			c.all++
+			if free-at >= limit {
+				c.bad++
+			}
+		}
+	}
+}
+
+// point is what windows at a rate say together of a limit on their p99.
+func point(rate float64, windows ...counts) ceiling.Point {
+	var sum counts
+	for _, c := range windows {
+		sum.bad, sum.all = sum.bad+c.bad, sum.all+c.all
+	}
+	return ceiling.Point{Rate: rate, Windows: len(windows), Margin: ceiling.Margin(sum.bad, sum.all, 0.01)}
+}
+
+// truth is the rate at which the p99 is the limit: latencies of an M/M/1 server are
+// exponential with mean 1/(capacity − rate).
+func (m mm1) truth(limit float64) float64 { return m.capacity - math.Log(100)/limit }
+
+// searched is what a search with 8 epochs finds of limit, as a run does it.
+func (m mm1) searched(s ceiling.Search, limit float64) (ceiling.Estimate, error) {
+	b, err := s.Find(func(rate float64) (bool, error) { return point(rate, m.window(rate, limit)).Margin < 0, nil })
+	if err != nil {
+		return ceiling.Estimate{}, err
+	}
+	const epochs = 8
+	measured := make([]map[float64]counts, epochs) // by rate
+	for i := range measured {
+		measured[i] = map[float64]counts{}
+		var points []ceiling.Point
+		measure := func(rate float64) {
+			measured[i][rate] = m.window(rate, limit)
+			points = append(points, point(rate, measured[i][rate]))
+		}
+		for _, rate := range s.Grid(b) {
+			measure(rate)
+		}
+		for rate, more := s.Further(points); more; rate, more = s.Further(points) {
+			measure(rate)
+		}
+	}
+	e, c, _, _ := ceiling.Pooled(epochs, func(without int) ceiling.Cross {
+		windows := map[float64][]counts{}
+		for i, byRate := range measured {
+			for rate, c := range byRate {
+				if i != without {
+					windows[rate] = append(windows[rate], c)
+				}
+			}
+		}
+		var points []ceiling.Point
+		for rate, all := range windows {
+			points = append(points, point(rate, all...))
+		}
+		return ceiling.Crossing(points)
+	})
+	if c.Side != ceiling.Between {
+		return e, fmt.Errorf("crossing %g on side %v", e.Value, c.Side)
+	}
+	return e, nil
+}
+
+// found is what many searches found.
+type found struct {
+	worst   float64 // relative error
+	covered int     // intervals that hold the truth
+}
+
+func (m mm1) search(t *testing.T, n int, limit float64) (f found) {
+	truth := m.truth(limit)
+	for range n {
+		e, err := m.searched(ceiling.Search{First: 100, Least: 10, Most: 1e6}, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.worst = max(f.worst, math.Abs(e.Value/truth-1))
+		if e.Low <= truth && truth <= e.High {
+			f.covered++
+		}
+	}
+	return f
+}
+
+// Windows are as long as the queue takes to forget, a hundred times: shorter ones hold
+// few stretches that are independent, and what is found scatters by more.
+func TestASearchFindsTheCeilingOfAnMM1ServerWithinFivePercent(t *testing.T) {
+	const trials = 20
+	for _, c := range []struct{ capacity, limit, window float64 }{
+		{1000, 0.010, 20}, {1000, 0.050, 20}, {3000, 0.020, 5}, {20_000, 0.002, 1}, {20_000, 0.0005, 1},
+	} {
+		t.Run(fmt.Sprintf("%g RPC/s, p99<%gms, windows of %g s", c.capacity, 1000*c.limit, c.window), func(t *testing.T) {
+			t.Parallel()
+			server := mm1{rand.New(rand.NewPCG(11, uint64(c.capacity))), c.capacity, c.window}
+			f := server.search(t, trials, c.limit)
+			t.Logf("truth %.4g RPC/s: at most %.1f %% off; %d of %d intervals hold it", server.truth(c.limit), 100*f.worst, f.covered, trials)
+			if f.worst > 0.05 {
+				t.Errorf("a search is %.1f %% off", 100*f.worst)
+			}
+		})
+	}
+}
+
+// What docs/method.md says of the interval. Windows of a second, at which neighbouring
+// RPCs of the slow servers wait together for a tenth of it.
+func TestTheIntervalOfASearchHoldsTheTruth(t *testing.T) {
+	const trials = 100
+	covered := 0
+	servers := []struct{ capacity, limit float64 }{{1000, 0.010}, {1000, 0.020}, {3000, 0.005}, {3000, 0.020}}
+	for i, c := range servers {
+		server := mm1{rand.New(rand.NewPCG(12, uint64(i))), c.capacity, 1}
+		f := server.search(t, trials, c.limit)
+		t.Logf("%g RPC/s, p99<%g ms: at most %.0f %% off; %d of %d intervals hold the truth", c.capacity, 1000*c.limit, 100*f.worst, f.covered, trials)
+		covered += f.covered
+	}
+	if share := float64(covered) / float64(trials*len(servers)); share < 0.85 {
+		t.Errorf("%.3f of the intervals hold the truth, want 0.85 or more", share)
+	}
+}
+
+// climb is what the rule says of a closed loop whose throughput gains the given share at
+// each doubling of callers, in 8 epochs with noise of sd in each window and a level that
+// differs from epoch to epoch.
+func climb(rng *rand.Rand, gains []float64, sd float64) (at int) {
+	const epochs = 8
+	rates := make([][]float64, len(gains)+1)
+	for range epochs {
+		level := 1000 * math.Exp(0.2*rng.NormFloat64())
+		for i := range rates {
+			if i > 0 {
+				level *= 1 + gains[i-1]
+			}
+			rates[i] = append(rates[i], level*math.Exp(sd*rng.NormFloat64()))
+		}
+	}
+	estimates := make([]ceiling.Estimate, 0, len(gains))
+	for i := range gains {
+		estimates = append(estimates, ceiling.Gain(rates[i], rates[i+1]))
+	}
+	return ceiling.Reached(estimates)
+}
+
+// The error of the rule is to call a count the ceiling that still gains 5 %. The worst
+// case is a curve that gains exactly 5 % at every count.
+func TestHowOftenTheRuleOfCallersErrs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 1))
+	const trials = 4000
+	for _, sd := range []float64{0.01, 0.03, 0.10} {
+		one, seven, missed := 0, 0, 0
+		for range trials {
+			if climb(rng, []float64{0.05}, sd) >= 0 {
+				one++
+			}
+			if climb(rng, []float64{0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05}, sd) >= 0 {
+				seven++
+			}
+			if climb(rng, []float64{0.9, 0.6, 0.3, 0.1, 0, 0, 0}, sd) != 4 {
+				missed++
+			}
+		}
+		share := func(n int) float64 { return float64(n) / trials }
+		t.Logf("sd %g: false 'reached' %.3f at one count, %.3f in seven; the true count was not named in %.3f", sd, share(one), share(seven), share(missed))
+		// 4 standard errors of 2.5 % in 4000 are 1 point.
+		if share(one) > 0.035 {
+			t.Errorf("sd %g: %.3f false 'reached' at one count, want 0.025", sd, share(one))
+		}
+		if share(seven) > 7*0.025+0.025 {
+			t.Errorf("sd %g: %.3f false 'reached' in seven counts, want at most 0.175", sd, share(seven))
+		}
+	}
+}

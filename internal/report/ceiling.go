@@ -1,0 +1,237 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"grpcbench/internal/compare"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+)
+
+// ceilings says whether r looked for a ceiling: its windows are of many loads.
+func ceilings(r result.Result) bool { return r.Plan.Kind == plan.KindCeiling && r.Plan.Ceiling != nil }
+
+// climb is what was found of one arm.
+type climb struct {
+	arm     *result.Arm
+	found   string   // not safe to print
+	lines   []line   // what it rests on
+	columns []column // of the levels
+	rows    []row
+}
+
+// climb lays out an arm of a ceiling.
+func (b book) climb(a *result.Arm) climb {
+	c := climb{arm: a, found: "not looked for: nothing was measured to the end"}
+	if a.Ceiling != nil {
+		c.found = a.Ceiling.Text
+		c.lines = b.limits(a)
+	}
+	if len(b.Plan.Ceiling.SLO) == 0 {
+		c.columns = []column{{"RPC/s", "[95 %]"}, {"twice as many", "gain, %"}, {"service p50", ""}, {"p99", ""}}
+	} else {
+		c.columns = []column{{"achieved", "RPC/s"}, {"windows", "that kept it"}, {"p50", ""}, {"p90", ""}, {"p99", ""}, {"p999", ""}}
+	}
+	c.columns = append(c.columns, column{"CPU/RPC", "client · server"}, column{"CPUs in use", "client · server"})
+	for _, l := range a.Levels {
+		c.rows = append(c.rows, b.level(a, l))
+	}
+	return c
+}
+
+// limits, whose strings are safe to print, says what the ceiling was limited by.
+func (b book) limits(a *result.Arm) []line {
+	f := a.Ceiling
+	names := map[string]string{"client_cpu": "the client's CPU", "server_cpu": "the server's CPU", "neither": "neither side's CPU", "": "not known"}
+	limit, known := names[f.Bottleneck]
+	if !known {
+		limit = clean(f.Bottleneck)
+	}
+	at := "at " + rate(f.At) + " RPC/s"
+	if f.Callers > 0 {
+		at = fmt.Sprintf("with %d callers", f.Callers)
+	}
+	lines := []line{{"limit", []string{limit}}}
+	if f.ClientShare != nil || f.ServerShare != nil {
+		lines = append(lines, line{"CPUs in use", []string{at, "client " + maybe(f.ClientShare, share),
+			"server " + b.ofServer(a, f.ServerShare, share), "others " + maybe(f.OthersShare, share)}})
+	}
+	if f.ClientCPU != nil || f.ServerCPU != nil {
+		lines = append(lines, line{"CPU/RPC", []string{at, "client " + estimated(f.ClientCPU, duration), "server " + estimated(f.ServerCPU, duration)}})
+	}
+	return lines
+}
+
+// estimated prints e with its interval.
+func estimated(e *result.Estimate, print func(float64) string) string {
+	if e == nil {
+		return absent
+	}
+	if e.Low == nil && e.High == nil {
+		return print(e.Value)
+	}
+	return print(e.Value) + " [" + maybe(e.Low, print) + ", " + maybe(e.High, print) + "]"
+}
+
+// level is the row of one number of callers or one rate. The ceiling's own has an arrow.
+func (b book) level(a *result.Arm, l result.Level) row {
+	drain, d := b.Plan.Drain, l.Latency
+	name, at := rate(l.Rate)+" RPC/s", false
+	if a.Ceiling != nil {
+		at = a.Ceiling.Callers > 0 && a.Ceiling.Callers == l.Callers || l.Rate > 0 && a.Ceiling.At == l.Rate
+	}
+	var texts []string
+	if l.Callers > 0 {
+		name = strconv.Itoa(l.Callers)
+		texts = []string{estimated(l.Throughput, rate), gain(l.Gain), quantile(d, 0.5, d.P50, drain), quantile(d, 0.99, d.P99, drain)}
+	} else {
+		texts = []string{rate(l.Achieved), fmt.Sprintf("%d of %d", l.Kept, l.Windows), quantile(d, 0.5, d.P50, drain), quantile(d, 0.9, d.P90, drain),
+			quantile(d, 0.99, d.P99, drain), quantile(d, 0.999, d.P999, drain)}
+	}
+	if at {
+		name = "→ " + name
+	}
+	shares := maybe(l.ClientShare, share) + " · " + maybe(l.ServerShare, share)
+	return textRow(name, append(texts, both(l.ClientCPU, l.ServerCPU, duration), shares))
+}
+
+// gain prints what twice as many callers gain.
+func gain(e *result.Estimate) string {
+	if e == nil {
+		return "–"
+	}
+	text := relative(e.Value, 1)
+	if e.Low != nil && e.High != nil {
+		text += " [" + percent(*e.Low, 1) + ", " + percent(*e.High, 1) + "]"
+	}
+	return text
+}
+
+// levelsHead heads the names of an arm's levels.
+func (b book) levelsHead() string {
+	if len(b.Plan.Ceiling.SLO) == 0 {
+		return "callers"
+	}
+	return "offered"
+}
+
+// climbs writes what was found of every arm of a ceiling.
+func (p *page) climbs(b book) {
+	if !ceilings(b.Result) {
+		return
+	}
+	for i := range b.Result.Arms {
+		p.climb(b, &b.Result.Arms[i])
+	}
+}
+
+// climbs writes what was found of every arm of a ceiling.
+func (m *markdown) climbs(b book) {
+	if !ceilings(b.Result) {
+		return
+	}
+	for i := range b.Result.Arms {
+		m.climb(b, &b.Result.Arms[i])
+	}
+}
+
+// climb writes what was found of an arm.
+func (p *page) climb(b book, a *result.Arm) {
+	c := b.climb(a)
+	p.title(a.Name)
+	p.prose("CEILING  ", c.found)
+	for _, l := range c.lines {
+		p.items(pad(l.head, 16), l.items)
+	}
+	p.items(pad("observed", 16), seen(a.Observed))
+	if len(c.rows) == 0 {
+		return
+	}
+	p.blank()
+	var heads, points []string
+	for _, col := range c.columns {
+		heads, points = append(heads, col.head), append(points, col.point)
+	}
+	p.grid(grid{head: []row{textRow(b.levelsHead(), heads), textRow("", points)}, rows: c.rows})
+}
+
+// climb writes what was found of an arm.
+func (m *markdown) climb(b book, a *result.Arm) {
+	c := b.climb(a)
+	m.title(code(a.Name))
+	m.paragraph("**Ceiling**: " + code(c.found))
+	for _, l := range c.lines {
+		m.line("- " + l.head + ": " + strings.Join(l.items, " · "))
+	}
+	m.line("")
+	if len(c.rows) == 0 {
+		return
+	}
+	head := []string{b.levelsHead()}
+	for _, col := range c.columns {
+		text := col.head
+		if col.point != "" {
+			text += "<br>" + col.point
+		}
+		head = append(head, text)
+	}
+	var rows [][]string
+	for _, r := range c.rows {
+		cells := []string{code(r.name)}
+		for _, x := range r.cells {
+			cells = append(cells, x.text)
+		}
+		rows = append(rows, cells)
+	}
+	m.table(head, rows)
+}
+
+// ceilingFigures are the columns of a group whose arms have ceilings.
+func (b book) ceilingFigures() []measured {
+	cpu := func(get func(*result.Ceiling) *result.Estimate) func(*result.Arm) string {
+		return func(a *result.Arm) string {
+			if a.Ceiling == nil {
+				return absent
+			}
+			return estimated(get(a.Ceiling), duration)
+		}
+	}
+	return []measured{
+		{column{"ceiling", "RPC/s"}, "ceiling_rpc_per_s", func(a *result.Arm) string {
+			if a.Ceiling == nil {
+				return absent
+			}
+			return estimated(a.Ceiling.Rate, rate)
+		}},
+		{column{"client CPU/RPC", "at the ceiling"}, "saturated_client_cpu_ns_per_rpc", cpu(func(c *result.Ceiling) *result.Estimate { return c.ClientCPU })},
+		{column{"server CPU/RPC", "at the ceiling"}, "saturated_server_cpu_ns_per_rpc", cpu(func(c *result.Ceiling) *result.Estimate { return c.ServerCPU })},
+	}
+}
+
+// ceilingShape says what was tried.
+func ceilingShape(p plan.Plan) []string {
+	c := *p.Ceiling
+	if len(c.SLO) > 0 {
+		return []string{clean(compare.SLO(c)), "up to " + rate(c.MaxRate) + " RPC/s"}
+	}
+	return []string{fmt.Sprintf("closed loop, 1 to %d callers", c.MaxConcurrency)}
+}
+
+// ceilingFlags are the flags that ask for what c looks for.
+func ceilingFlags(p plan.Plan) []string {
+	c := *p.Ceiling
+	if len(c.SLO) == 0 {
+		return []string{"--max-concurrency", strconv.Itoa(c.MaxConcurrency)}
+	}
+	var args []string
+	for _, t := range c.SLO {
+		args = append(args, "--slo", quote(t.String()))
+	}
+	args = append(args, "--first-rate", number(c.FirstRate), "--max-rate", number(c.MaxRate), "--arrival", quote(p.Load.Arrival))
+	if p.Load.MaxInFlight > 0 {
+		args = append(args, "--max-in-flight", strconv.Itoa(p.Load.MaxInFlight))
+	}
+	return args
+}

@@ -1,0 +1,214 @@
+package result
+
+import (
+	"fmt"
+
+	"grpcbench/internal/ceiling"
+	"grpcbench/internal/plan"
+)
+
+// Step is one number of callers of a closed loop, or one rate of an open one, and what
+// was measured at it.
+type Step struct {
+	Callers  int          `json:"callers,omitempty"`        // 0 in an open loop
+	Rate     float64      `json:"rate_rpc_per_s,omitempty"` // asked for; 0 in a closed loop
+	Ledger   Ledger       `json:"ledger"`
+	Offered  float64      `json:"offered_rpc_per_s"`
+	Achieved float64      `json:"achieved_rpc_per_s"`
+	Latency  Distribution `json:"latency_ns"` // as in [Figures]; in a closed loop it is the service time
+	Lag      Distribution `json:"lag_ns"`
+
+	ClientCPU *float64 `json:"client_cpu_ns_per_rpc,omitempty"` // pacer taken out
+	ServerCPU *float64 `json:"server_cpu_ns_per_rpc,omitempty"`
+	// ClientShare and ServerShare are of the CPUs that each may use.
+	ClientShare *float64 `json:"client_cpu_share,omitempty"`
+	ServerShare *float64 `json:"server_cpu_share,omitempty"`
+	// Over counts the scheduled RPCs that broke each limit of the plan's SLO, in its
+	// order.
+	Over []int64 `json:"over,omitempty"`
+	// Growth is how many more RPCs were in flight at the end of windows than at their
+	// beginning; below 0 it counts as 0.
+	Growth int64 `json:"in_flight_growth"`
+}
+
+// Block is one window of a ceiling.
+type Block struct {
+	Step
+	// Search says that it served to find the rates that every epoch measures: nothing is
+	// estimated from it.
+	Search      bool  `json:"search,omitempty"`
+	Start       int64 `json:"start_ns"` // of its window, after that of the epoch's first
+	Interrupted bool  `json:"interrupted,omitempty"`
+}
+
+// Level is a step over the epochs; windows of the search are not in it.
+type Level struct {
+	Step
+	Windows int `json:"windows"`
+	// Kept is how many of them kept the SLO; 0 without one.
+	Kept int `json:"kept"`
+	// Throughput is the rate achieved, over epochs.
+	Throughput *Estimate `json:"throughput_rpc_per_s,omitempty"`
+	// Gain is what twice as many callers gain: the ratio of the rates achieved.
+	Gain *Estimate `json:"gain_ratio,omitempty"`
+}
+
+// Estimate is a figure with its 95 % interval.
+type Estimate struct {
+	Value  float64  `json:"estimate"`
+	Low    *float64 `json:"ci_low,omitempty"` // absent: not known
+	High   *float64 `json:"ci_high,omitempty"`
+	Epochs int      `json:"epochs"`
+}
+
+// What became of looking for a ceiling.
+const (
+	Reached    = "reached"
+	NotReached = "not_reached" // it is higher than anything that was tried
+	NoneKeeps  = "none_keeps"  // even the lowest rate breaks the SLO
+	TooFew     = "unknown"     // there are too few whole epochs
+)
+
+// Ceiling is how much an arm's server can take.
+type Ceiling struct {
+	Outcome string `json:"outcome"` // "reached", "not_reached", "none_keeps" or "unknown"
+	// Rate is the ceiling. If it was not reached it is what was achieved at the most
+	// callers, or the highest rate that was tried; if no rate keeps the SLO, the lowest.
+	// Absent: not known.
+	Rate    *Estimate `json:"rate_rpc_per_s,omitempty"`
+	Callers int       `json:"callers,omitempty"` // at which it is achieved; 0 with an SLO
+	// At is the rate of the level that CPU and bottleneck are those of, with an SLO.
+	At        float64   `json:"at_rpc_per_s,omitempty"`
+	ClientCPU *Estimate `json:"client_cpu_ns_per_rpc,omitempty"`
+	ServerCPU *Estimate `json:"server_cpu_ns_per_rpc,omitempty"`
+	// Bottleneck is "client_cpu", "server_cpu" or "neither"; "" is not known.
+	Bottleneck string `json:"bottleneck,omitempty"`
+	// OfServer says that the ceiling is the server's, and not that of the generator or
+	// of both on one machine.
+	OfServer bool `json:"of_server"`
+	// ClientShare, ServerShare and OthersShare are of all CPUs, there.
+	ClientShare *float64 `json:"client_cpu_share,omitempty"`
+	ServerShare *float64 `json:"server_cpu_share,omitempty"`
+	OthersShare *float64 `json:"others_cpu_share,omitempty"`
+	Text        string   `json:"text"` // what was found, one sentence
+}
+
+// More RPCs in flight at a window's end than at its beginning are a queue that grows, if
+// they are more than this share of the scheduled and these few.
+const (
+	growthAllowed = 0.02
+	growthFree    = 5
+)
+
+// Sustained says how many RPCs of s piled up, and the share of the scheduled that may.
+func (s Step) Sustained() (bad int64, allowed float64) {
+	return max(0, s.Growth-growthFree), growthAllowed
+}
+
+// Point is how far s is from an SLO: at its farthest limit, or at what piles up. windows
+// is how many were measured.
+func (s Step) Point(slo []plan.Threshold, windows int) ceiling.Point {
+	bad, allowed := s.Sustained()
+	p := ceiling.Point{Rate: s.Rate, Windows: windows, Margin: ceiling.Margin(bad, s.Ledger.Scheduled, allowed)}
+	for i, t := range slo {
+		if i < len(s.Over) {
+			p.Margin = max(p.Margin, ceiling.Margin(s.Over[i], s.Ledger.Scheduled, t.Allows()))
+		}
+	}
+	return p
+}
+
+// Keeps says whether every limit of an SLO was kept, and the load sustained.
+func (s Step) Keeps(slo []plan.Threshold) bool {
+	n := s.Ledger.Scheduled
+	for i, t := range slo {
+		if i >= len(s.Over) || float64(s.Over[i]) > (t.Allows()+1e-12)*float64(n) {
+			return false
+		}
+		if t.Metric == "failed" && t.Op == "<" && float64(s.Over[i]) >= t.Value*float64(n) && n > 0 {
+			return false
+		}
+	}
+	bad, allowed := s.Sustained()
+	return float64(bad) <= allowed*float64(n)
+}
+
+// seeksCeiling says whether r looks for a ceiling: its windows are of many loads, and
+// overloaded on purpose.
+func (r *Result) seeksCeiling() bool { return r.Plan.Kind == plan.KindCeiling }
+
+func askBlocks(q *question) {
+	for _, a := range q.r.Arms {
+		levels := map[string]int64{}
+		for _, e := range a.Epochs {
+			sum := map[string]int64{}
+			for _, b := range e.Blocks {
+				where := fmt.Sprintf("epoch %d: window at %s", e.Index, b.Name())
+				if err := b.Ledger.Check(); err != nil {
+					q.invalid(a.Name, "%s: %v", where, err)
+				}
+				for name, n := range b.counts() {
+					sum[name] += n
+					if !b.Search {
+						levels[b.Name()+" "+name] += n
+					}
+				}
+			}
+			want := map[string]int64{"latency count": e.Latency.Count, "latency values": e.Latency.Valued, "lag count": e.Lag.Count}
+			for name, n := range counters(e.Ledger) {
+				want[name] = n
+			}
+			sameCounts(q, a.Name, sum, want)
+		}
+		want := map[string]int64{}
+		for _, l := range a.Levels {
+			for name, n := range l.counts() {
+				want[l.Name()+" "+name] += n
+			}
+		}
+		sameCounts(q, a.Name, levels, want)
+	}
+}
+
+// counts are what adds up of s.
+func (s Step) counts() map[string]int64 {
+	m := counters(s.Ledger)
+	m["latency count"], m["latency values"], m["lag count"] = s.Latency.Count, s.Latency.Valued, s.Lag.Count
+	return m
+}
+
+// Name says which step it is.
+func (s Step) Name() string {
+	if s.Callers > 0 {
+		return fmt.Sprintf("%d callers", s.Callers)
+	}
+	return fmt.Sprintf("%.6g RPC/s", s.Rate)
+}
+
+func askWhoseCeiling(q *question) {
+	for _, a := range q.r.Arms {
+		c := a.Ceiling
+		if c == nil || c.Outcome == TooFew || c.OfServer || c.Bottleneck == "" {
+			continue
+		}
+		v, text := Valid, "generator and server share the CPUs, which are used up: the server alone would take more; "
+		if c.Bottleneck == "client_cpu" {
+			v, text = Degraded, "the generator was the limit: this is not the server's ceiling, which is higher; "
+		}
+		advice := "take --engine wire, or give the generator a machine of its own"
+		if a.Settings.Engine == plan.Wire {
+			advice = "give the generator a machine of its own"
+		}
+		q.find(finding{verdict: v, arm: a.Name, text: text + advice})
+	}
+}
+
+// blocksLength is how long all windows of a ceiling took together, ns.
+func (r *Result) blocksLength() (sum float64) {
+	for _, a := range r.Arms {
+		for _, e := range a.Epochs {
+			sum += float64(len(e.Blocks)) * float64(r.Plan.Window)
+		}
+	}
+	return sum
+}

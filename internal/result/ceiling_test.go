@@ -1,0 +1,100 @@
+package result
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"grpcbench/internal/plan"
+)
+
+// climbing makes of the fixture a ceiling whose epochs are one window each, at one
+// caller.
+func climbing(change func(*Result)) func(*Result) {
+	return func(r *Result) {
+		r.Plan.Kind, r.Plan.Ceiling = plan.KindCeiling, &plan.Ceiling{MaxConcurrency: 2}
+		for i := range r.Arms {
+			a := &r.Arms[i]
+			for j := range a.Epochs {
+				e := &a.Epochs[j]
+				e.Blocks = []Block{{Step: Step{Callers: 1, Ledger: e.Ledger, Latency: e.Latency, Lag: e.Lag}}}
+			}
+			a.Levels = []Level{{Step: Step{Callers: 1, Ledger: a.Ledger, Latency: a.Latency, Lag: a.Lag}, Windows: len(a.Epochs)}}
+			a.Ceiling = &Ceiling{Outcome: Reached, Callers: 1, Bottleneck: "server_cpu", OfServer: true}
+		}
+		change(r)
+	}
+}
+
+func ceilingMutations() map[string][]mutation {
+	blocks := func(r *Result) []Block { return first(r).Epochs[0].Blocks }
+	return map[string][]mutation{
+		"blocks_do_not_add_up": {
+			{"a run", nothing, "", false},
+			{"as they are", climbing(nothing), Valid, false},
+			{"a window that is missing", climbing(func(r *Result) { first(r).Epochs[0].Blocks = nil }), Invalid, true},
+			{"an RPC that is in no window", climbing(func(r *Result) { blocks(r)[0].Ledger.OK-- }), Invalid, true},
+			{"a window that its level does not miss", climbing(func(r *Result) {
+				b := &blocks(r)[0]
+				l := &first(r).Levels[0]
+				l.Ledger.Scheduled, l.Ledger.Started, l.Ledger.OK = l.Ledger.Scheduled-b.Ledger.Scheduled, l.Ledger.Started-b.Ledger.Started, l.Ledger.OK-b.Ledger.OK
+				l.Latency.Count, l.Latency.Valued, l.Lag.Count = l.Latency.Count-b.Latency.Count, l.Latency.Valued-b.Latency.Valued, l.Lag.Count-b.Lag.Count
+				first(r).Epochs[0].Blocks = nil
+			}), Invalid, true},
+			{"a latency that is in no window", climbing(func(r *Result) { blocks(r)[0].Latency.Count-- }), Invalid, true},
+			{"a window of the search is of no level", climbing(func(r *Result) { blocks(r)[0].Search = true }), Invalid, true},
+			{"a level that is missing", climbing(func(r *Result) { first(r).Levels = nil }), Invalid, true},
+		},
+		"generator_limited": {
+			{"a run", nothing, "", false},
+			{"the server's", climbing(nothing), Valid, false},
+			{"the generator's", climbing(func(r *Result) {
+				first(r).Ceiling.Bottleneck, first(r).Ceiling.OfServer = "client_cpu", false
+			}), Degraded, true},
+			{"of both together", climbing(func(r *Result) { first(r).Ceiling.OfServer = false }), Valid, true},
+			{"too few epochs to say", climbing(func(r *Result) {
+				first(r).Ceiling.OfServer, first(r).Ceiling.Outcome = false, TooFew
+			}), Valid, false},
+		},
+	}
+}
+
+// A ceiling is overloaded on purpose: what would be a fault of a run is none of it.
+func TestACeilingIsNotHeldToWhatItDoesOnPurpose(t *testing.T) {
+	for _, code := range []string{"rpcs_lost", "dead_at_end", "not_started", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "machine_busy", "hiccups"} {
+		r := good(t)
+		climbing(func(r *Result) { first(r).Ledger.NotStarted = map[string]int64{"MAX_IN_FLIGHT": 1000} })(&r)
+		q := checks()[slices.IndexFunc(checks(), func(c check) bool { return c.code == code })].askOf(&r)
+		if !strings.HasPrefix(q.check().Skipped, "a ceiling loads client and server") {
+			t.Errorf("%s: %+v, want it skipped", code, q.check())
+		}
+	}
+}
+
+func TestAStepKeepsAnSLOByTheSharesItAllows(t *testing.T) {
+	slo := []plan.Threshold{{Metric: "latency_p99", Op: "<", Value: 5e6}, {Metric: "failed", Op: "<", Value: 0.1}}
+	step := func(late, failed, growth int64) Step {
+		return Step{Ledger: Ledger{Scheduled: 1000}, Over: []int64{late, failed}, Growth: growth}
+	}
+	for _, c := range []struct {
+		step Step
+		want bool
+	}{
+		{step(0, 0, 0), true},
+		{step(10, 0, 0), true},  // the 990th of 1000 is below
+		{step(11, 0, 0), false}, // it is not
+		{step(0, 99, 0), true},
+		{step(0, 100, 0), false}, // 10 % is not below 10 %
+		{step(0, 0, 25), true},   // 20 of 1000 and 5 that may be chance
+		{step(0, 0, 26), false},
+		{Step{Ledger: Ledger{Scheduled: 1000}}, false}, // not counted
+	} {
+		if got := c.step.Keeps(slo); got != c.want {
+			t.Errorf("over %v, growth %d: kept %t, want %t", c.step.Over, c.step.Growth, got, c.want)
+		}
+		onIt := c.step.Over != nil && (c.step.Over[0] == 10 || c.step.Over[1] == 100) // the margin is 0, whatever the operator
+		if p := c.step.Point(slo, 1); c.step.Over != nil && c.step.Growth == 0 && !onIt && c.want != (p.Margin < 0) {
+			t.Errorf("over %v: margin %g", c.step.Over, p.Margin)
+		}
+	}
+}

@@ -1,0 +1,353 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"grpcbench/internal/ceiling"
+	"grpcbench/internal/hist"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
+	"grpcbench/internal/result"
+	"grpcbench/internal/worker"
+)
+
+// block is one window of a ceiling's epoch.
+type block struct {
+	callers  int     // 0 in an open loop
+	rate     float64 // 0 in a closed loop
+	search   bool
+	start    int64 // instant of its window
+	measured *worker.Measured
+	server   [2]*worker.Reading
+}
+
+// errCut ends a climb that cannot go on: what failed is the arm's, or nothing did and
+// the run was interrupted.
+var errCut = errors.New("the climb was cut short")
+
+// climb measures the windows of one epoch of a ceiling. Each arm has the machine for
+// itself in its windows, whose order is random: arm by arm the machine's state would
+// differ, and so would that of few callers from that of many. It is false if it was cut
+// short.
+func (r *run) climb(ctx context.Context, e *epoch, order *rand.Rand) (whole bool) {
+	e.start = r.machine.Now()
+	for _, a := range e.arms {
+		if a.account(worker.DoAccount); a.failed != nil {
+			return false
+		}
+	}
+	w := r.machine.Watch(r.pids(e)...)
+	defer func() {
+		i := w.Stop()
+		e.machine = &i
+	}()
+	var err error
+	if len(r.plan.Ceiling.SLO) == 0 {
+		err = r.crowd(ctx, e, order)
+	} else {
+		err = r.rates(ctx, e, order)
+	}
+	return err == nil
+}
+
+// step is one window to come.
+type step struct {
+	arm int
+	block
+}
+
+// shuffled measures steps in random order.
+func (r *run) shuffled(ctx context.Context, e *epoch, order *rand.Rand, steps []step) error {
+	order.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
+	for _, s := range steps {
+		if _, err := r.block(ctx, e, e.arms[s.arm], s.block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crowd measures every number of callers.
+func (r *run) crowd(ctx context.Context, e *epoch, order *rand.Rand) error {
+	var steps []step
+	for i := range e.arms {
+		for _, n := range r.plan.Ceiling.Callers() {
+			steps = append(steps, step{i, block{callers: n}})
+		}
+	}
+	return r.shuffled(ctx, e, order, steps)
+}
+
+// rates searches, in the first epoch, and measures the rates around what was found.
+func (r *run) rates(ctx context.Context, e *epoch, order *rand.Rand) error {
+	c := r.plan.Ceiling
+	s := ceiling.Search{First: c.FirstRate, Least: r.plan.LeastRate(), Most: c.MaxRate}
+	if e.index == 0 {
+		r.grids = make([][]float64, len(e.arms))
+		for _, i := range order.Perm(len(e.arms)) {
+			found, err := s.Find(func(rate float64) (bool, error) {
+				b, err := r.block(ctx, e, e.arms[i], block{rate: rate, search: true})
+				return err == nil && b.Keeps(c.SLO), err
+			})
+			if err != nil {
+				return err
+			}
+			r.grids[i] = s.Grid(found)
+		}
+	}
+	var steps []step
+	for i, grid := range r.grids {
+		for _, rate := range grid {
+			steps = append(steps, step{i, block{rate: rate}})
+		}
+	}
+	if err := r.shuffled(ctx, e, order, steps); err != nil {
+		return err
+	}
+	for _, a := range e.arms {
+		for rate, more := s.Further(r.points(a)); more; rate, more = s.Further(r.points(a)) {
+			if _, err := r.block(ctx, e, a, block{rate: rate}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// points are what the windows of a's epoch say of the SLO; those of the search are not
+// among them.
+func (r *run) points(a *armEpoch) []ceiling.Point {
+	var points []ceiling.Point
+	for i := range a.blocks {
+		if b := &a.blocks[i]; !b.search {
+			s, err := r.step(b)
+			if err != nil {
+				continue // a histogram that cannot be read is the assembly's error
+			}
+			points = append(points, s.Point(r.plan.Ceiling.SLO, 1))
+		}
+	}
+	return points
+}
+
+// block measures one window and takes the account of what was counted until then.
+func (r *run) block(ctx context.Context, e *epoch, a *armEpoch, b block) (result.Step, error) {
+	if ctx.Err() != nil {
+		return result.Step{}, errCut
+	}
+	load := r.plan.Load
+	load.Concurrency, load.Rate = b.callers, b.rate
+	if b.rate > 0 {
+		load.MaxInFlight = r.plan.SearchInFlight(b.rate)
+		r.progress(fmt.Sprintf("%s at %.4g RPC/s", a.arm.Name, b.rate), e.index)
+	} else {
+		r.progress(fmt.Sprintf("%s with %d callers", a.arm.Name, b.callers), e.index)
+	}
+	at := probe.Monotonic() + int64(lead)
+	window := []int64{at + int64(r.plan.Warmup), at + int64(r.plan.Warmup+r.plan.Window)}
+	b.start = window[0]
+	seed := plan.ArmSeed(r.plan.Seed, e.index, fmt.Sprintf("%s\x00%d", a.arm.Name, len(a.blocks)))
+	var wg sync.WaitGroup
+	wg.Go(func() { b.server = r.mark(ctx, a, window) })
+	var m worker.Measured
+	// Not ctx: an interrupted arm still answers, soon.
+	err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoRun,
+		Run: &worker.Run{Start: at, Block: &worker.Block{Load: load, Seed: seed}}},
+		time.Duration(window[1]-probe.Monotonic())+r.plan.Drain+orderLimit, &m)
+	wg.Wait()
+	if err != nil {
+		a.fail(err)
+		return result.Step{}, errCut
+	}
+	b.measured = &m
+	a.account(worker.DoAccount)
+	a.blocks = append(a.blocks, b)
+	if len(a.blocks) == 1 && e.blocks() == 1 {
+		e.start = r.machine.Now().Add(time.Duration(b.start - probe.Monotonic()))
+	}
+	r.stillThere(ctx, a, m)
+	if a.failed != nil || ctx.Err() != nil || m.Stopped {
+		return result.Step{}, errCut
+	}
+	s, err := r.step(&b)
+	if err != nil {
+		a.fail(err)
+		return result.Step{}, errCut
+	}
+	return s, nil
+}
+
+// stillThere asks a server of which no RPC of a window ended well for one more: one that
+// is gone has no ceiling.
+func (r *run) stillThere(ctx context.Context, a *armEpoch, m worker.Measured) {
+	if a.failed != nil || ctx.Err() != nil || m.Stopped || m.Ledger.Scheduled == 0 || m.Ledger.OK > 0 {
+		return
+	}
+	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, nil); err != nil && ctx.Err() == nil {
+		a.fail(fmt.Errorf("the server was gone: none of %d RPCs of a window ended well, nor did one more: %w", m.Ledger.Scheduled, err))
+	}
+}
+
+// blocks counts the windows of all arms.
+func (e *epoch) blocks() (n int) {
+	for _, a := range e.arms {
+		n += len(a.blocks)
+	}
+	return n
+}
+
+// step is what a block showed.
+func (r *run) step(b *block) (result.Step, error) {
+	t := newStepTally(r.plan)
+	err := t.add(b)
+	if err != nil {
+		return result.Step{}, err
+	}
+	return t.step(b)
+}
+
+// stepTally adds up windows of one arm at one number of callers or rate.
+type stepTally struct {
+	*tally
+	over        []int64
+	growth      int64
+	client      cost // by CPU time there was
+	server      cost
+	windowsHere int
+}
+
+func newStepTally(p plan.Plan) *stepTally {
+	return &stepTally{tally: newTally(p), over: make([]int64, len(p.Ceiling.SLO))}
+}
+
+func (t *stepTally) add(b *block) error {
+	m := b.measured
+	if err := t.addWindow(m); err != nil {
+		return err
+	}
+	t.windowsHere++
+	t.growth += max(0, m.InFlight[1]-m.InFlight[0])
+	latency, err := hist.Decode(m.Latency)
+	if err != nil {
+		return err
+	}
+	for i, limit := range t.plan.Ceiling.SLO {
+		t.over[i] += m.Ledger.Scheduled - m.Ledger.OK
+		switch {
+		case limit.Metric == "failed":
+		case limit.Op == "<":
+			t.over[i] += latency.AtLeast(int64(math.Ceil(limit.Value)))
+		default:
+			t.over[i] += latency.AtLeast(int64(limit.Value) + 1)
+		}
+	}
+	if m.Stopped {
+		return nil
+	}
+	own := m.CPU
+	if m.CPU != nil && m.PacerCPU != nil {
+		own = new(*m.CPU - *m.PacerCPU)
+	}
+	t.clientCPU.add(own, m.Ledger.Scheduled)
+	t.serverCPU.add(used(b.server), m.Ledger.Scheduled)
+	room := int64(m.Elapsed) * int64(m.CPUs)
+	t.client.add(m.CPU, room)
+	t.server.add(used(b.server), room)
+	return nil
+}
+
+// step is what the tally comes to.
+func (t *stepTally) step(of *block) (result.Step, error) {
+	f, err := t.figures(false)
+	s := result.Step{Callers: of.callers, Rate: of.rate, Ledger: f.Ledger, Offered: f.Offered, Achieved: f.Achieved,
+		Latency: f.Latency, Lag: f.Lag, ClientCPU: f.ClientCPU, ServerCPU: f.ServerCPU,
+		ClientShare: t.client.per(), ServerShare: t.server.per(), Growth: t.growth}
+	if len(t.over) > 0 {
+		s.Over = t.over
+	}
+	return s, err
+}
+
+// levels are an arm's steps over all epochs, those of the search left out.
+func (r *run) levels(arm int) ([]result.Level, error) {
+	tallies := map[float64]*stepTally{}
+	of := map[float64]*block{}
+	kept := map[float64]int{}
+	for _, e := range r.epochs {
+		for i := range e.arms[arm].blocks {
+			b := &e.arms[arm].blocks[i]
+			if b.search {
+				continue
+			}
+			key := max(b.rate, float64(b.callers))
+			if tallies[key] == nil {
+				tallies[key], of[key] = newStepTally(r.plan), b
+			}
+			if err := tallies[key].add(b); err != nil {
+				return nil, err
+			}
+			s, err := r.step(b)
+			if err != nil {
+				return nil, err
+			}
+			if b.rate > 0 && s.Keeps(r.plan.Ceiling.SLO) {
+				kept[key]++
+			}
+		}
+	}
+	var all []result.Level
+	for _, key := range slices.Sorted(maps.Keys(tallies)) {
+		s, err := tallies[key].step(of[key])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, result.Level{Step: s, Windows: tallies[key].windowsHere, Kept: kept[key]})
+	}
+	return all, nil
+}
+
+// resultBlocks are the windows of an arm's epoch as they are stored.
+func (r *run) resultBlocks(a *armEpoch, first int64) ([]result.Block, error) {
+	var all []result.Block
+	for i := range a.blocks {
+		b := &a.blocks[i]
+		s, err := r.step(b)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, result.Block{Step: s, Search: b.search, Start: b.start - first, Interrupted: b.measured.Stopped})
+	}
+	return all, nil
+}
+
+// first is when the first window of an epoch began, of all arms.
+func (e *epoch) first() int64 {
+	first := int64(math.MaxInt64)
+	for _, a := range e.arms {
+		for _, b := range a.blocks {
+			first = min(first, b.start)
+		}
+	}
+	return first
+}
+
+// offset is how long after the epoch's first window the arm's window i began.
+func (a *armEpoch) offset(i int, first int64) int64 {
+	if len(a.blocks) == 0 {
+		return 0
+	}
+	return a.blocks[i].start - first
+}
+
+// stopped says whether a window was cut short.
+func (a *armEpoch) stopped() bool {
+	return slices.ContainsFunc(a.windows(), func(m *worker.Measured) bool { return m.Stopped })
+}

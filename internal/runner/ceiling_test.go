@@ -1,0 +1,196 @@
+package runner_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"grpcbench/internal/compare"
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+	"grpcbench/internal/runner"
+)
+
+// ceilingPlan is the plan of a command line of ceiling with short windows and as many
+// epochs as said: the command itself refuses fewer than eight.
+func ceilingPlan(t *testing.T, epochs int, args ...string) plan.Plan {
+	t.Helper()
+	var c plan.Config
+	flags := pflag.NewFlagSet("ceiling", pflag.ContinueOnError)
+	c.CeilingFlags(flags)
+	if err := flags.Parse(append([]string{"--window", "100ms", "--warmup", "20ms", "--drain", "3s"}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	c.TargetArg = flags.Arg(0)
+	p, err := c.Plan()
+	if err != nil {
+		t.Fatalf("ceiling %q: %v", args, err)
+	}
+	p.Epochs = plan.Epochs{Min: epochs, Max: epochs}
+	return p
+}
+
+// climbed measures a ceiling and works it out as the command does.
+func climbed(t *testing.T, ctx context.Context, p plan.Plan, o runner.Options) result.Result {
+	t.Helper()
+	if o.Command == nil {
+		o.Command = newChildren(t).command(t)
+	}
+	r, err := runner.Run(ctx, p, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Machine.Epochs { // what else runs beside these tests is not theirs
+		r.Machine.Epochs[i].CompetingShare, r.Machine.Epochs[i].StealShare = nil, nil
+	}
+	compare.Ceilings(r)
+	r.Comparisons = compare.Arms(r)
+	result.Examine(r)
+	wantSums(t, *r)
+	wantStorable(t, *r)
+	return *r
+}
+
+// wantAccount fails unless a ceiling's windows add up.
+func wantAccount(t *testing.T, r result.Result) {
+	t.Helper()
+	for _, c := range r.Checks {
+		if slices.Contains([]string{"blocks_do_not_add_up", "epochs_do_not_add_up", "windows_do_not_add_up", "histogram_disagrees", "samples_missing", "settings_not_observed", "server_disagrees"}, c.Code) && c.Verdict != result.Valid && c.Skipped == "" {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func TestACeilingMeasuresEveryCountOfEveryArmOnceAnEpoch(t *testing.T) {
+	t.Parallel()
+	p := ceilingPlan(t, 2, "--max-concurrency", "4", "--vary", "tls=off,1.3", "--aa", "off", "--seed", "7")
+	r := climbed(t, t.Context(), p, runner.Options{})
+	wantAccount(t, r)
+	var orders []string
+	for _, a := range r.Arms {
+		if len(a.Levels) != 3 || len(a.Epochs) != 2 {
+			t.Fatalf("%s: %d levels in %d epochs, want 3 in 2", a.Name, len(a.Levels), len(a.Epochs))
+		}
+		for _, e := range a.Epochs {
+			var order []string
+			for _, b := range e.Blocks {
+				order = append(order, b.Name())
+				if b.Ledger.OK == 0 || b.Search {
+					t.Errorf("%s epoch %d at %s: %+v", a.Name, e.Index, b.Name(), b.Ledger)
+				}
+			}
+			orders = append(orders, strings.Join(order, " "))
+			slices.Sort(order)
+			if got := strings.Join(order, ", "); got != "1 callers, 2 callers, 4 callers" {
+				t.Errorf("%s epoch %d: %s", a.Name, e.Index, got)
+			}
+		}
+		if c := a.Ceiling; c == nil || c.Outcome != result.TooFew {
+			t.Errorf("%s: %+v, want that two epochs are too few", a.Name, c)
+		}
+	}
+	slices.Sort(orders)
+	if len(slices.Compact(orders)) < 2 {
+		t.Errorf("every epoch has the order %s", orders[0])
+	}
+}
+
+// The target keeps the SLO at every rate that the cap allows.
+func TestASearchKeepsToItsCap(t *testing.T) {
+	t.Parallel()
+	s := newTarget(t, nil)
+	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p50<3s", "--max-rate", "400", "--first-rate", "100")
+	r := climbed(t, t.Context(), p, runner.Options{})
+	wantAccount(t, r)
+	searched := 0
+	for _, b := range r.Arms[0].Epochs[0].Blocks {
+		if b.Rate > 400 {
+			t.Errorf("a window at %g RPC/s, above the cap of 400", b.Rate)
+		}
+		if b.Search {
+			searched++
+		}
+	}
+	if searched < 6 { // twice 100, 200 and 400, or more on a machine that stalls
+		t.Errorf("%d windows of the search, want 6", searched)
+	}
+	var rates []float64
+	for _, l := range r.Arms[0].Levels {
+		rates = append(rates, l.Rate)
+	}
+	for _, want := range []float64{200, 300, 360, 400} {
+		if !slices.Contains(rates, want) {
+			t.Errorf("levels %v, want %g among them", rates, want)
+		}
+	}
+}
+
+func TestAServerThatDiesInASearchIsNoCeiling(t *testing.T) {
+	t.Parallel()
+	s := newTarget(t, nil)
+	var steps atomic.Int64
+	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p50<3s", "--max-rate", "1000000", "--first-rate", "100")
+	r := climbed(t, t.Context(), p, runner.Options{Progress: func(now runner.Progress) {
+		if strings.Contains(now.Step, "RPC/s") && steps.Add(1) == 4 {
+			s.stop()
+		}
+	}})
+	if r.Verdict != result.Invalid || !strings.Contains(r.Failure, "the server was gone: none of ") {
+		t.Errorf("verdict %s, failure %q, want INVALID and that the server was gone", r.Verdict, r.Failure)
+	}
+	if e := r.Arms[0].Epochs; len(e) != 1 || !e[0].Interrupted || len(e[0].Blocks) != 4 {
+		t.Errorf("%d epochs, want one that was cut short after four windows", len(e))
+	}
+}
+
+func TestAServerKilledInACeilingIsNamed(t *testing.T) {
+	t.Parallel()
+	c := newChildren(t)
+	var steps atomic.Int64
+	r := climbed(t, t.Context(), ceilingPlan(t, 1, "--max-concurrency", "4"), runner.Options{Command: c.command(t), Progress: func(now runner.Progress) {
+		if strings.Contains(now.Step, "callers") && steps.Add(1) == 2 {
+			c.kill(t, runner.Host)
+		}
+	}})
+	if r.Verdict != result.Invalid || !strings.Contains(r.Failure, "server of arm") {
+		t.Errorf("verdict %s, failure %q, want INVALID and the server named", r.Verdict, r.Failure)
+	}
+}
+
+func TestAnInterruptedCeilingKeepsTheWindowsThatItHas(t *testing.T) {
+	t.Parallel()
+	for _, slo := range []bool{false, true} {
+		args := []string{"--max-concurrency", "8"}
+		if slo {
+			args = []string{"--slo", "p50<3s", "--max-rate", "400"}
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		windows := 0
+		r := climbed(t, ctx, ceilingPlan(t, 1, args...), runner.Options{Progress: func(now runner.Progress) {
+			if strings.Contains(now.Step, " at ") || strings.Contains(now.Step, " with ") {
+				if windows++; windows == 3 {
+					time.AfterFunc(60*time.Millisecond, func() { cancel(errStop) })
+				}
+			}
+		}})
+		wantAccount(t, r)
+		e := r.Arms[0].Epochs[0]
+		if r.Verdict != result.Partial || r.Interrupted != "SIGINT" || !e.Interrupted || len(e.Blocks) < 3 {
+			t.Errorf("slo %t: verdict %s by %q with %d windows, want PARTIAL with three", slo, r.Verdict, r.Interrupted, len(e.Blocks))
+			for _, c := range r.Checks {
+				if c.Verdict == result.Invalid {
+					t.Logf("%+v", c)
+				}
+			}
+		}
+		if r.Arms[0].Ceiling.Outcome != result.TooFew {
+			t.Errorf("slo %t: %+v, want no ceiling", slo, r.Arms[0].Ceiling)
+		}
+	}
+}
