@@ -23,6 +23,7 @@ const Missing = "chromium is missing: run scripts/browser.sh, which installs it"
 // Browser is a running Chromium. Its methods may be called from several goroutines.
 type Browser struct {
 	command *exec.Cmd
+	profile string
 	to      *os.File
 	ended   sync.WaitGroup
 
@@ -45,12 +46,16 @@ type message struct {
 	} `json:"error,omitempty"`
 }
 
-// Start starts Chromium with an empty profile in dir. It reaches no other machine:
+// Start starts Chromium with an empty profile. It reaches no other machine:
 // every name resolves to nothing.
-func Start(ctx context.Context, dir string) (*Browser, error) {
+func Start(ctx context.Context) (*Browser, error) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		return nil, errors.New(Missing)
+	}
+	dir, err := os.MkdirTemp("", "grpc-bench-browser-")
+	if err != nil {
+		return nil, err
 	}
 	in, to, err := os.Pipe()
 	if err != nil {
@@ -60,7 +65,7 @@ func Start(ctx context.Context, dir string) (*Browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Browser{to: to, waiting: make(map[int]chan message), tabs: make(map[string]*Tab)}
+	b := &Browser{to: to, profile: dir, waiting: make(map[int]chan message), tabs: make(map[string]*Tab)}
 	b.command = exec.CommandContext(ctx, path, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe",
 		"--user-data-dir="+dir, "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
 		"--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "about:blank")
@@ -79,7 +84,14 @@ func (b *Browser) Close() error {
 	err := b.to.Close()
 	b.ended.Wait()
 	_ = b.command.Wait() // what it ends with says nothing
-	return err
+	// Its helpers outlive it by a moment, in which they still write.
+	for range 100 {
+		if removed := os.RemoveAll(b.profile); removed == nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return errors.Join(err, os.RemoveAll(b.profile))
 }
 
 // read hands out what the browser says, until it ends.
@@ -162,6 +174,8 @@ func (b *Browser) call(session, method string, params, result any) error {
 	case m, ok := <-answer:
 		switch {
 		case !ok:
+			b.mu.Lock()
+			defer b.mu.Unlock()
 			return fmt.Errorf("%s: %w", method, b.failed)
 		case m.Error != nil:
 			return fmt.Errorf("%s: %s", method, m.Error.Message)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,10 +22,13 @@ type Tab struct {
 	session string
 	target  string
 	// What the page did, under the browser's lock.
-	requests []string
+	requests []request
 	problems []string
 	loaded   chan struct{}
 }
+
+// request is something that a page asked for.
+type request struct{ id, url string }
 
 // Open opens a page and waits until it has loaded.
 func (b *Browser) Open(url string, v View) (*Tab, error) {
@@ -66,14 +71,24 @@ func (b *Browser) Open(url string, v View) (*Tab, error) {
 	return t, t.wait()
 }
 
+// wait returns when the page is complete. The first load may be that of the empty
+// page before it.
 func (t *Tab) wait() error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	select {
-	case <-t.loaded:
-		return nil
-	case <-timeout.C:
-		return errors.New("the page did not load")
+	for {
+		select {
+		case <-t.loaded:
+		case <-timeout.C:
+			return errors.New("the page did not load")
+		}
+		var state string
+		if err := t.Eval("document.readyState + document.URL", &state); err != nil {
+			return err
+		}
+		if strings.HasPrefix(state, "complete") && state != "completeabout:blank" {
+			return nil
+		}
 	}
 }
 
@@ -87,8 +102,10 @@ func (t *Tab) heard(m message) {
 		Request struct {
 			URL string `json:"url"`
 		} `json:"request"`
-		Type  string `json:"type"`
-		Entry struct {
+		RequestID     string `json:"requestId"`
+		BlockedReason string `json:"blockedReason"`
+		Type          string `json:"type"`
+		Entry         struct {
 			Level string `json:"level"`
 			Text  string `json:"text"`
 		} `json:"entry"`
@@ -107,7 +124,11 @@ func (t *Tab) heard(m message) {
 		default:
 		}
 	case "Network.requestWillBeSent":
-		t.requests = append(t.requests, p.Request.URL)
+		t.requests = append(t.requests, request{p.RequestID, p.Request.URL})
+	case "Network.loadingFailed":
+		if p.BlockedReason == "csp" { // it never left, and the console says so
+			t.requests = slices.DeleteFunc(t.requests, func(r request) bool { return r.id == p.RequestID })
+		}
 	case "Runtime.exceptionThrown":
 		t.problems = append(t.problems, fmt.Sprintf("exception: %s", p.ExceptionDetails))
 	case "Runtime.consoleAPICalled":
@@ -122,11 +143,16 @@ func (t *Tab) heard(m message) {
 	}
 }
 
-// Requests are the URLs that the page has asked for, itself among them.
+// Requests are the URLs that the page has asked for, itself among them, without those
+// that its policy kept back.
 func (t *Tab) Requests() []string {
 	t.browser.mu.Lock()
 	defer t.browser.mu.Unlock()
-	return append([]string{}, t.requests...)
+	var urls []string
+	for _, r := range t.requests {
+		urls = append(urls, r.url)
+	}
+	return urls
 }
 
 // Problems are what the page wrote to the console, what it threw, what was refused

@@ -62,8 +62,11 @@ func htmlPage(r result.Result, d detail) webpage.Page {
 		Title: clean(htmlTitle(r)), Verdict: string(knownVerdict(r.Verdict)), Tone: tone(r.Verdict),
 		Headline: strings.Trim(strings.TrimPrefix(headline(r, clean), string(r.Verdict))+" · "+tally(r), ": ·"),
 		Lead:     []string{strings.Join(shape(r), " · ")},
-		Facts:    h.facts(), Notes: append(h.doubts(), gateNotes(r.Gates)...),
+		Facts:    h.facts(), Notes: append(gateNotes(r.Gates), h.doubts()...),
 		Foot: "grpc-bench " + clean(r.Tool.Version) + " · " + clean(r.ID) + " · this file loads nothing and runs no script but its own",
+	}
+	if flag(r.Verdict) != "" { // why it may not be used comes first
+		p.Notes = append(h.doubts(), gateNotes(r.Gates)...)
 	}
 	for _, s := range h.sections() {
 		if len(s.Blocks) == 0 {
@@ -91,6 +94,12 @@ func htmlTitle(r result.Result) string {
 		return "Suite " + r.Plan.Suite
 	case target(r) != "":
 		return "Target " + target(r)
+	case len(r.Groups) > 0 && len(r.Groups) < 5 && len(r.Arms) > 1:
+		var names []string
+		for _, g := range r.Groups {
+			names = append(names, g.Name)
+		}
+		return strings.Join(names, " · ")
 	}
 	return r.ID
 }

@@ -213,7 +213,8 @@ func (h htmlBook) comparisonsBlock() webpage.Block {
 		}
 		row := webpage.Row{Name: clean(c.Arm), Cells: append(webpage.Text(clean(c.Group), clean(c.Metric)), cell)}
 		row.Cells = append(row.Cells, webpage.Text(strconv.Itoa(c.Epochs), maybe(c.P, func(p float64) string { return fmt.Sprintf("%.4f", p) }),
-			maybe(c.MDE, share), clean(c.Reason))...)
+			maybe(c.MDE, share))...)
+		row.Cells = append(row.Cells, webpage.Cell{Text: clean(c.Reason), Long: true})
 		t.Rows = append(t.Rows, row)
 	}
 	t.Rows = capped(t.Rows, 20*h.detail.arms, func(n int) webpage.Row {
@@ -224,6 +225,14 @@ func (h htmlBook) comparisonsBlock() webpage.Block {
 
 // exact prints a number in full, as the result's JSON holds it.
 func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// shortName is what a metric is called beside a drawing.
+func shortName(metric string) string {
+	if name, ok := strings.CutPrefix(metricName(metric), "saturated "); ok {
+		return strings.TrimSuffix(name, "/RPC") + ", sat."
+	}
+	return metricName(metric)
+}
 
 // noise is what two equal arms show: the band within which differences mean nothing.
 func (h htmlBook) noise() webpage.Section {
@@ -236,7 +245,7 @@ func (h htmlBook) noise() webpage.Section {
 			plot := svg.Forest{Title: "A/A: differences between two equal arms", Axis: "difference of the A/A arm from " + clean(g.key.strip(g.arms[0])) + ", %"}
 			for _, m := range answered() {
 				if c := h.comparisons[[3]string{g.Name, a.Name, m[0]}]; c != nil && c.Ratio != nil {
-					plot.Rows = append(plot.Rows, estimate(metricName(m[0]), *c))
+					plot.Rows = append(plot.Rows, estimate(shortName(m[0]), *c))
 				}
 			}
 			if len(plot.Rows) > 0 {

@@ -145,7 +145,7 @@ func (h htmlBook) connections() webpage.Section {
 		n := float64(x.Count)
 		t.Rows = append(t.Rows, webpage.Row{Name: name, Cells: []webpage.Cell{
 			figureCell("count", &n, func(float64) string { return count(x.Count) }),
-			figureCell("tcp_ns", &tcp, duration), figureCell("tls_ns", &tls, duration), figureCell("http2_ns", &http2, duration),
+			figureCell("tcp_ns", &tcp, duration), figureCell("tls_ns", &tls, orDash(duration)), figureCell("http2_ns", &http2, duration),
 			figureCell("client_cpu_ns", x.ClientCPU, duration), figureCell("server_cpu_ns", x.ServerCPU, duration),
 			figureCell("sent_bytes", &x.SentBytes, amount), figureCell("received_bytes", &x.ReceivedBytes, amount),
 		}})
@@ -177,6 +177,16 @@ func churnBlock(ts []turnover) webpage.Block {
 		}
 	}
 	return b
+}
+
+// orDash prints a phase that there is not as a dash.
+func orDash(print func(float64) string) func(float64) string {
+	return func(v float64) string {
+		if v == 0 {
+			return "–"
+		}
+		return print(v)
+	}
 }
 
 func orNaN(v *float64) float64 {

@@ -97,7 +97,7 @@ func (c *canvas) estimate(r Estimate, s Scale, y float64) {
 		return
 	}
 	if r.Seen > 0 {
-		c.rect("seen", s.at(1-r.Seen), y-7, s.at(1+r.Seen)-s.at(1-r.Seen), 14)
+		c.rect("seen", s.at(1-r.Seen), y-5, s.at(1+r.Seen)-s.at(1-r.Seen), 10)
 	}
 	if r.Low > 0 && r.High > 0 {
 		c.line("interval "+string(r.Kind), s.at(r.Low), y, s.at(r.High), y)
