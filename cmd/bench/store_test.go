@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -91,14 +90,16 @@ func TestARunKilledAtAnyTimeLeavesNothingUnreadable(t *testing.T) {
 	const kills = 10
 	results := t.TempDir()
 	kept := 0
-	for range kills {
-		ctx, cancel := context.WithTimeout(t.Context(), rand.N(time.Second)+100*time.Millisecond)
-		cmd := programCommand(ctx, t, "run", "--results", results, "--epochs", "20", "--vary", "tls=off,1.3", "--aa", "off",
+	for i := range kills {
+		p := startProgram(t, "run", "--results", results, "--epochs", "20", "--vary", "tls=off,1.3", "--aa", "off",
 			"--loop", "closed", "--concurrency", "2", "--connections", "1", "--window", "100ms", "--warmup", "20ms")
-		out, err := cmd.CombinedOutput()
-		cancel()
-		if cmd.ProcessState.ExitCode() >= 0 {
-			t.Fatalf("void: the run ended before it was killed: %v: %s", err, out)
+		if i%2 == 1 {
+			p.await(t, "epoch 2 of 20") // however slow the machine is, these have something to keep
+		}
+		<-time.After(rand.N(time.Second))
+		kill(t, p)
+		if p.cmd.ProcessState.ExitCode() >= 0 {
+			t.Fatalf("void: the run ended before it was killed: %s", strings.Join(p.said, "\n"))
 		}
 	}
 	ids, err := result.Recover(results)
@@ -115,8 +116,8 @@ func TestARunKilledAtAnyTimeLeavesNothingUnreadable(t *testing.T) {
 		wantLedgers(t, r, len(r.Arms[0].Epochs))
 	}
 	t.Logf("%d runs had finished an epoch, %d of them found at the end", kept, len(ids))
-	if kept == 0 {
-		t.Error("void: no run had finished anything")
+	if kept < kills/2 {
+		t.Errorf("%d runs left something, want the %d that had finished an epoch at least", kept, kills/2)
 	}
 }
 
