@@ -21,8 +21,9 @@ func benchstat(t *testing.T, args ...string) string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	// Of a table in CSV, its remarks on too few samples and the like are on stderr,
-	// behind the name of a cell: "B3: all samples are equal".
-	complaints := regexp.MustCompile(`(?m)^[A-Z]+[0-9]+: .*\n?`).ReplaceAllString(stderr.String(), "")
+	// behind the name of a cell: "B3: all samples are equal". The go command says what
+	// it fetches the first time.
+	complaints := regexp.MustCompile(`(?m)^([A-Z]+[0-9]+: |go: downloading ).*\n?`).ReplaceAllString(stderr.String(), "")
 	if err != nil || complaints != "" {
 		t.Fatalf("benchstat %v: %v\n%s", args, err, complaints)
 	}
