@@ -30,11 +30,14 @@ const (
 	endMark   = "/writing ends"
 )
 
+// The traced thread is the main one, and it is certain only here that the main goroutine
+// runs on it.
+func init() { runtime.LockOSThread() }
+
 func TestMain(m *testing.M) {
 	if os.Getenv(writerResults) == "" {
 		os.Exit(m.Run())
 	}
-	runtime.LockOSThread() // the traced thread is the main one
 	if err := write(os.Getenv(writerResults), os.Getenv(writerSource)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -348,6 +351,9 @@ func TestAFileThatHoldsLessThanWasWrittenIsNoticed(t *testing.T) {
 		said, err := b.run("-e", "trace=write", "-e", fmt.Sprintf("inject=write:retval=100:when=%d", k))
 		v := b.check()
 		if !b.traced("(INJECTED)") {
+			if err != nil {
+				t.Errorf("write %d: nobody lied, and yet: %s", k, said)
+			}
 			break
 		}
 		if err == nil {
