@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,19 +119,19 @@ func TestChurnEndsWhenItIsToldTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 450*time.Millisecond)
 		defer cancel()
-		n, ended := 0, 0
+		var begun, ended atomic.Int64
 		c := Churn{
 			Renewals: Renewals{Rate: 10, Duration: time.Hour, Connections: 8}, Clock: SleepClock{Start: time.Now()},
 			Renew: func(ctx context.Context, _ int, _ time.Duration) {
-				n++
+				begun.Add(1)
 				<-ctx.Done()
-				ended++
+				ended.Add(1)
 			},
 			Missed: func(int, time.Duration) { t.Error("missed: each connection had one turn") },
 		}
 		c.Run(ctx)
-		if n != 5 || ended != 5 { // at 0, 100, 200, 300 and 400 ms
-			t.Errorf("%d begun, %d ended before it returned, want 5", n, ended)
+		if begun.Load() != 5 || ended.Load() != 5 { // at 0, 100, 200, 300 and 400 ms
+			t.Errorf("%d begun, %d ended before it returned, want 5", begun.Load(), ended.Load())
 		}
 	})
 }
