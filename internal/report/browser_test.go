@@ -96,6 +96,7 @@ func axe(t *testing.T) string {
 // TestPagesLoadNothingAndSayNothing: in light and dark, wide and narrow, with and
 // without scripts.
 func TestPagesLoadNothingAndSayNothing(t *testing.T) {
+	t.Parallel()
 	b := chromium(t)
 	for name, page := range pages(t) {
 		for _, v := range []browser.View{desktop, {Width: 400, Height: 800, Dark: true}, {Width: 1200, Height: 900, NoScript: true}} {
@@ -116,6 +117,7 @@ func TestPagesLoadNothingAndSayNothing(t *testing.T) {
 
 // TestPagesAreAccessible: axe-core finds nothing serious.
 func TestPagesAreAccessible(t *testing.T) {
+	t.Parallel()
 	b, script := chromium(t), axe(t)
 	for name, page := range pages(t) {
 		for _, dark := range []bool{false, true} {
@@ -126,11 +128,15 @@ func TestPagesAreAccessible(t *testing.T) {
 			if err := tab.Eval(script, nil); err != nil {
 				t.Fatal(err)
 			}
-			found := eval[[]string](t, tab, `axe.run().then((r) => r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
-				.map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | ")))`)
-			passes := eval[int](t, tab, "axe.run().then((r) => r.passes.length)")
-			if len(found) > 0 || passes < 20 {
-				t.Errorf("%s, dark %t: %d rules passed, violations:\n%s", name, dark, passes, strings.Join(found, "\n"))
+			type found struct {
+				Passes     int
+				Violations []string
+			}
+			f := eval[found](t, tab, `axe.run().then((r) => ({passes: r.passes.length,
+				violations: r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
+					.map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | "))}))`)
+			if len(f.Violations) > 0 || f.Passes < 20 {
+				t.Errorf("%s, dark %t: %d rules passed, violations:\n%s", name, dark, f.Passes, strings.Join(f.Violations, "\n"))
 			}
 			if err := tab.Close(); err != nil {
 				t.Error(err)
@@ -255,6 +261,7 @@ func TestPrintHoldsWhatIsFolded(t *testing.T) {
 //	promise: no script but the page's own runs, nothing is asked for
 //	figure:  every string of the corpus in every field: 0 dialogs, 0 console messages, 0 requests
 func TestNoHostileStringRunsInABrowser(t *testing.T) {
+	t.Parallel()
 	b := chromium(t)
 	for i, s := range hostile.Strings() {
 		all := []string{}
@@ -306,6 +313,7 @@ func TestHostileStringsWouldRunWithoutEscaping(t *testing.T) {
 // TestPicturesForReview writes what to look at before a change of the pages is
 // called done, if PICTURES names a directory.
 func TestPicturesForReview(t *testing.T) {
+	t.Parallel()
 	b := chromium(t)
 	dir := os.Getenv("PICTURES")
 	all := pages(t)
