@@ -120,7 +120,7 @@ func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 	for _, a := range e.arms {
 		a.account(worker.DoFinish)
 	}
-	r.longest = max(r.longest, time.Since(began))
+	r.took(time.Since(began))
 	return e, r.failure(e)
 }
 

@@ -58,7 +58,7 @@ func (r *run) handshakeEpoch(ctx context.Context, index int) (*epoch, error) {
 		a.book.rush(a, r.plan)
 		a.book.serverSaw(a)
 	}
-	r.longest = max(r.longest, time.Since(began))
+	r.took(time.Since(began))
 	return e, errors.Join(failure, r.failure(e))
 }
 

@@ -109,6 +109,8 @@ type run struct {
 	created time.Time // of the result, by the machine's wall clock
 	epochs  []*epoch
 	longest time.Duration // of the epochs so far
+	last    time.Duration // the latest epoch; 0: none
+	spent   time.Duration // until its end
 	// grids are the rates that every epoch of a ceiling measures, by arm.
 	grids [][]float64
 	identity
@@ -149,12 +151,23 @@ func (r *run) progress(step string, epoch int) {
 			p.Failures += a.lost()
 		}
 	}
-	each := r.longest
+	p.Remaining = r.remaining(p.Elapsed)
+	r.options.Progress(p)
+}
+
+// took notes how long an epoch took that has ended.
+func (r *run) took(d time.Duration) {
+	r.longest, r.last, r.spent = max(r.longest, d), d, time.Since(r.began)
+}
+
+// remaining is how long the run still takes if all epochs take as long as the latest:
+// the first of a ceiling holds its search, and takes several times as long.
+func (r *run) remaining(elapsed time.Duration) time.Duration {
+	each := r.last
 	if each == 0 {
 		each = r.estimate()
 	}
-	p.Remaining = max(0, each*time.Duration(r.plan.Epochs.Max)-p.Elapsed)
-	r.options.Progress(p)
+	return max(0, each*time.Duration(r.plan.Epochs.Max-len(r.epochs))-(elapsed-r.spent))
 }
 
 // estimate is how long an epoch should take: its phases, and what starting and
