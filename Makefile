@@ -60,7 +60,7 @@ bench-peers:
 truth:
 	scripts/tagged.sh truth -count=1 -timeout 30m -v
 
-## verify-long: how often verdicts are wrong or missing here; on an idle machine, half an hour
+## verify-long: how often verdicts are wrong or missing here; on an idle machine, three quarters of an hour
 .PHONY: verify-long
 verify-long:
 	$(GO) run ./cmd/bench verify --full

@@ -32,7 +32,7 @@ two minutes, and wants a machine that does nothing else.
 
 With --full it also counts how often a verdict is wrong and how often a change is
 missed: equal servers 20 times, 20 times more beside a process that burns a core in
-bursts, and 10 times two of which one works a twentieth more. That takes half an hour.
+bursts, and 10 times two of which one works a twentieth more. That takes three quarters of an hour.
 
 Exit code 0: every row passed. 1: a row failed, or is void: then the machine was
 disturbed so much that it may be the machine, and the row has proven nothing.`,
@@ -49,7 +49,7 @@ disturbed so much that it may be the machine, and the row has proven nothing.`,
 			return prove(ctx, full, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	c.Flags().BoolVar(&full, "full", false, "count wrong and missed verdicts too: half an hour")
+	c.Flags().BoolVar(&full, "full", false, "count wrong and missed verdicts too: three quarters of an hour")
 	return c
 }
 

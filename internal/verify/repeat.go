@@ -104,7 +104,8 @@ func proveEqual(ctx context.Context, o Options) (a account, err error) {
 	a.want("verdicts in all", float64(alone.verdicts+beside.verdicts), 200, math.MaxFloat64)
 	a.want("wrong verdicts, %", alone.wrongShare(), 0, mostWrong)
 	a.want("wrong verdicts beside a neighbour, %", beside.wrongShare(), 0, mostWrong)
-	a.want("the neighbour's CPU, cores", beside.busy/float64(beside.epochs)-alone.busy/float64(alone.epochs), 0.2, 0.6)
+	// 0.4 on an idle machine; the processes measured take about half of it on two cores.
+	a.want("the neighbour's CPU, cores", beside.busy/float64(beside.epochs)-alone.busy/float64(alone.epochs), 0.1, 0.5)
 	a.want("intervals beside it, times as wide", beside.width()/alone.width(), 1, math.MaxFloat64)
 	return a, nil
 }
@@ -119,7 +120,7 @@ func (o Options) withNeighbour(ctx context.Context, first, second time.Duration,
 }
 
 // proveChange: a twentieth more CPU is found by nearly every run, in as many epochs as
-// its intervals take, at most 24.
+// its intervals take, at most 40.
 func proveChange(ctx context.Context, o Options) (a account, err error) {
 	work, err := a.calibrate(ctx, o, change)
 	if err != nil {
@@ -127,7 +128,7 @@ func proveChange(ctx context.Context, o Options) (a account, err error) {
 	}
 	found, ratios, epochs := 0, []float64{}, []float64{}
 	for range changeRuns {
-		r, err := o.servers(ctx, ordinary, ordinary+work, "8..24")
+		r, err := o.servers(ctx, ordinary, ordinary+work, "8..40")
 		if err != nil {
 			return a, err
 		}
@@ -144,7 +145,7 @@ func proveChange(ctx context.Context, o Options) (a account, err error) {
 	}
 	a.want(fmt.Sprintf("runs of %d that find it", changeRuns), float64(found), changeRuns-1, changeRuns)
 	a.want("server CPU/RPC, median, % of control", 100*median(ratios), 103, 109)
-	a.want("epochs that it took, median", median(epochs), 8, 24)
+	a.want("epochs that it took, median", median(epochs), 8, 40)
 	return a, nil
 }
 

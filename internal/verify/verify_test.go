@@ -70,7 +70,7 @@ func beside(a result.Arm, line string, before int) result.Result {
 	}
 	ratio, width := 1.0, 1.02
 	switch {
-	case !strings.Contains(line, "50001") && strings.Contains(line, "8..24"):
+	case !strings.Contains(line, "50001") && strings.Contains(line, "8..40"):
 		ratio = 1.05
 	case !strings.Contains(line, "50001"):
 		ratio = 1.1
@@ -187,7 +187,7 @@ func TestAToolThatIsWrongFails(t *testing.T) {
 		{twentieth, "runs of 10 that find it", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "inconclusive" })},
 		{twentieth, "runs of 10 that find it", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "faster" })},
 		{twentieth, "server CPU/RPC, median, % of control", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Ratio = new(1.2) })},
-		{twentieth, "epochs that it took, median", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Epochs = 25 })},
+		{twentieth, "epochs that it took, median", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Epochs = 41 })},
 		{equal, "verdicts in all", func(r *result.Result) { r.Comparisons = r.Comparisons[:2] }},
 		{equal, "wrong verdicts, %", of("more", "latency_p90", func(c *result.Comparison) { c.Verdict = "faster" })},
 		{equal, "wrong verdicts, %", of("A/A", "saturated_server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "slower" })},
