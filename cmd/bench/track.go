@@ -11,7 +11,6 @@ import (
 	"grpcbench/internal/history"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/report"
-	"grpcbench/internal/result"
 )
 
 func newTrackCommand() *cobra.Command {
@@ -54,34 +53,16 @@ Formats:
 			} else if len(h.Runs) == 0 {
 				return unreadable
 			}
-			t := report.Track{History: h, Show: show, Plan: plansOf(dir)}
+			t := report.Track{History: h, Show: show, Plan: history.Plans(dir)}
 			return errors.Join(report.TrackFormats(textOptions(c.OutOrStdout()))[i].Render(c.OutOrStdout(), t), unreadable)
 		},
 	}
 	c.Flags().StringVar(&dir, "results", "results", "`directory` of the results")
-	c.Flags().StringVar(&metrics, "metric", "latency_p50,client_cpu_ns_per_rpc,server_cpu_ns_per_rpc", "text and Markdown show these `METRICS`, or all, beside what is nominated")
-	c.Flags().StringVar(&arm, "arm", "", "text and Markdown show the `ARM` of this name alone, beside what is nominated")
+	c.Flags().StringVar(&metrics, "metric", "latency_p50,client_cpu_ns_per_rpc,server_cpu_ns_per_rpc", "text, Markdown and HTML show these `METRICS`, or all, beside what is nominated")
+	c.Flags().StringVar(&arm, "arm", "", "text, Markdown and HTML show the `ARM` of this name alone, beside what is nominated")
 	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
 	offer(c, "format", trackFormatNames())
 	return c
-}
-
-// plansOf returns what reads the plans of runs, each once: a change shows in many series.
-func plansOf(dir string) func(history.Run) (plan.Plan, bool) {
-	type answer struct {
-		plan plan.Plan
-		ok   bool
-	}
-	known := make(map[string]answer)
-	return func(r history.Run) (plan.Plan, bool) {
-		a, asked := known[r.Ref()]
-		if !asked {
-			read, err := result.Read(dir, r.Ref())
-			a = answer{read.Plan, err == nil}
-			known[r.Ref()] = a
-		}
-		return a.plan, a.ok
-	}
 }
 
 // shown says which series have a line.

@@ -76,7 +76,7 @@ func TestTrackNamesWhatItCannotRead(t *testing.T) {
 	for args, want := range map[string]string{
 		"track x":                     "track: must be given no arguments, got 1",
 		"track --metric p98":          `--metric metric "p98": must be a known one, such as latency_p90`,
-		"track --format html":         `--format "html": must be one of text, markdown, json, csv`,
+		"track --format yaml":         `--format "yaml": must be one of text, markdown, html, json, csv`,
 		"track --results /nowhere/at": "/nowhere/at",
 	} {
 		if code, stdout, stderr := command(t, strings.Fields(args)...); code == exitDone || stdout != "" || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {

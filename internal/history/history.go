@@ -21,6 +21,13 @@ type Run struct {
 	Commit   string         `json:"commit,omitempty"` // the tag commit
 	Suite    string         `json:"suite,omitempty"`
 	Plan     string         `json:"plan"` // the hash
+
+	Name   string            `json:"name,omitempty"`   // what the user called it
+	Kind   string            `json:"kind,omitempty"`   // plan.Plan.Kind; "": RPCs under load
+	Target string            `json:"target,omitempty"` // "": the run started its servers
+	Groups []string          `json:"groups,omitempty"` // their names
+	Arms   int               `json:"arms,omitempty"`   // how many, the A/A arm left out
+	Tags   map[string]string `json:"tags,omitempty"`
 }
 
 // Ref is what result.Read calls the run.
@@ -81,10 +88,13 @@ type History struct {
 	Series []Series `json:"series"` // plan by plan, the one that was run last first
 }
 
-// How a change of level is nominated: the last window usable runs, p at most alpha,
-// or driftAlpha where the autocorrelation of neighbours is above maxCorrelation.
+// Window is how many of the last usable runs of a series a change of level is looked for
+// in.
+const Window = 60
+
+// How a change of level is nominated: p at most alpha, or driftAlpha where the
+// autocorrelation of neighbours is above maxCorrelation.
 const (
-	window         = 60
 	alpha          = 0.001
 	driftAlpha     = 0.0001
 	maxCorrelation = 0.3
@@ -123,12 +133,16 @@ func (l *layouts) place(keys []Key) int {
 // triple is a value with its interval; 0 stands for none.
 type triple [3]float32
 
-// assemble makes the history of records, whose order is of no account.
-func assemble(records []record) History {
+// ordered puts records, whose order is of no account, in order of time, each run once.
+func ordered(records []record) []record {
 	slices.SortFunc(records, func(a, b record) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Baseline, b.Baseline))
 	})
-	records = slices.CompactFunc(records, func(a, b record) bool { return a.ID == b.ID }) // a baseline is a run's copy
+	return slices.CompactFunc(records, func(a, b record) bool { return a.ID == b.ID }) // a baseline is a run's copy
+}
+
+// assemble makes the history of ordered records.
+func assemble(records []record) History {
 	h := History{Runs: make([]Run, len(records)), Series: []Series{}}
 	type place struct {
 		plan string
@@ -185,7 +199,7 @@ func (s *Series) nominate() {
 			runs, y = append(runs, p.Run), append(y, math.Log(p.Value))
 		}
 	}
-	first := max(0, len(y)-window)
+	first := max(0, len(y)-Window)
 	runs, y = runs[first:], y[first:]
 	shifts := stats.Shifts(y, alpha)
 	if correlation(y, shifts) > maxCorrelation {
@@ -252,12 +266,22 @@ func median(y []float64) float64 {
 func recordOf(r *result.Result, baseline string) record {
 	out := record{Run: Run{
 		ID: r.ID, Baseline: baseline, Created: r.Created, Verdict: r.Verdict, Commit: r.Plan.Tags["commit"], Suite: r.Plan.Suite, Plan: r.Plan.Hash(),
+		Name: r.Name, Kind: r.Plan.Kind, Tags: r.Plan.Tags,
 	}}
+	if r.Plan.Target != nil {
+		out.Target = r.Plan.Target.Address
+	}
+	for _, g := range r.Groups {
+		out.Groups = append(out.Groups, g.Name)
+	}
 	names := make(map[string]string) // of arms, those of the plan's question
 	tracked := make(map[string]bool)
 	for i, a := range r.Plan.Question().Arms {
 		name := r.Plan.Arms[i].Name
 		names[name], tracked[name] = a.Name, !a.AA
+		if !a.AA {
+			out.Arms++
+		}
 	}
 	for _, c := range r.Comparisons {
 		if tracked[c.Arm] {

@@ -44,7 +44,7 @@ func noisy(random *rand.Rand, n int, level, disturbed float64) (values []float64
 }
 
 func history(records []record) History {
-	h := assemble(records)
+	h := assemble(ordered(records))
 	h.nominate()
 	return h
 }
@@ -193,7 +193,7 @@ func TestWhatIsKeptOfAResult(t *testing.T) {
 		Arms: []result.Arm{{Name: "server-binary=./v1", Figures: result.Figures{SentBytes: new(31.0)}}, {Name: "A/A", AA: true}},
 	}
 	want := record{
-		Run: Run{ID: "id", Created: r.Created, Verdict: result.Valid, Commit: "abc", Suite: "s", Plan: r.Plan.Hash()},
+		Run: Run{ID: "id", Created: r.Created, Verdict: result.Valid, Commit: "abc", Suite: "s", Plan: r.Plan.Hash(), Arms: 2, Tags: r.Plan.Tags},
 		keys: []Key{
 			{"g", "server-binary=#1", "server-binary=#0", "latency_p50", "ns", .05},
 			{"", "server-binary=#0", "", "client_allocs_per_rpc", "count", .03}, {"", "server-binary=#0", "", "server_allocs_per_rpc", "count", .03},

@@ -14,7 +14,7 @@ import (
 const IndexName = ".index"
 
 // indexVersion changes with what the index holds.
-const indexVersion = "grpc-bench/index/v2"
+const indexVersion = "grpc-bench/index/v3"
 
 // maxIndexBytes bounds what is unpacked of an index: 10 000 runs of the built-in suite
 // take 40 MB.

@@ -22,44 +22,64 @@ import (
 // cannot be read, everything is read again. That it cannot be written is no error.
 func Read(dir string) (History, error) {
 	records, err := readRecords(dir)
-	h := assemble(records)
+	h := assemble(ordered(records))
 	h.nominate()
 	return h, err
 }
 
-// readRecords returns the records of all results that can be read. The keys of records
-// that have the same ones are one list.
+// readRecords returns the records of all results that can be read.
 func readRecords(dir string) ([]record, error) {
 	found, err := list(dir)
 	if err != nil {
 		return nil, err
 	}
+	g := gatherIndexed(dir, found)
+	return g.records, errors.Join(g.failed...)
+}
+
+// gatherIndexed gathers with the index of the directory, which it writes anew if it was
+// not that of what was found.
+func gatherIndexed(dir string, found []file) gathered {
 	index := readIndex(dir)
+	g := gather(dir, found, index)
+	if g.fresh > 0 || len(index) != len(g.stamps) {
+		writeIndex(dir, g.stamps, g.records)
+	}
+	return g
+}
+
+// gathered is what a directory holds.
+type gathered struct {
+	records []record // those that can be read, in the order of their files; keys that are the same are one list
+	stamps  []stamp  // their files
+	fresh   int      // how many of them were read
+	failed  []error  // of the others
+}
+
+// gather returns the records of files, from known where they did not change.
+func gather(dir string, found []file, known map[stamp]record) gathered {
 	records := make([]record, len(found))
-	var known layouts
+	var shared layouts
 	var missing []int
 	for i, f := range found {
-		if r, ok := index[f.stamp]; ok && f.regular {
+		if r, ok := known[f.stamp]; ok && f.regular {
+			r.keys = shared.shared(r.keys)
 			records[i] = r
 		} else {
 			missing = append(missing, i)
 		}
 	}
-	failed := readAll(dir, found, missing, func(i int, r record) {
-		r.keys = known.shared(r.keys)
+	g := gathered{failed: readAll(dir, found, missing, func(i int, r record) {
+		r.keys = shared.shared(r.keys)
 		records[i] = r
-	})
-	var readable []record
-	var stamps []stamp
+	})}
+	g.fresh = len(missing) - len(g.failed)
 	for i, r := range records {
 		if r.ID != "" {
-			readable, stamps = append(readable, r), append(stamps, found[i].stamp)
+			g.records, g.stamps = append(g.records, r), append(g.stamps, found[i].stamp)
 		}
 	}
-	if len(missing) > len(failed) || len(index) != len(stamps) {
-		writeIndex(dir, stamps, readable)
-	}
-	return readable, errors.Join(failed...)
+	return g
 }
 
 // stamp says which file a record is of, and of which state of it.

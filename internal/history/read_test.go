@@ -21,7 +21,8 @@ func store(t *testing.T, dir string, ratio float64) (id string) {
 	t.Helper()
 	at := time.Unix(1.8e9, 0)
 	r := result.Result{
-		Schema: result.Schema, ID: result.NewID(at), Created: at, Plan: plan.Plan{Arms: []plan.Arm{{Name: "b"}}},
+		Schema: result.Schema, ID: result.NewID(at), Created: at, Name: "nightly", Groups: []plan.Group{{Name: "g", Control: "a", Arms: []string{"a", "b"}}},
+		Plan:        plan.Plan{Arms: []plan.Arm{{Name: "b"}}, Target: &plan.Target{Address: "localhost:1337"}, Tags: map[string]string{"branch": "main"}},
 		Comparisons: []result.Comparison{{Group: "g", Arm: "b", Control: "a", Metric: "latency_p50", Unit: "ns", Delta: .05, Ratio: &ratio}},
 	}
 	result.Examine(&r)
@@ -259,7 +260,7 @@ func TestTheIndexTakesAtMost2kBARun(t *testing.T) {
 }
 
 func FuzzIndex(f *testing.F) {
-	f.Add([]byte(`{"version":"grpc-bench/index/v2","layouts":[[{"arm":"a"}]]}
+	f.Add([]byte(`{"version":"grpc-bench/index/v3","layouts":[[{"arm":"a"}]]}
 {"layout":0,"values":[[1,2,3]]}
 {"layout":-1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -14,7 +14,13 @@ import (
 // BetweenHTML writes b as a page of its own, as [HTML] writes a result. The error is
 // that of w.
 func BetweenHTML(w io.Writer, b compare.Between) error {
-	return fitting(w, func(d detail) webpage.Page { return betweenPage(b, d) })
+	return fitting(w, webpage.Page.Write, func(d detail) webpage.Page { return betweenPage(b, d) })
+}
+
+// BetweenPart writes what [BetweenHTML] does to stand inside of another page; see
+// [webpage.Page.WritePart]. The error is that of w.
+func BetweenPart(w io.Writer, b compare.Between) error {
+	return fitting(w, webpage.Page.WritePart, func(d detail) webpage.Page { return betweenPage(b, d) })
 }
 
 func betweenPage(b compare.Between, d detail) webpage.Page {

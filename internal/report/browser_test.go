@@ -72,7 +72,8 @@ func quiet(t *testing.T, tab *browser.Tab, name string) {
 // pages are what there is to be opened.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	all := map[string]string{"measured": html(t, measured(t, 5, 10, 3)), "between": betweenHTML(t, changed(t)), "between-forced": betweenHTML(t, forced(t))}
+	all := map[string]string{"measured": html(t, measured(t, 5, 10, 3)), "between": betweenHTML(t, changed(t)), "between-forced": betweenHTML(t, forced(t)),
+		"track": trackHTML(t, report.Tracked())}
 	for name, r := range fixtures() {
 		all[name] = html(t, r)
 	}
@@ -257,7 +258,7 @@ func TestPrintHoldsWhatIsFolded(t *testing.T) {
 
 // TestNoHostileStringRunsInABrowser.
 //
-//	fault:   scripts and markup in every string of a result and of a comparison, opened in Chromium
+//	fault:   scripts and markup in every string of a result, a comparison and a history, opened in Chromium
 //	promise: no script but the page's own runs, nothing is asked for
 //	figure:  every string of the corpus in every field: 0 dialogs, 0 console messages, 0 requests
 func TestNoHostileStringRunsInABrowser(t *testing.T) {
@@ -269,7 +270,9 @@ func TestNoHostileStringRunsInABrowser(t *testing.T) {
 		all = append(all, html(t, rs[(2*i)%len(rs)]), html(t, rs[(2*i+1)%len(rs)]))
 		between := changed(t)
 		fill(reflect.ValueOf(&between).Elem(), s[:min(len(s), 600)])
-		all = append(all, betweenHTML(t, between))
+		track := report.Tracked()
+		fill(reflect.ValueOf(&track.History).Elem(), s[:min(len(s), 600)])
+		all = append(all, betweenHTML(t, between), trackHTML(t, track))
 		for _, page := range all {
 			tab := visit(t, b, page, desktop)
 			quiet(t, tab, fmt.Sprintf("%.40q", s))

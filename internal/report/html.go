@@ -36,15 +36,21 @@ func HTML(w io.Writer, rs ...result.Result) error {
 	if len(rs) != 1 {
 		return fmt.Errorf("html: must be one result, not %d: compare shows two beside each other", len(rs))
 	}
-	return fitting(w, func(d detail) webpage.Page { return htmlPage(rs[0], d) })
+	return fitting(w, webpage.Page.Write, func(d detail) webpage.Page { return htmlPage(rs[0], d) })
+}
+
+// HTMLPart writes what [HTML] does to stand inside of another page; see
+// [webpage.Page.WritePart]. The error is that of w.
+func HTMLPart(w io.Writer, r result.Result) error {
+	return fitting(w, webpage.Page.WritePart, func(d detail) webpage.Page { return htmlPage(r, d) })
 }
 
 // fitting writes the page of the most detail that is not too large.
-func fitting(w io.Writer, lay func(detail) webpage.Page) error {
+func fitting(w io.Writer, write func(webpage.Page, io.Writer) error, lay func(detail) webpage.Page) error {
 	var out bytes.Buffer
 	for _, d := range details() {
 		out.Reset()
-		if err := lay(d).Write(&out); err != nil {
+		if err := write(lay(d), &out); err != nil {
 			return err
 		}
 		if out.Len() <= MaxHTML {

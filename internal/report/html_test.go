@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -71,7 +72,7 @@ func withoutCopies(page string) string {
 	for _, name := range []string{"style", "script"} {
 		page = regexp.MustCompile("(?s)<"+name+">.*?</"+name+">").ReplaceAllString(page, "<"+name+"></"+name+">")
 	}
-	return regexp.MustCompile(`sha256-[^&']*`).ReplaceAllString(page, "sha256-…")
+	return regexp.MustCompile(`sha256-([^&']|&#43;)*`).ReplaceAllString(page, "sha256-…")
 }
 
 func TestHTMLIsAsReviewed(t *testing.T) {
@@ -79,6 +80,47 @@ func TestHTMLIsAsReviewed(t *testing.T) {
 	golden(t, "single.html", withoutCopies(html(t, single())))
 	golden(t, "invalid.html", withoutCopies(html(t, invalid())))
 	golden(t, "between.html", withoutCopies(betweenHTML(t, changed(t))))
+	golden(t, "track.html", withoutCopies(trackHTML(t, report.Tracked())))
+}
+
+func trackHTML(t *testing.T, h report.Track) string {
+	t.Helper()
+	return render(t, func(w io.Writer) error { return report.TrackHTML(w, h) })
+}
+
+// TestPartsAreThePages: what another page shows is what a page of its own does.
+func TestPartsAreThePages(t *testing.T) {
+	r, between, track := few(), changed(t), report.Tracked()
+	for name, of := range map[string]struct {
+		page string
+		part func(io.Writer) error
+	}{
+		"result":  {html(t, r), func(w io.Writer) error { return report.HTMLPart(w, r) }},
+		"between": {betweenHTML(t, between), func(w io.Writer) error { return report.BetweenPart(w, between) }},
+		"track":   {trackHTML(t, track), func(w io.Writer) error { return report.TrackPart(w, track) }},
+	} {
+		main := regexp.MustCompile("(?s)<header>.*</main>").FindString(of.page)
+		if part := render(t, of.part); main == "" || !strings.HasPrefix(part, main) || strings.Contains(part, "<style") {
+			t.Errorf("%s: the part is another one than the page's", name)
+		}
+	}
+}
+
+// A history of more runs than can be told apart is drawn as far as it can, and says so.
+func TestTheCourseOfManyRunsIsTheLastOfThem(t *testing.T) {
+	h := report.Tracked()
+	s := &h.Series[0]
+	for len(s.Points) < 1000 {
+		p := s.Points[len(s.Points)-1]
+		p.Run = len(h.Runs)
+		h.Runs = append(h.Runs, h.Runs[len(h.Runs)-1])
+		s.Points = append(s.Points, p)
+	}
+	page := trackHTML(t, h)
+	// Its change is drawn first, and it again among the others.
+	if n := strings.Count(page, "<circle"); n != 2*120 || strings.Count(page, "the last 120 of 1000 runs") != 2 {
+		t.Errorf("%d points, want the last 120 twice, and notes that say so", n)
+	}
 }
 
 // measured is a result with histograms and seconds, as runs have them.
@@ -258,7 +300,7 @@ func TestSpectrumEndsWhereTheLostBegin(t *testing.T) {
 // TestHTMLForbidsAllButItsOwn: the policy names the script and the style that are
 // there by their hashes, and nothing on the page is loaded from anywhere.
 func TestHTMLForbidsAllButItsOwn(t *testing.T) {
-	for name, page := range map[string]string{"result": html(t, measured(t, 3, 10, 3)), "between": betweenHTML(t, changed(t))} {
+	for name, page := range map[string]string{"result": html(t, measured(t, 3, 10, 3)), "between": betweenHTML(t, changed(t)), "track": trackHTML(t, report.Tracked())} {
 		policy := ""
 		for _, e := range elements(t, page) {
 			if strings.EqualFold(e.attributes["http-equiv"], "Content-Security-Policy") {
@@ -312,7 +354,7 @@ func wantInertPage(t *testing.T, s, page string) {
 // TestHTMLHoldsHostileTextAsText: as HTML5 reads it. That a browser does so too is
 // tested in one.
 //
-//	fault:   markup, scripts, templates and control characters in every string of a result, and of two compared
+//	fault:   markup, scripts, templates and control characters in every string of a result, of two compared and of a history
 //	promise: a page has no element, attribute or script but its own, and nothing acts
 //	figure:  every string of the corpus in every field: 0 elements more
 func TestHTMLHoldsHostileTextAsText(t *testing.T) {
@@ -327,6 +369,13 @@ func TestHTMLHoldsHostileTextAsText(t *testing.T) {
 			}
 			wantInertPage(t, s, got)
 		}
+		track := report.Tracked()
+		fill(reflect.ValueOf(&track.History).Elem(), s)
+		got := trackHTML(t, track)
+		if err := hostile.Check(withoutCopies(got)); err != nil {
+			t.Fatalf("%.40q: %v", s, err)
+		}
+		wantInertPage(t, s, got)
 	}
 }
 

@@ -37,6 +37,7 @@ func TrackFormats(o TextOptions) []TrackFormat {
 	return []TrackFormat{
 		{"text", "tables with a chart of each series, for a terminal", func(w io.Writer, t Track) error { return TrackText(w, t, o) }},
 		{"markdown", "the same for a pull request or a page", TrackMarkdown},
+		{"html", "a page with a chart of each series: one file that loads nothing", TrackHTML},
 		{"json", "all series and nominations", TrackJSON},
 		{"csv", "one table, a row for each point of each series, to plot", TrackCSV},
 	}
@@ -153,6 +154,8 @@ func chart(s history.Series) string {
 
 // nomination is a change of level that may be one.
 type nomination struct {
+	series  history.Series
+	shift   history.Shift
 	text    string   // not safe to print
 	command []string // that confirms it; nil if another one's does
 }
@@ -161,7 +164,7 @@ func (t Track) nominations() []nomination {
 	var all []nomination
 	for _, s := range t.Series {
 		for _, shift := range s.Shifts {
-			n := nomination{text: t.sentence(s, shift)}
+			n := nomination{series: s, shift: shift, text: t.sentence(s, shift)}
 			before, after := t.Runs[shift.Before], t.Runs[shift.After]
 			if p, ok := t.Plan(after); ok {
 				c := confirm(p, s, orID(before), orID(after))

@@ -107,6 +107,9 @@ func TestTrackWritesNothingThatActs(t *testing.T) {
 		if strings.Contains(b.String(), "\x1b") {
 			t.Errorf("%s: an escape character passes through", f.Name)
 		}
+		if f.Name == "html" && strings.Contains(b.String(), "<b>") {
+			t.Errorf("html: an element passes through")
+		}
 		if f.Name == "csv" && strings.Contains(b.String(), ",=") {
 			t.Errorf("csv: a formula passes through")
 		}

@@ -1,5 +1,5 @@
 // Package svg draws: estimates with their intervals, lines over a common axis,
-// stacked bars. A drawing is SVG that stands in an HTML page, and says all it has
+// stacked bars, the course of a figure from run to run. A drawing is SVG that stands in an HTML page, and says all it has
 // to say without a script.
 //
 // Colors, fonts and strokes are the page's: everything drawn has a class, and no

@@ -27,7 +27,11 @@ func drawings() map[string]Drawing {
 		XAxis: Axis{Title: "epoch", Scale: Linear(0, 5), Ticks: []Tick{{0, "1"}, {3, "2"}}},
 		YAxis: Ticked("latency", Linear(0, 10), 5, percent),
 		Lines: []Line{{Class: "a0", Y: []float64{1, 2, nan, 4, 5, 6}}, {Class: "a1", Y: []float64{2, 3, 3, 2, 1, 9}, Few: 4}}}.Draw()
+	course, _ := Course{Title: "p50", Moments: []Moment{{20, 18, 22}, {21, 18, 24}, {nan, nan, nan}, {26, nan, nan}, {27, 25, 29}},
+		Levels: []Level{{0, 1, 20.5}, {2, 4, 26.5}}, XAxis: Axis{Title: "run", Scale: Linear(-0.7, 4.7), Ticks: []Tick{{0, "2026-01-01"}}},
+		YAxis: Ticked("change, %", Linear(17, 30), 5, percent)}.Draw()
 	return map[string]Drawing{
+		"course": course,
 		"forest": Forest{Title: "p50", Axis: "change, %", Rows: []Estimate{
 			{Name: "off", Kind: Control, Text: "451 µs"},
 			{Name: "1.2", Kind: Higher, Ratio: 1.068, Low: 1.035, High: 1.11, Delta: 0.05, Seen: 0.04, Text: "+6.8 [3.5, 11] ▲", SeenText: "±4.0 %"},
@@ -67,7 +71,10 @@ func TestDrawingsHoldNoStylesAndNoScripts(t *testing.T) {
 	for _, s := range append(hostile.Strings(), "plain") {
 		lines, _ := Lines{Title: s, X: []float64{0, 1}, XAxis: Axis{Title: s, Scale: Linear(0, 1), Ticks: []Tick{{0, s}}},
 			YAxis: Axis{Title: s, Scale: Linear(0, 1), Ticks: []Tick{{0, "0"}}}, Lines: []Line{{Class: "a0", Y: []float64{0, 1}}}}.Draw()
+		course, _ := Course{Title: s, Moments: []Moment{{1, 0, 2}}, XAxis: Axis{Title: s, Scale: Linear(0, 1), Ticks: []Tick{{0, s}}},
+			YAxis: Axis{Title: s, Scale: Linear(0, 2)}}.Draw()
 		for name, d := range map[string]Drawing{
+			"course": course,
 			"lines":  lines,
 			"forest": Forest{Title: s, Axis: s, Rows: []Estimate{{Name: s, Kind: Higher, Ratio: 1.1, Text: s, SeenText: s}}}.Draw(),
 			"bars":   Bars{Title: s, Axis: s, Classes: []string{"client"}, Label: percent, Rows: []Bar{{Name: s, Parts: []float64{1}, Texts: []string{s}, Text: s}}}.Draw(),

@@ -1,7 +1,8 @@
 // What a reader may do beyond reading: point at lines for their values, by mouse
 // or arrow keys, and choose lines in the tables that explain them. All of it is on
-// top of a page that says everything without.
-(() => {
+// top of a page that says everything without. Called again for each page that a
+// window shows.
+const enliven = () => {
   "use strict";
   const all = JSON.parse(document.getElementById("data").textContent) || {};
   const tip = document.getElementById("tip");
@@ -115,6 +116,6 @@
       });
     });
   });
-
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
-})();
+};
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
+if (document.getElementById("data")) enliven();

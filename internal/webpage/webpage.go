@@ -18,8 +18,14 @@ import (
 	"grpcbench/internal/svg"
 )
 
-//go:embed page.html style.css script.js
+//go:embed page.html
 var files embed.FS
+
+//go:embed style.css
+var style []byte
+
+//go:embed script.js
+var script []byte
 
 // Page is a document.
 type Page struct {
@@ -137,28 +143,34 @@ type document struct {
 }
 
 // Write writes p. The error is that of w.
-func (p Page) Write(w io.Writer) error {
-	style, err := files.ReadFile("style.css")
-	if err != nil {
-		return fmt.Errorf("write page: %w", err)
-	}
-	script, err := files.ReadFile("script.js")
-	if err != nil {
-		return fmt.Errorf("write page: %w", err)
-	}
+func (p Page) Write(w io.Writer) error { return p.execute(w, "page.html") }
+
+// WritePart writes p without head, foot, style and script, to stand in the body of
+// another page that has [Style] and [Script]; there, call enliven() of the script once
+// it does. The error is that of w.
+func (p Page) WritePart(w io.Writer) error { return p.execute(w, "part") }
+
+func (p Page) execute(w io.Writer, name string) error {
+	style, script := Style(), Script()
 	d := document{Page: p, Policy: policy(style, script), Data: make(map[string]*Data)}
 	d.Style, d.Script = template.CSS(style), template.JS(script)
-	t, err := template.New("page.html").Funcs(d.functions()).ParseFS(files, "page.html")
+	t, err := template.New(name).Funcs(d.functions()).ParseFS(files, "page.html")
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	var out bytes.Buffer
-	if err := t.Execute(&out, &d); err != nil {
+	if err := t.ExecuteTemplate(&out, name, &d); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	_, err = w.Write(out.Bytes())
 	return err
 }
+
+// Style is the style sheet of a page.
+func Style() []byte { return append([]byte{}, style...) }
+
+// Script is the script of a page.
+func Script() []byte { return append([]byte{}, script...) }
 
 // policy forbids everything but this style and this script.
 func policy(style, script []byte) string {

@@ -53,14 +53,30 @@ func TestTextsAddNoMarkup(t *testing.T) {
 // would not be those of the policy.
 func TestStyleAndScriptAreTheFiles(t *testing.T) {
 	page := written(t, Page{Title: "empty"})
-	for _, name := range []string{"style.css", "script.js"} {
-		data, err := files.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, data := range map[string][]byte{"style.css": Style(), "script.js": Script()} {
 		if !strings.Contains(page, ">"+string(data)+"</") {
 			t.Errorf("%s is not in the page as it is", name)
 		}
+	}
+}
+
+// A part is what stands in the body of the page, without what runs.
+func TestAPartIsThePageWithoutWhatRuns(t *testing.T) {
+	var part bytes.Buffer
+	if err := full("plain").WritePart(&part); err != nil {
+		t.Fatal(err)
+	}
+	page := written(t, full("plain"))
+	for _, piece := range strings.SplitAfter(part.String(), "</main>") {
+		if !strings.Contains(page, strings.TrimSpace(piece)) {
+			t.Errorf("the page does not hold %.60q", piece)
+		}
+	}
+	if n := strings.Count(part.String(), "<script"); n != 1 || !strings.Contains(part.String(), `<script type="application/json" id="data">`) {
+		t.Errorf("%d scripts, want the data alone", n)
+	}
+	if strings.Contains(part.String(), "<style") || strings.Contains(part.String(), "<html") {
+		t.Error("the part is a page")
 	}
 }
 
