@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -221,6 +222,7 @@ type edges struct {
 	reading [2]Reading
 	pacer   [2]*int64
 	traffic [2]traffic
+	begun   traffic  // before the first RPC of the warm-up
 	quiet   *traffic // at the quiet moment; nil if there was none
 	work    codec.Counts
 }
@@ -269,7 +271,7 @@ func (g *generator) run(ctx context.Context, r Run, send func(part any) error) (
 	if b := r.Block; b != nil {
 		g.trial.Load, g.trial.Seed = b.Load, b.Seed
 	}
-	e := &edges{g: g}
+	e := &edges{g: g, begun: g.traffic()}
 	start := commonStart(r.Start)
 	g.churn.measure(start.Add(g.trial.Warmup), start.Add(g.trial.Warmup+g.trial.Window))
 	wait := g.churning(ctx, start, g.trial.Warmup+g.trial.Window)
@@ -382,23 +384,50 @@ func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
 	return m, nil
 }
 
-// countBytes takes bytes and calls between two moments with nothing in flight,
-// one early in the window and one after the drain: no call is counted whose
-// bytes are not, so that the figure is exact. Where there was no such moment the
-// window's ends are taken: what was sent belongs to calls that had started, what
-// was received to calls that had ended, but for a few bytes under way.
+// countBytes counts bytes up to the moment after the drain, when nothing is in flight,
+// or, where calls had to be abandoned, up to the window's end.
 func (g *generator) countBytes(m *Measured, o load.Outcome, e *edges) {
-	from, to := e.traffic[0], e.traffic[1]
-	from.Standing, to.Standing = o.Ends[0], o.Ends[1]
-	if e.quiet != nil {
-		from = *e.quiet
-	}
+	e.traffic[0].Standing, e.traffic[1].Standing = o.Ends[0], o.Ends[1]
+	to := e.traffic[1]
 	if o.Clean {
 		to = g.traffic()
 		to.Started = o.Flow.Started()
 	}
-	m.Sent = Traffic{Bytes: to.sent - from.sent, Calls: to.Started - from.Started}
-	m.Received = Traffic{Bytes: to.received - from.received, Calls: to.Ended() - from.Ended()}
+	m.Sent, m.Received = e.until(to)
+}
+
+// until is what was sent and received until a moment, and the calls it belongs to. From
+// a quiet moment early in the window it is exact: no call is counted whose bytes are
+// not. Where there was none the window's beginning is taken: what was sent belongs to
+// calls that had started, what was received to calls that had ended, but for what was
+// under way.
+//
+// What had started and was not sent yet, as on a machine that is busy, makes the bytes of
+// a call too many. So does counting from before the first call, where nothing is under
+// way, by what the first calls on a connection spell out. The smaller of the two is the
+// nearer one.
+func (e *edges) until(to traffic) (sent, received Traffic) {
+	from := e.traffic[0]
+	if e.quiet != nil {
+		from = *e.quiet
+	}
+	sent, received = from.sentUntil(to), Traffic{Bytes: to.received - from.received, Calls: to.Ended() - from.Ended()}
+	if whole := e.begun.sentUntil(to); e.quiet == nil && to.InFlight == 0 && whole.perCall() < sent.perCall() {
+		sent = whole
+	}
+	return sent, received
+}
+
+func (t traffic) sentUntil(to traffic) Traffic {
+	return Traffic{Bytes: to.sent - t.sent, Calls: to.Started - t.Started}
+}
+
+// perCall is +Inf without a call.
+func (t Traffic) perCall() float64 {
+	if t.Calls <= 0 {
+		return math.Inf(1)
+	}
+	return float64(t.Bytes) / float64(t.Calls)
 }
 
 func sub(a, b *int64) *int64 {
