@@ -80,7 +80,7 @@ var (
 
 // flagError is what the flag parser says, as a mistake in the command line. Of
 // what is not a flag only the name is repeated: a value may be secret.
-func flagError(_ *cobra.Command, err error) error {
+func flagError(c *cobra.Command, err error) error {
 	if _, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
 		return usageError{errors.New("flag: must be --NAME or --NAME VALUE")}
 	}
@@ -93,7 +93,23 @@ func flagError(_ *cobra.Command, err error) error {
 	case e.GetSpecifiedShortnames() != "":
 		return usageError{fmt.Errorf("unknown flag -%s: must be --NAME, with two dashes", nameIn(e.GetSpecifiedName()))}
 	}
+	switch others := having(c.Root(), e.GetSpecifiedName()); {
+	case len(others) > 0 && c.HasParent():
+		return usageError{fmt.Errorf("--%s: must be left out of grpc-bench %s: it is a flag of %s", e.GetSpecifiedName(), c.Name(), strings.Join(others, ", "))}
+	case len(others) > 0:
+		return usageError{fmt.Errorf("--%s: must come after a command that has it: %s", e.GetSpecifiedName(), strings.Join(others, ", "))}
+	}
 	return usageError{fmt.Errorf("unknown flag: --%s", nameIn(e.GetSpecifiedName()))}
+}
+
+// having lists the commands under root that have a flag.
+func having(root *cobra.Command, flag string) (names []string) {
+	for _, c := range root.Commands() {
+		if !c.Hidden && c.Flags().Lookup(flag) != nil {
+			names = append(names, c.Name())
+		}
+	}
+	return names
 }
 
 // nameIn is what text begins with that may be the name of a flag or a command.

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,6 +83,19 @@ func (t Threshold) Allows() float64 {
 	return math.NaN()
 }
 
+// parseSLO reads a limit on a rate.
+func parseSLO(text string) (Threshold, error) {
+	at := strings.IndexAny(text, "<>")
+	if at < 0 {
+		return Threshold{}, errors.New("must be METRIC OP VALUE with OP one of < <=, as in p99<5ms or failed<0.1%")
+	}
+	metric, err := ParseMetric(strings.TrimSpace(text[:at]))
+	if err != nil || math.IsNaN(Threshold{Metric: metric}.Allows()) {
+		return Threshold{}, errors.New("must be about latency_p50, latency_p90, latency_p99, latency_p999 or failed")
+	}
+	return ParseThreshold(text)
+}
+
 // ceilingOptions is the table of a ceiling: its own, and those of a run that mean the
 // same.
 func ceilingOptions() []option {
@@ -89,7 +104,7 @@ func ceilingOptions() []option {
 		{name: "slo", value: "'METRIC OP VALUE'", repeats: true,
 			doc: "a limit that the rate must keep, as in 'p99<5ms' or 'failed<0.1%'; without one callers are doubled in a closed loop (repeatable)",
 			set: func(d *draft, text string) error {
-				t, err := ParseThreshold(text)
+				t, err := parseSLO(text)
 				if err == nil && !slices.Contains(d.ceiling.SLO, t) {
 					d.ceiling.SLO = append(d.ceiling.SLO, t)
 				}
@@ -163,11 +178,14 @@ func (r request) completeCeiling(d *draft, m *mistakes) {
 	if r.hasTarget() && len(maxRate) == 0 {
 		m.add("--max-rate: must be given for a TARGET: nobody's server is overloaded by accident")
 	} else if len(maxRate) > 0 && c.MaxRate > 0 && c.FirstRate > 0 && c.MaxRate < c.FirstRate {
-		m.add("%s %s: must be at least the first rate, %g (--first-rate)", maxRate[0].where, maxRate[0].text, c.FirstRate)
+		m.add("%s %s: must be at least the first rate, %s (--first-rate)", maxRate[0].where, maxRate[0].text, rateText(c.FirstRate))
 	} else if c.FirstRate > c.MaxRate && c.MaxRate > 0 {
-		m.add("--first-rate %g: must be at most --max-rate %g", c.FirstRate, c.MaxRate)
+		m.add("--first-rate %s: must be at most --max-rate %s", rateText(c.FirstRate), rateText(c.MaxRate))
 	}
 }
+
+// rateText is a rate as it is given, without an exponent.
+func rateText(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 64) }
 
 // completeCallers fits a ceiling without an SLO.
 func (r request) completeCallers(d *draft, m *mistakes) {
@@ -196,8 +214,6 @@ func (r request) completeSLO(d *draft, m *mistakes) {
 	for _, t := range c.SLO {
 		first, twice := seen[t.Metric]
 		switch {
-		case !strings.HasPrefix(t.Metric, "latency_") && t.Metric != failedMetric:
-			m.add("--slo %s: must be about latency_p50, latency_p90, latency_p99, latency_p999 or failed", t)
 		case t.Relative:
 			m.add("--slo %s: must be an absolute value: a rate is compared with nothing", t)
 		case t.Op != "<" && t.Op != "<=":
