@@ -242,6 +242,9 @@ func openedAgreement(r result.Result) []string {
 		}
 	}
 	items := []string{fmt.Sprintf("ledger %s connections begun, %s full, %s resumed", count(l.Planned-l.NotStarted), count(l.Full), count(l.Resumed))}
+	if len(l.Failed) > 0 {
+		items = append(items, "failed "+tallies(l.Failed))
+	}
 	if served {
 		return append(items, fmt.Sprintf("server counted %s, TLS %s full, %s resumed", count(server.Accepted), count(server.Full), count(server.Resumed)))
 	}

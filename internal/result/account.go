@@ -311,6 +311,17 @@ func askServer(q *question) {
 // A share of lost RPCs that makes the numbers doubtful whatever the user allows.
 const lostDegraded = 0.001
 
+// ofLost is the verdict on a share of what was asked for that was lost.
+func (q *question) ofLost(share float64) Verdict {
+	switch {
+	case share > q.r.Plan.AllowFailures:
+		return Invalid
+	case share > lostDegraded:
+		return Degraded
+	}
+	return Valid
+}
+
 func askLost(q *question) {
 	for _, a := range q.r.Arms {
 		l := a.Ledger
@@ -323,14 +334,7 @@ func askLost(q *question) {
 			continue
 		}
 		share := float64(l.Lost()) / float64(l.Scheduled)
-		v := Valid
-		switch {
-		case share > q.r.Plan.AllowFailures:
-			v = Invalid
-		case share > lostDegraded:
-			v = Degraded
-		}
-		q.find(finding{verdict: v, arm: a.Name,
+		q.find(finding{verdict: q.ofLost(share), arm: a.Name,
 			text: fmt.Sprintf("%d of %d scheduled RPCs (%s) did not end well: %s; they rank above every latency",
 				l.Lost(), l.Scheduled, percent(share), losses(l)),
 			values: map[string]float64{"lost": float64(l.Lost()), "share": share}})

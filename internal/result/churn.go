@@ -131,14 +131,7 @@ func askChurn(q *question) {
 			continue
 		}
 		share := float64(lost) / float64(c.Due)
-		v := Valid
-		switch {
-		case share > q.r.Plan.AllowFailures:
-			v = Invalid
-		case share > lostDegraded:
-			v = Degraded
-		}
-		q.find(finding{verdict: v, arm: a.Name,
+		q.find(finding{verdict: q.ofLost(share), arm: a.Name,
 			text: fmt.Sprintf("%d of %d connections due to be replaced (%s) were not: %s; RPCs went on where they were, so this is less churn than was asked for",
 				lost, c.Due, percent(share), unreplaced(*c, a.Settings)),
 			values: map[string]float64{"not_replaced": float64(lost), "share": share}})

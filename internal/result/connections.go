@@ -74,7 +74,7 @@ func checkConnections(q *question, arm, where string, h Handshakes) {
 			q.invalid(arm, "%s: %s: %d timed, the ledger has %d", where, k.name, count, k.ledger)
 		}
 	}
-	if want := h.Ledger.OK() - h.rpcsFailed(); asked != want {
+	if want := h.Ledger.OK() - total(h.RPCFailed); asked != want {
 		q.invalid(arm, "%s: first RPCs on %d connections, must be %d", where, asked, want)
 	}
 }
@@ -94,13 +94,6 @@ func (h *Handshakes) distributions() []named {
 		}
 	}
 	return all
-}
-
-func (h Handshakes) rpcsFailed() (n int64) {
-	for _, k := range h.RPCFailed {
-		n += k
-	}
-	return n
 }
 
 // connectionCounts are all counts of h that add up over epochs.
@@ -191,41 +184,43 @@ func (s ServerHandshakes) fits(l HandshakeLedger, secure bool) bool {
 	return !secure || s.Full >= l.Full && s.Resumed >= l.Resumed && s.Full+s.Resumed+s.Failed <= begun
 }
 
+// askConnectionsLost asks of the connections that were measured one at a time, and then
+// of all others: those of the saturated blocks and of the preflight.
 func askConnectionsLost(q *question) {
 	for _, a := range q.r.Arms {
-		if a.Handshake == nil || a.Handshake.Ledger == nil {
+		if a.Handshake == nil || a.Handshake.Ledger == nil || a.Handshake.LedgerTotal == nil {
 			continue // connections_unaccounted says so
 		}
-		l := *a.Handshake.Ledger
+		h := a.Handshake
+		l, others := *h.Ledger, h.LedgerTotal.less(*h.Ledger)
 		for _, e := range a.Epochs {
-			if h := e.Handshake; e.Interrupted && q.r.Failure == "" && h != nil && h.Ledger != nil { // given up on purpose
+			if h := e.Handshake; e.Interrupted && q.r.Failure == "" && h != nil && h.Ledger != nil && h.LedgerTotal != nil { // given up on purpose
 				l.NotStarted -= h.Ledger.NotStarted
 				l.Failed = without(l.Failed, h.Ledger.Failed, "INTERRUPTED")
+				others.Failed = without(others.Failed, h.LedgerTotal.less(*h.Ledger).Failed, "INTERRUPTED")
 			}
 		}
-		rpcs := a.Handshake.rpcsFailed()
-		lost := l.Failures() + l.NotStarted + rpcs
-		if l.Planned == 0 || lost <= 0 {
-			continue
-		}
-		share := float64(lost) / float64(l.Planned)
-		v := Valid
-		switch {
-		case share > q.r.Plan.AllowFailures:
-			v = Invalid
-		case share > lostDegraded:
-			v = Degraded
-		}
-		text := fmt.Sprintf("%d of %d connections (%s) were not made or could not be used", lost, l.Planned, percent(share))
-		for _, part := range []struct{ head, text string }{
-			{"failed ", l.Classes()}, {"not started ", nonZero(l.NotStarted)}, {"RPCs failed ", HandshakeLedger{Failed: a.Handshake.RPCFailed}.Classes()},
-		} {
-			if part.text != "" {
-				text += "; " + part.head + part.text
-			}
-		}
-		q.find(finding{verdict: v, arm: a.Name, text: text, values: map[string]float64{"lost": float64(lost), "share": share}})
+		q.connectionsLost(a.Name, "connections", l, h.RPCFailed)
+		q.connectionsLost(a.Name, "connections at full speed", others, nil)
 	}
+}
+
+// connectionsLost asks of the connections of l, and of those of them whose RPCs failed.
+func (q *question) connectionsLost(arm, which string, l HandshakeLedger, rpcFailed map[string]int64) {
+	lost := l.Failures() + l.NotStarted + total(rpcFailed)
+	if l.Planned <= 0 || lost <= 0 {
+		return
+	}
+	share := float64(lost) / float64(l.Planned)
+	text := fmt.Sprintf("%d of %d %s (%s) were not made or could not be used", lost, l.Planned, which, percent(share))
+	for _, part := range []struct{ head, text string }{
+		{"failed ", l.Classes()}, {"not started ", nonZero(l.NotStarted)}, {"RPCs failed ", HandshakeLedger{Failed: rpcFailed}.Classes()},
+	} {
+		if part.text != "" {
+			text += "; " + part.head + part.text
+		}
+	}
+	q.find(finding{verdict: q.ofLost(share), arm: arm, text: text, values: map[string]float64{"lost": float64(lost), "share": share}})
 }
 
 func nonZero(n int64) string {
@@ -242,7 +237,9 @@ func without(all, some map[string]int64, class string) map[string]int64 {
 		if name == class {
 			n -= some[name]
 		}
-		left[name] = n
+		if n > 0 {
+			left[name] = n
+		}
 	}
 	return left
 }

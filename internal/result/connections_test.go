@@ -126,6 +126,15 @@ func connectionMutations() map[string][]mutation {
 				r.Plan.Handshakes.Count = 5000
 				r.Arms[0].Handshake.Ledger.Planned = 40_000
 			}, Valid, true},
+			{"at full speed, more than allowed", func(r *Result) { failRushed(r, 20) }, Invalid, true},
+			{"at full speed, some", func(r *Result) { failRushed(r, 2) }, Degraded, true},
+			{"at full speed, when it was interrupted", func(r *Result) {
+				e := &r.Arms[0].Epochs[7]
+				e.Interrupted = true
+				for _, h := range []*Handshakes{e.Handshake, r.Arms[0].Handshake} {
+					h.LedgerTotal.Fail("INTERRUPTED", 20)
+				}
+			}, Valid, false},
 			{"their RPCs failed", func(r *Result) { r.Arms[0].Handshake.RPCFailed = map[string]int64{"UNAVAILABLE": 5} }, Invalid, true},
 			{"as it is", nothing, Valid, false},
 		},
@@ -143,6 +152,12 @@ func fail(r *Result, n int64) {
 	l := r.Arms[0].Handshake.Ledger
 	l.Full -= n
 	l.Fail("TIMEOUT_TLS", n)
+}
+
+func failRushed(r *Result, n int64) {
+	l := r.Arms[0].Handshake.LedgerTotal
+	l.Full -= n
+	l.Fail("CLIENT_LIMIT", n)
 }
 
 func TestChecksOfConnectionsFindWhatIsWrong(t *testing.T) {

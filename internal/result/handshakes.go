@@ -107,6 +107,18 @@ func (l *HandshakeLedger) Fail(class string, n int64) {
 	l.Failed[class] += n
 }
 
+// less is l without the connections of o, which are some of those of l. What o did not
+// start, l has none of.
+func (l HandshakeLedger) less(o HandshakeLedger) HandshakeLedger {
+	left := HandshakeLedger{Planned: l.Planned - o.Planned + o.NotStarted - l.NotStarted, Full: l.Full - o.Full, Resumed: l.Resumed - o.Resumed}
+	for class, n := range l.Failed {
+		if n -= o.Failed[class]; n > 0 {
+			left.Fail(class, n)
+		}
+	}
+	return left
+}
+
 // counts are its numbers by name; those that are 0 are absent.
 func (l HandshakeLedger) counts() map[string]int64 {
 	m := map[string]int64{"planned": l.Planned, "not started": l.NotStarted, "full": l.Full, "resumed": l.Resumed}

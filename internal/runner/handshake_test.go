@@ -67,7 +67,7 @@ func TestFullAndResumedHandshakesAreCountedExactly(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		for _, version := range []string{"1.2", "1.3"} {
 			const n, epochs = 5, 2
-			r := measure(t, t.Context(), handshakesOf(t, "--tls", version, "--engine", engine, "--handshakes", "5", "--epochs", "2",
+			r := measure(t, t.Context(), handshakesOf(t, "--tls", version, "--group", "p256", "--engine", engine, "--handshakes", "5", "--epochs", "2",
 				"--vary", "resumption=off,on"), runner.Options{})
 			wantWhole(t, r)
 			for _, a := range r.Arms {

@@ -64,6 +64,12 @@ func securityRows() []row {
 		{option: "group", args: "--tls 1.2 --group p256", target: secure(nil), check: group(tls.CurveP256)},
 		{option: "resumption", args: "--resumption on", target: secure(nil), check: resumed(true)},
 		{option: "resumption", args: "--resumption on --tls 1.2", target: secure(nil), check: resumed(true)},
+		{option: "resumption", args: "--resumption on --tls 1.2 --group p256", target: secure(nil), check: resumed(true)},
+		{option: "resumption", args: "--resumption on --tls 1.2 --group x25519", check: func(t *testing.T, s seen) {
+			if o := s.arm.Observed; o.Group != "x25519" || o.Resumed != 4 {
+				t.Errorf("%d connections resumed, of group %q, want 4 of the group in which their sessions began", o.Resumed, o.Group)
+			}
+		}},
 		{option: "resumption", args: "--resumption off", target: secure(nil), check: resumed(false)},
 		{option: "resumption", args: "--resumption on", check: func(t *testing.T, s seen) {
 			if h := s.arm.Handshake; h.Resumed == nil || h.Resumed.Count != 4 || h.Full == nil || h.Full.Count != 4 {

@@ -111,9 +111,6 @@ func (w *witness) shaken(a *armEpoch) {
 	})
 	for _, l := range links {
 		n := a.book.links[l]
-		if l.Resumed && l.Group == "" {
-			l.Group = w.seen.Group // under TLS 1.2 a session is resumed without a key exchange
-		}
 		w.link(l)
 		if l.Resumed {
 			w.seen.Resumed += n - 1 // one is counted
@@ -147,7 +144,8 @@ func addCounts(to *map[string]int64, counts map[string]uint64) {
 }
 
 // link notes what was negotiated on one connection. All connections of an arm
-// must agree.
+// must agree. One that is resumed under TLS 1.2 has no key exchange of its own; its group
+// is the one in which its session began.
 func (w *witness) link(l worker.Link) {
 	first := w.links == 0
 	w.links++
