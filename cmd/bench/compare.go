@@ -84,6 +84,9 @@ func (o compareOptions) between(base, new string, gates plan.Gates) (compare.Bet
 	if err := errors.Join(err, err2); err != nil {
 		return compare.Between{}, err
 	}
+	if n.Plan.Kind != "" && gates.Asked() {
+		return compare.Between{}, usageError{fmt.Errorf("--threshold, --fail-on-regression: must be left out with results of grpc-bench %s: gates are about the figures of a run", n.Plan.Kind)}
+	}
 	between, err := compare.Results(&b, &n, o.force)
 	if errors.Is(err, compare.ErrUnlike) {
 		err = fmt.Errorf("%w: --force compares what they have in common", err)

@@ -54,6 +54,11 @@ func TestHandshakesAreStoredShownAndCompared(t *testing.T) {
 	if code, _, stderr := command(t, "compare", "--results", results, all[0], all[1]); code != exitDone {
 		t.Errorf("compare: exit code %d, %q", code, stderr)
 	}
+	for _, gate := range []string{"--fail-on-regression", "--threshold=p99<5ms"} {
+		if code, _, stderr := command(t, "compare", "--results", results, all[0], all[1], gate); code != exitUsage || !strings.Contains(stderr, "must be left out with results of grpc-bench handshake") {
+			t.Errorf("compare %s: exit code %d, %q, want a refusal", gate, code, stderr)
+		}
+	}
 	if code, _, stderr := command(t, "track", "--results", results); code != exitDone {
 		t.Errorf("track: exit code %d, %q", code, stderr)
 	}

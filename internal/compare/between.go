@@ -147,7 +147,7 @@ func Results(base, new *result.Result, force bool) (Between, error) {
 		}
 	}
 	for _, p := range c.arms {
-		for _, m := range append(metrics(new.Plan.Kind), handshakes()...) {
+		for _, m := range absolutes(new.Plan.Kind) {
 			if change, ok := m.absolute(p.base, p.new); ok {
 				b.Absolutes = append(b.Absolutes, change)
 			}

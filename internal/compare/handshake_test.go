@@ -86,8 +86,15 @@ func TestResumedConnectionsAreComparedWithFullOnes(t *testing.T) {
 
 func TestHandshakesAreNotComparedWithALoad(t *testing.T) {
 	base, other := shakenResult(8, 50), shakenResult(8, 50)
-	if b, err := Results(base, other, false); err != nil || len(b.Ratios) == 0 || len(b.Absolutes) == 0 {
+	b, err := Results(base, other, false)
+	if err != nil || len(b.Ratios) == 0 || len(b.Absolutes) == 0 {
 		t.Errorf("%d ratios, %d figures, %v: two of a kind must be compared", len(b.Ratios), len(b.Absolutes), err)
+	}
+	known := metrics(plan.KindHandshake)
+	for _, c := range b.Absolutes {
+		if !slices.ContainsFunc(known, func(m metric) bool { return m.name == c.Metric }) {
+			t.Errorf("%s is shown, which is another name of what handshakes are compared by", c.Metric)
+		}
 	}
 	other.Plan.Kind, other.Plan.Handshakes = "", nil
 	for _, force := range []bool{false, true} {

@@ -52,6 +52,15 @@ func metrics(kind string) []metric {
 	}
 }
 
+// absolutes are the figures that an arm is shown by, beside that of another result: of
+// a load its connections too, which are what a handshake plan compares anyway.
+func absolutes(kind string) []metric {
+	if kind == plan.KindHandshake {
+		return metrics(kind)
+	}
+	return append(metrics(kind), handshakes()...)
+}
+
 // handshakes are the figures of opening connections, compared only between runs:
 // within one, arms differ in them by what they are.
 func handshakes() []metric {

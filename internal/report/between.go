@@ -157,9 +157,12 @@ func appended(blocks []block, c compare.Change, print func(float64) string) []bl
 func metricName(metric string) string {
 	return strings.NewReplacer(
 		"latency_", "", "_cpu_ns_per_rpc", " CPU/RPC", "_allocs_per_rpc", " allocations/RPC",
-		"handshake_full_", "handshake ", "handshake_resumed_", "resumed handshake ", "saturated_", "saturated ",
+		"handshake_full_", "handshake ", "handshake_resumed_", "resumed handshake ", "handshake_total_", "handshake ",
+		"handshake_connect_", "handshake TCP ", "handshake_tls_", "handshake TLS ", "handshake_http2_", "handshake HTTP/2 ",
+		"handshake_first_rpc_", "first RPC ", "handshake_", "handshake ", "saturated_", "saturated ",
+		"ceiling_rpc_per_s", "ceiling RPC/s",
 		"sent_bytes_per_rpc", "bytes/RPC out", "received_bytes_per_rpc", "bytes/RPC in",
-		"sent_bytes", "bytes out", "received_bytes", "bytes in",
+		"sent_bytes", "bytes out", "received_bytes", "bytes in", "_cpu_ns", " CPU", "_allocs", " allocations",
 	).Replace(metric)
 }
 

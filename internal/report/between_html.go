@@ -3,10 +3,12 @@ package report
 import (
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"grpcbench/internal/compare"
+	"grpcbench/internal/plan"
 	"grpcbench/internal/svg"
 	"grpcbench/internal/webpage"
 )
@@ -62,13 +64,26 @@ func differenceNotes(b compare.Between) []webpage.Note {
 	return capped(notes, 100, func(n int) webpage.Note { return webpage.Note{Head: "AND", Text: plural(n, "more difference")} })
 }
 
+// everyAnswer are the metrics of results of all kinds, each once: a comparison has those
+// of its own kind.
+func everyAnswer() (all [][2]string) {
+	for _, kind := range []string{"", plan.KindHandshake, plan.KindCeiling} {
+		for _, m := range answers(kind) {
+			if !slices.ContainsFunc(all, func(other [2]string) bool { return other[0] == m[0] }) {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
+}
+
 // betweenAnswer draws how each arm's ratio to its control changed.
 func betweenAnswer(b compare.Between, d detail) webpage.Section {
 	s := webpage.Section{ID: "answer", Title: "What changed",
 		Lead: "Each arm against its control, as each run measured it: what the machine did to both cancels. " + betweenChance(b) + "."}
 	for _, t := range ratioTables(b) {
 		block := webpage.Block{Heading: clean(t.group) + ": arm against " + clean(t.control)}
-		for _, m := range answered() {
+		for _, m := range everyAnswer() {
 			plot := svg.Forest{Title: "Change of " + m[1] + " from base to new in " + clean(t.group), Axis: "change of arm/control from base to new, %"}
 			for _, c := range b.Ratios {
 				if c.Group == t.group && c.Metric == m[0] && c.Ratio != nil && len(plot.Rows) < d.arms {

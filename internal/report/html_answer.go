@@ -6,14 +6,21 @@ import (
 	"strconv"
 	"strings"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/svg"
 	"grpcbench/internal/webpage"
 )
 
-// answered are the metrics that are drawn as differences, in order, each with what
-// it is called.
-func answered() [][2]string {
+// answers are the metrics that are drawn as differences in results of a kind of plan, in
+// order, each with what it is called.
+func answers(kind string) [][2]string {
+	switch kind {
+	case plan.KindHandshake:
+		return openedAnswers()
+	case plan.KindCeiling:
+		return ceilingAnswers()
+	}
 	return [][2]string{
 		{"latency_p50", "p50 latency"}, {"latency_p90", "p90 latency"}, {"latency_p99", "p99 latency"},
 		{"client_cpu_ns_per_rpc", "client CPU per RPC"}, {"server_cpu_ns_per_rpc", "server CPU per RPC"},
@@ -27,17 +34,15 @@ func (h htmlBook) answer() webpage.Section {
 	compared := false
 	for _, g := range h.groupsOf() {
 		t, ok := h.table(g.Group)
-		if !ok {
+		if !ok && ceilings(h.Result) {
+			continue // each arm has its curve
+		} else if !ok {
 			s.Blocks = append(s.Blocks, h.alone(g)...)
 			continue
 		}
 		compared = true
 		b := webpage.Block{Heading: fmt.Sprintf("%s against %s", clean(g.Name), clean(t.control)), Lead: strings.TrimSpace(h.verdicts(g) + " " + h.rest(g))}
-		metrics := answered()
-		if opened(h.Result) {
-			metrics = openedAnswers()
-		}
-		for _, m := range metrics {
+		for _, m := range answers(h.Plan.Kind) {
 			if f, ok := h.forest(g, m[0], m[1]); ok {
 				b.Figures = append(b.Figures, f)
 			}
@@ -95,6 +100,8 @@ func (h htmlBook) forest(g groupOf, metric, title string) (f webpage.Figure, ok 
 		point = " at " + rate(rushOf(control).Achieved) + " connections/s"
 	case opened(h.Result):
 		point = ", one at a time"
+	case ceilings(h.Result):
+		point = ""
 	case strings.HasPrefix(metric, "saturated_"):
 		point = " at " + rate(saturated(control).Achieved) + " RPC/s"
 	case h.Plan.Load.Loop != "open":
@@ -147,8 +154,11 @@ func shortShare(v float64) string {
 
 // own prints an arm's own figure of a metric.
 func (h htmlBook) own(a *result.Arm, metric string) string {
-	if opened(h.Result) {
-		return h.openedOwn(a, metric)
+	switch {
+	case opened(h.Result):
+		return own(h.handshakeFigures(plan.Group{}, a), a, metric)
+	case ceilings(h.Result):
+		return own(h.ceilingFigures(), a, metric)
 	}
 	d := a.Latency
 	switch metric {
@@ -166,6 +176,16 @@ func (h htmlBook) own(a *result.Arm, metric string) string {
 		return maybe(saturated(a).ClientCPU, duration)
 	}
 	return h.ofServer(a, saturated(a).ServerCPU, duration)
+}
+
+// own prints an arm's own figure of a metric that is one of some columns.
+func own(columns []measured, a *result.Arm, metric string) string {
+	for _, c := range columns {
+		if c.metric == metric {
+			return c.value(a)
+		}
+	}
+	return absent
 }
 
 // changes is the table of a group as the other formats have it.
@@ -243,7 +263,7 @@ func (h htmlBook) noise() webpage.Section {
 				continue
 			}
 			plot := svg.Forest{Title: "A/A: differences between two equal arms", Axis: "difference of the A/A arm from " + clean(g.key.strip(g.arms[0])) + ", %"}
-			for _, m := range answered() {
+			for _, m := range answers(h.Plan.Kind) {
 				if c := h.comparisons[[3]string{g.Name, a.Name, m[0]}]; c != nil && c.Ratio != nil {
 					plot.Rows = append(plot.Rows, estimate(shortName(m[0]), *c))
 				}

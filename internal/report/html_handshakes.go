@@ -3,8 +3,6 @@ package report
 import (
 	"strconv"
 
-	"grpcbench/internal/plan"
-	"grpcbench/internal/result"
 	"grpcbench/internal/webpage"
 )
 
@@ -15,7 +13,7 @@ func (h htmlBook) sections() []webpage.Section {
 	case opened(h.Result):
 		return []webpage.Section{h.answer(), h.connections(), h.noise(), h.trust(), h.choices(), h.where(), h.again()}
 	case ceilings(h.Result):
-		return []webpage.Section{h.climbed(), h.connections(), h.trust(), h.choices(), h.where(), h.again()}
+		return []webpage.Section{h.climbed(), h.answer(), h.connections(), h.noise(), h.trust(), h.choices(), h.where(), h.again()}
 	}
 	return []webpage.Section{
 		h.answer(), h.latencies(), h.seconds(), h.costs(), h.connections(), h.noise(), h.trust(), h.choices(), h.where(), h.again(),
@@ -29,16 +27,6 @@ func openedAnswers() [][2]string {
 		{"handshake_client_cpu_ns", "client CPU per connection"}, {"handshake_server_cpu_ns", "server CPU per connection"},
 		{"saturated_handshake_client_cpu_ns", "client CPU per connection, saturated"}, {"saturated_handshake_server_cpu_ns", "server CPU per connection, saturated"},
 	}
-}
-
-// openedOwn prints an arm's own figure of a metric of a handshake plan.
-func (h htmlBook) openedOwn(a *result.Arm, metric string) string {
-	for _, f := range h.handshakeFigures(plan.Group{}, a) {
-		if f.metric == metric {
-			return f.value(a)
-		}
-	}
-	return absent
 }
 
 // openedTable is the account of the connections of a handshake plan.

@@ -430,3 +430,26 @@ func (c *counter) Write(p []byte) (int, error) {
 	*c += counter(len(p))
 	return len(p), nil
 }
+
+// An arm's ceiling is compared with the control's, and the A/A arm of handshakes shows
+// what noise is, as those of a run are.
+func TestEachKindOfResultIsDrawnAgainstItsControl(t *testing.T) {
+	for name, c := range map[string]struct {
+		result result.Result
+		want   []string
+	}{
+		"ceiling":            {ceilingFixtures()["ceiling-slo"], []string{">What it costs", "ceiling: change of each arm against tls=off"}},
+		"ceiling of one arm": {ceilingFixtures()["ceiling-callers"], []string{">How much it can take"}},
+		"handshakes":         {openings(), []string{">What it costs", ">What is noise", "handshake p50"}},
+	} {
+		page := html(t, c.result)
+		for _, want := range c.want {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: the page must hold %q", name, want)
+			}
+		}
+		if strings.Contains(page, "What was measured") {
+			t.Errorf("%s: figures of a load are shown", name)
+		}
+	}
+}
