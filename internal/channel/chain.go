@@ -30,6 +30,7 @@ type Chain struct {
 	options Options
 	ctx     context.Context // ends with the chain
 	cancel  context.CancelFunc
+	making  sync.WaitGroup // goroutines that connect or close; none begins after Close
 
 	mu      sync.Mutex
 	current *member
@@ -100,7 +101,7 @@ func (c *Chain) take() *member {
 	}
 	successor := &member{Channel: next}
 	c.succeed(successor)
-	go c.await(successor, done)
+	c.making.Go(func() { c.await(successor, done) })
 	return m
 }
 
@@ -153,18 +154,18 @@ func (c *Chain) succeed(m *member) {
 
 // retire closes a channel that was replaced and on which no RPC is left.
 func (c *Chain) retire(m *member) {
-	if _, live := c.live[m]; !live || !m.replaced || m.inFlight > 0 {
+	if _, live := c.live[m]; !live || !m.replaced || m.inFlight > 0 || c.closed {
 		return
 	}
 	c.drained++
 	m.replaced = false // once
-	go func() {
+	c.making.Go(func() {
 		_ = m.Close() // of a connection that is not needed any more
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.ended.add(m)
 		delete(c.live, m)
-	}()
+	})
 }
 
 func (t *tally) add(m *member) {
@@ -232,14 +233,16 @@ func (c *Chain) AwaitChange(ctx context.Context, limit time.Duration) {
 	c.inUse().AwaitChange(ctx, limit)
 }
 
-// Close ends all channels, and what is in flight with CANCELLED.
+// Close ends all channels, and what is in flight with CANCELLED. It must not be called
+// by what a Limit tells.
 func (c *Chain) Close() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.closed = true
 	c.cancel()
 	for m := range c.live {
 		_ = m.Close() // one may be closed already
 	}
+	c.mu.Unlock()
+	c.making.Wait()
 	return nil
 }

@@ -5,10 +5,13 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 
 	"grpcbench/internal/channel"
 	serverpb "grpcbench/proto"
@@ -146,4 +149,42 @@ func TestARenewalThatFailsLeavesTheChainAsItIs(t *testing.T) {
 	if _, err := c.NewStream(t.Context(), nil, ""); status.Code(err) != codes.Unimplemented {
 		t.Errorf("a stream: %v, want it refused", err)
 	}
+}
+
+// The only RPC that the first connection may have begins a replacement that never comes:
+// Close ends it, and returns when its end is told.
+func TestAChainThatIsClosedLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := bufconn.Listen(64 << 10)
+		s := grpc.NewServer()
+		serverpb.RegisterServerServer(s, foo{})
+		go func() { _ = s.Serve(l) }() // ends with Stop
+		defer s.Stop()
+		told := ""
+		limit := channel.Limit{RPCs: 1, Begin: func() func(channel.Connection, error) {
+			return func(_ channel.Connection, err error) {
+				time.Sleep(time.Second) // a slow ear: who does not wait for it is seen
+				told = channel.Class(err)
+			}
+		}}
+		dialled := 0
+		dialer := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if dialled++; dialled > 1 {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return l.DialContext(ctx)
+		}
+		c, err := channel.OpenChain(t.Context(), channel.Options{Address: "bufconn:1", Limit: limit, Dialer: dialer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := serverpb.NewServerClient(c).Foo(t.Context(), &serverpb.Empty{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the old connection is closed, the new one being made
+		if err := c.Close(); err != nil || told != channel.Interrupted || dialled != 2 {
+			t.Errorf("%v, told %q after %d connections, want %s after 2", err, told, dialled, channel.Interrupted)
+		}
+	})
 }
