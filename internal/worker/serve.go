@@ -51,7 +51,7 @@ func obey(ctx context.Context, in io.Reader, out io.Writer, handle handler, stop
 	go func() {
 		defer cancel() // the parent is gone: end what is being done
 		defer close(orders)
-		d := json.NewDecoder(bufio.NewReader(in))
+		d := json.NewDecoder(bufio.NewReader(parked(in)))
 		for {
 			var o Order
 			if err := d.Decode(&o); err != nil {
