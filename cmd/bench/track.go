@@ -75,7 +75,7 @@ func shown(metrics, arm string) (func(history.Series) bool, error) {
 		}
 		name, err := plan.ParseMetric(text)
 		if err != nil {
-			return nil, fmt.Errorf("--metric %w", err)
+			return nil, fmt.Errorf("--metric %q: %w", text, err)
 		}
 		names = append(names, name)
 	}

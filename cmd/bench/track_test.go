@@ -75,7 +75,7 @@ func TestTrackNamesWhatItCannotRead(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"track x":                     "track: must be given no arguments, got 1",
-		"track --metric p98":          `--metric metric "p98": must be a known one, such as latency_p90`,
+		"track --metric p98":          `--metric "p98": must be a known one, such as latency_p90`,
 		"track --format yaml":         `--format "yaml": must be one of text, markdown, html, json, csv`,
 		"track --results /nowhere/at": "/nowhere/at",
 	} {

@@ -96,7 +96,7 @@ func parseRegressions(text string) ([]string, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		name, err := ParseMetric(part)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("metric %q: %w", part, err)
 		}
 		if m, _ := metricNamed(name); m.absolute {
 			return nil, fmt.Errorf("metric %q: must be one that is compared with a control", part)

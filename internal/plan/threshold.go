@@ -63,7 +63,7 @@ func Lasts(metric string) bool {
 }
 
 // ParseMetric reads the name of a metric that can have a threshold; p99 and p(99)
-// mean latency_p99.
+// mean latency_p99. The error does not repeat text.
 func ParseMetric(text string) (string, error) {
 	name := text
 	if q, ok := strings.CutPrefix(name, "p("); ok && strings.HasSuffix(q, ")") {
@@ -77,7 +77,7 @@ func ParseMetric(text string) (string, error) {
 		for _, m := range thresholdMetrics() {
 			names = append(names, m.name)
 		}
-		return "", fmt.Errorf("metric %q: must be a known one, such as %s", text, nearest(name, names))
+		return "", fmt.Errorf("must be a known one, such as %s", nearest(name, names))
 	}
 	return name, nil
 }
@@ -98,9 +98,10 @@ func ParseThreshold(text string) (Threshold, error) {
 	if at < 0 {
 		return Threshold{}, errors.New("must be METRIC OP VALUE with OP one of < <= > >=, as in p99<5ms or server_cpu_ns_per_rpc<+3%")
 	}
-	name, err := ParseMetric(strings.TrimSpace(text[:at]))
+	metric := strings.TrimSpace(text[:at])
+	name, err := ParseMetric(metric)
 	if err != nil {
-		return Threshold{}, err
+		return Threshold{}, fmt.Errorf("metric %q: %w", metric, err)
 	}
 	m, _ := metricNamed(name)
 	t := Threshold{Metric: name, Op: text[at : at+1]}
