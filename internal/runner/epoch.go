@@ -407,24 +407,35 @@ func sleepUntil(ctx context.Context, instant int64) bool {
 func (r *run) saturate(ctx context.Context, e *epoch, order *rand.Rand) {
 	for _, i := range order.Perm(len(e.arms)) {
 		a := e.arms[i]
-		if ctx.Err() != nil || a.failed != nil {
-			continue
-		}
-		s := worker.Saturate{Start: probe.Monotonic() + int64(lead), Length: r.plan.Saturated, Concurrency: r.plan.Load.Concurrency}
-		from, to := s.Measure()
-		limit := r.plan.Saturated + r.plan.Drain + orderLimit
-		var wg sync.WaitGroup
-		wg.Go(func() { a.satServer = r.mark(ctx, a, []int64{from, to}) })
 		var got worker.Saturated
-		err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoSaturate, Saturate: &s}, limit, &got)
-		wg.Wait()
-		if err != nil {
-			a.fail(err)
-		}
-		if a.failed == nil && ctx.Err() == nil {
+		if r.atFullSpeed(ctx, a, worker.DoSaturate, &got) && a.failed == nil && ctx.Err() == nil {
 			a.saturated = &got
 		}
 	}
+}
+
+// atFullSpeed has arm a carry out a saturated block, whose answer goes into got, and
+// reads its server's clocks around the measured part; it reports whether there is an
+// answer. An arm that has failed, or a run that is interrupted, has no block.
+func (r *run) atFullSpeed(ctx context.Context, a *armEpoch, do string, got any) bool {
+	if ctx.Err() != nil || a.failed != nil {
+		return false
+	}
+	s := worker.Saturate{Start: probe.Monotonic() + int64(lead), Length: r.plan.Saturated, Concurrency: r.plan.Load.Concurrency}
+	from, to := s.Measure()
+	limit := r.plan.Saturated + r.plan.Drain + orderLimit
+	if r.handshakes() {
+		limit += 2 * r.plan.Handshakes.Timeout
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { a.satServer = r.mark(ctx, a, []int64{from, to}) })
+	// Not ctx: an interrupted generator still answers, soon.
+	err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: do, Saturate: &s}, limit, got)
+	wg.Wait()
+	if err != nil {
+		a.fail(err)
+	}
+	return err == nil
 }
 
 // failure is that of the first arm that has one; nil if none has.

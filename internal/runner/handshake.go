@@ -7,11 +7,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"grpcbench/internal/plan"
-	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/worker"
 )
@@ -125,19 +123,17 @@ func (a *armEpoch) shake(ctx context.Context, timeout time.Duration, ticket bool
 	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoShake, Shake: &worker.Shake{Ticket: ticket}}, timeout+orderLimit, &made); err != nil {
 		return err
 	}
-	var serverCPU *int64
-	if made.Class == "" {
-		time.Sleep(settle)
-		if after, still := a.serverCPU(); ok && still {
-			serverCPU = new(after - before)
-		}
-	}
 	if made.Class != "" {
 		a.book.ledger.NotStarted--
 		a.book.shaken(made, nil, true)
 		return a.unanswered(made)
 	}
 	a.silent = 0
+	time.Sleep(settle)
+	var serverCPU *int64
+	if after, still := a.serverCPU(); ok && still {
+		serverCPU = new(after - before)
+	}
 	var asked worker.Asked
 	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoAsk}, 4*timeout+orderLimit, &asked); err != nil {
 		return err
@@ -207,26 +203,15 @@ func (a *armEpoch) try(ctx context.Context, timeout time.Duration, ticket bool) 
 	return made, asked, err
 }
 
-// rush gives each arm the machine for itself, in random order.
+// rush gives each arm the machine for itself, in random order. The connections of a block
+// that was cut short are counted all the same.
 func (r *run) rush(ctx context.Context, e *epoch, order *rand.Rand) {
 	for _, i := range order.Perm(len(e.arms)) {
 		a := e.arms[i]
-		if ctx.Err() != nil || a.failed != nil {
-			continue
-		}
-		s := worker.Saturate{Start: probe.Monotonic() + int64(lead), Length: r.plan.Saturated, Concurrency: r.plan.Load.Concurrency}
-		from, to := s.Measure()
-		var wg sync.WaitGroup
-		wg.Go(func() { a.satServer = r.mark(ctx, a, []int64{from, to}) })
 		var got worker.Rushed
-		err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoRush, Saturate: &s},
-			r.plan.Saturated+2*r.plan.Handshakes.Timeout+orderLimit, &got)
-		wg.Wait()
-		if err != nil {
-			a.fail(err)
-			continue
+		if r.atFullSpeed(ctx, a, worker.DoRush, &got) {
+			a.rushed, a.rushWhole = &got, a.failed == nil && ctx.Err() == nil
 		}
-		a.rushed, a.rushWhole = &got, a.failed == nil && ctx.Err() == nil
 	}
 }
 
@@ -257,11 +242,11 @@ func (r *run) assembleHandshakes(i int) (result.Arm, error) {
 func (r *run) estimateHandshakes() time.Duration {
 	const each = 6 * time.Millisecond // a connection with its RPCs, on loopback
 	h := r.plan.Handshakes
-	var n time.Duration
+	n := 0
 	for _, a := range r.plan.Arms {
-		n += time.Duration(h.Of(a.Settings))
+		n += h.Of(a.Settings)
 	}
-	took := n * each
+	took := time.Duration(n) * each
 	if h.Rate > 0 {
 		took = max(took, time.Duration(float64(n)/h.Rate*1e9))
 	}
