@@ -51,6 +51,7 @@ const clip = 1.5
 type Cross struct {
 	Rate, From, To float64
 	Side           Side
+	straight       bool // the curve is a straight line
 }
 
 // Crossing is the rate at which points cross the limit: where a curve through them
@@ -58,8 +59,12 @@ type Cross struct {
 // regression by pooling adjacent violators: Ayer, Brunk, Ewing, Reid and Silverman,
 // Annals of Mathematical Statistics 26, 1955), between its points straight in
 // ln(rate). With Above and Below all rates are the last one on that side; without points
-// they are 0, Between.
-func Crossing(points []Point) Cross {
+// they are 0, Between. Where three points or more are near the limit the curve is the
+// straight line through them, if that crosses it between them.
+func Crossing(points []Point) Cross { return crossing(points, true) }
+
+// crossing is Crossing; the curve is no straight line unless it may be one.
+func crossing(points []Point, mayBeStraight bool) Cross {
 	if len(points) == 0 {
 		return Cross{}
 	}
@@ -69,20 +74,21 @@ func Crossing(points []Point) Cross {
 	switch {
 	case fit[0] > 0:
 		rate := sorted[0].Rate
-		return Cross{rate, rate, rate, Below}
+		return Cross{Rate: rate, From: rate, To: rate, Side: Below}
 	case fit[last] <= 0:
 		rate := sorted[last].Rate
-		return Cross{rate, rate, rate, Above}
+		return Cross{Rate: rate, From: rate, To: rate, Side: Above}
 	}
 	i := slices.IndexFunc(fit, func(v float64) bool { return v > 0 })
 	from, to := sorted[i-1].Rate, sorted[i].Rate
 	rate := from * math.Pow(to/from, -fit[i-1]/(fit[i]-fit[i-1]))
-	if straight, ok := line(sorted); ok {
+	straight, ok := line(sorted)
+	if ok = ok && mayBeStraight; ok {
 		rate = straight
 		i = max(1, min(last, slices.IndexFunc(sorted, func(p Point) bool { return p.Rate > rate })))
 		from, to = sorted[i-1].Rate, sorted[i].Rate
 	}
-	return Cross{Rate: rate, From: from, To: to}
+	return Cross{Rate: rate, From: from, To: to, straight: ok}
 }
 
 // line is where the straight line through the points near the limit crosses 0, by least
@@ -133,25 +139,28 @@ func isotonic(points []Point) []float64 {
 	return fit
 }
 
-// Pooled estimates a crossing of all epochs together. crossing is that of the windows of
+// Pooled estimates a crossing of all epochs together. points are those of the windows of
 // all epochs but one, or of all if without is −1.
 //
 // The interval is that of the signed-rank test on the jackknife's pseudo-values, n times
 // the whole less n − 1 times what is left without an epoch, in logarithms (Tukey, Annals
 // of Mathematical Statistics 29, 1958), at 99 %, because pseudo-values of few epochs are
-// too much alike; and it reaches at least to the measured rates beside the crossing.
+// too much alike; and it reaches at least to the measured rates beside the crossing. What
+// is left is no straight line where the whole is none: such a change of the curve would
+// count n − 1 times as one of the server.
+//
 // Simulated, it holds the truth nine times in ten where windows are short beside what the
 // server remembers, and as often as 95 % says where they are long. low and high are false for
 // an end that is not known: without some epoch the crossing lies outside of what was
 // measured on that side.
-func Pooled(epochs int, crossing func(without int) Cross) (e Estimate, c Cross, low, high bool) {
-	c = crossing(-1)
+func Pooled(epochs int, points func(without int) []Point) (e Estimate, c Cross, low, high bool) {
+	c = Crossing(points(-1))
 	e = Estimate{Value: c.Rate, Epochs: epochs}
 	low, high = c.Side != Below, c.Side != Above
 	whole, n := math.Log(c.Rate), float64(epochs)
 	pseudo := make([]float64, epochs)
 	for i := range pseudo {
-		left := crossing(i)
+		left := crossing(points(i), c.straight)
 		low, high = low && left.Side != Below, high && left.Side != Above
 		pseudo[i] = n*whole - (n-1)*math.Log(left.Rate)
 	}

@@ -219,24 +219,44 @@ func TestMarginIsTheShareAgainstWhatIsAllowed(t *testing.T) {
 }
 
 func TestPooledHasNoEndWhereTheCeilingIsNotHeld(t *testing.T) {
-	crossing := func(side ceiling.Side) func(int) ceiling.Cross {
-		return func(without int) ceiling.Cross {
-			c := ceiling.Cross{Rate: 100, From: 98, To: 102}
+	points := func(low, high float64) func(int) []ceiling.Point {
+		return func(without int) []ceiling.Point {
 			if without == 3 {
-				c.Side = side
+				return []ceiling.Point{{98, 7, low}, {102, 7, high}}
 			}
-			return c
+			return []ceiling.Point{{98, 8, -0.1}, {102, 8, 0.1}}
 		}
 	}
-	e, _, low, high := ceiling.Pooled(8, crossing(ceiling.Between))
+	e, _, low, high := ceiling.Pooled(8, points(-0.1, 0.1))
 	if !low || !high || !e.HasInterval || math.Abs(e.Low-98) > 1e-9 || math.Abs(e.High-102) > 1e-9 {
 		t.Errorf("%+v, ends %t, %t: want the rates beside the crossing", e, low, high)
 	}
-	if _, _, low, high := ceiling.Pooled(8, crossing(ceiling.Above)); !low || high {
+	if _, _, low, high := ceiling.Pooled(8, points(-0.2, -0.1)); !low || high {
 		t.Errorf("above without an epoch: ends %t, %t, want the lower one alone", low, high)
 	}
-	if _, _, low, high := ceiling.Pooled(8, crossing(ceiling.Below)); low || !high {
+	if _, _, low, high := ceiling.Pooled(8, points(0.1, 0.2)); low || !high {
 		t.Errorf("below without an epoch: ends %t, %t, want the upper one alone", low, high)
+	}
+}
+
+// In doublings of 100 RPC/s: the whole is pooled to −0.7 at 0, 1 and 2, and crosses at
+// 2.7; the line through its points crosses at 5.25, beyond them. Without epoch 3 the line
+// would cross at 2.42, and the curve does at 2.25: the pseudo-value is 8·2.7 − 7·2.25.
+func TestLeavingOutAnEpochMakesNoStraightLineOfACurve(t *testing.T) {
+	at := func(margins ...float64) (points []ceiling.Point) {
+		for i, m := range margins {
+			points = append(points, ceiling.Point{Rate: 100 * math.Pow(2, float64(i)), Windows: 1, Margin: m})
+		}
+		return points
+	}
+	e, _, _, _ := ceiling.Pooled(8, func(without int) []ceiling.Point {
+		if without == 3 {
+			return at(-1.4, -1, -0.1, 0.3)
+		}
+		return at(-0.1, -1, -1, 0.3)
+	})
+	if value, high := math.Log2(e.Value/100), math.Log2(e.High/100); math.Abs(value-2.7) > 1e-9 || math.Abs(high-5.85) > 1e-9 {
+		t.Errorf("2^%.3f up to 2^%.3f, want 2^2.7 up to 2^5.85", value, high)
 	}
 }
 

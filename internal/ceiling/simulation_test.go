@@ -73,7 +73,7 @@ func (m mm1) searched(s ceiling.Search, limit float64) (ceiling.Estimate, error)
 			measure(rate)
 		}
 	}
-	e, c, _, _ := ceiling.Pooled(epochs, func(without int) ceiling.Cross {
+	e, c, _, _ := ceiling.Pooled(epochs, func(without int) (points []ceiling.Point) {
 		windows := map[float64][]counts{}
 		for i, byRate := range measured {
 			for rate, c := range byRate {
@@ -82,11 +82,10 @@ func (m mm1) searched(s ceiling.Search, limit float64) (ceiling.Estimate, error)
 				}
 			}
 		}
-		var points []ceiling.Point
 		for rate, all := range windows {
 			points = append(points, point(rate, all...))
 		}
-		return ceiling.Crossing(points)
+		return points
 	})
 	if c.Side != ceiling.Between {
 		return e, fmt.Errorf("crossing %g on side %v", e.Value, c.Side)

@@ -192,12 +192,12 @@ func (c climber) slo() {
 		found.Text = c.tooFew()
 		return
 	}
-	e, cross, low, high := ceiling.Pooled(len(c.epochs), func(without int) ceiling.Cross {
+	e, cross, low, high := ceiling.Pooled(len(c.epochs), func(without int) []ceiling.Point {
 		left := c.epochs
 		if without >= 0 {
 			left = slices.Delete(slices.Clone(left), without, without+1)
 		}
-		return ceiling.Crossing(c.points(left))
+		return c.points(left)
 	})
 	found.Rate = estimate(e)
 	if !low {
