@@ -139,6 +139,27 @@ func isotonic(points []Point) []float64 {
 	return fit
 }
 
+// StandIn is which of the rates that an epoch measured speaks for another one of the same
+// search: that rate, if it is one of them; the highest, if it is higher than all, for the
+// epoch went no further as the limit was broken there; the lowest, if it is lower than
+// all. ok is false if it lies between them. Without it a rate that only some epochs were
+// asked at would be known from these alone, which may all be better than the others, or
+// worse.
+func StandIn(measured []float64, rate float64) (of float64, ok bool) {
+	if len(measured) == 0 {
+		return 0, false
+	}
+	switch least, most := slices.Min(measured), slices.Max(measured); {
+	case slices.Contains(measured, rate):
+		return rate, true
+	case rate > most:
+		return most, true
+	case rate < least:
+		return least, true
+	}
+	return 0, false
+}
+
 // Pooled estimates a crossing of all epochs together. points are those of the windows of
 // all epochs but one, or of all if without is −1.
 //

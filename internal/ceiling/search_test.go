@@ -260,6 +260,20 @@ func TestLeavingOutAnEpochMakesNoStraightLineOfACurve(t *testing.T) {
 	}
 }
 
+func TestStandInIsTheLastRateOnThatSide(t *testing.T) {
+	for _, c := range []struct {
+		rate, want float64
+		ok         bool
+	}{{300, 300, true}, {500, 400, true}, {100, 200, true}, {250, 0, false}} {
+		if got, ok := ceiling.StandIn([]float64{400, 200, 300}, c.rate); got != c.want || ok != c.ok {
+			t.Errorf("for %g: %g, %t, want %g, %t", c.rate, got, ok, c.want, c.ok)
+		}
+	}
+	if _, ok := ceiling.StandIn(nil, 100); ok {
+		t.Error("an epoch that measured nothing stands in for something")
+	}
+}
+
 func TestReachedIsTheFirstGainThatIsSurelySmall(t *testing.T) {
 	gain := func(low, high float64) ceiling.Estimate {
 		return ceiling.Estimate{Value: math.Sqrt(low * high), Low: low, High: high, HasInterval: true, Epochs: 8}

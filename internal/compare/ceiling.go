@@ -234,15 +234,17 @@ func (c climber) overload(found *result.Ceiling, above result.Level) {
 }
 
 // points are the rates of epochs and how far each was from the SLO, the windows of a rate
-// taken together.
+// taken together. An epoch that was not asked at a rate speaks by another one, see
+// [ceiling.StandIn].
 func (c climber) points(epochs []*result.Epoch) []ceiling.Point {
 	var points []ceiling.Point
 	for _, l := range c.arm.Levels {
 		sum := result.Step{Rate: l.Rate, Over: make([]int64, len(c.r.Plan.Ceiling.SLO))}
 		n := 0
 		for _, e := range epochs {
+			rate, ok := ceiling.StandIn(ratesOf(e), l.Rate)
 			for _, b := range e.Blocks {
-				if b.Search || b.Rate != l.Rate {
+				if !ok || b.Search || b.Rate != rate {
 					continue
 				}
 				n++
@@ -258,6 +260,16 @@ func (c climber) points(epochs []*result.Epoch) []ceiling.Point {
 		}
 	}
 	return points
+}
+
+// ratesOf are the rates that an epoch measured, its search left out.
+func ratesOf(e *result.Epoch) (rates []float64) {
+	for _, b := range e.Blocks {
+		if !b.Search {
+			rates = append(rates, b.Rate)
+		}
+	}
+	return rates
 }
 
 // rpc prints a rate to three significant digits.

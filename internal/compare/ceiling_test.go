@@ -158,6 +158,22 @@ func TestTheHighestRateThatKeepsAnSLOIsBetweenTheMeasured(t *testing.T) {
 	}
 }
 
+// Half of the epochs broke the limit at 950 RPC/s and went no further. All windows at 950
+// together kept it, and those at 1050 too, but only because the worse half was not there.
+func TestWhatOnlySomeEpochsCouldTakeIsNotTakenForAll(t *testing.T) {
+	shares := map[float64]float64{850: 0.001, 950: 0.002, 1050: 0.005, 1150: 0.015}
+	r := sloCurve(func(rate float64) float64 { return shares[rate] }, 850, 950, 1050, 1150)
+	for i := range r.Arms[0].Epochs[:4] {
+		e := &r.Arms[0].Epochs[i]
+		e.Blocks = e.Blocks[:2]
+		e.Blocks[1].Over = []int64{160}
+	}
+	compare.Ceilings(&r)
+	if c := r.Arms[0].Ceiling; c.Rate.Value <= 950 || c.Rate.Value >= 1050 {
+		t.Errorf("%s, want between 950 and 1050", c.Text)
+	}
+}
+
 func TestAnSLOThatEveryRateOrNoneKeepsSaysSo(t *testing.T) {
 	r := sloCurve(func(float64) float64 { return 0 }, 500, 750, 900, 1000)
 	compare.Ceilings(&r)

@@ -112,11 +112,14 @@ func (r *run) rates(ctx context.Context, e *epoch, order *rand.Rand) error {
 	if err := r.shuffled(ctx, e, order, steps); err != nil {
 		return err
 	}
-	for _, a := range e.arms {
+	for i, a := range e.arms {
 		for rate, more := s.Further(r.points(a)); more; rate, more = s.Further(r.points(a)) {
 			if _, err := r.block(ctx, e, a, block{rate: rate}); err != nil {
 				return err
 			}
+			// The later epochs measure it too: a rate that only the better ones are asked
+			// at would seem better than it is.
+			r.grids[i] = append(r.grids[i], rate)
 		}
 	}
 	return nil
