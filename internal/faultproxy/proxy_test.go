@@ -188,7 +188,7 @@ func TestSlicesAreWrittenOneByOne(t *testing.T) {
 	conn := dial(t, p)
 	write(t, conn, body(500))
 	wantEcho(t, conn, body(500))
-	p.Close() // what was written is counted a moment later
+	p.Close()                              // what was written is counted a moment later
 	if c := p.Counts(); c.Writes != 1000 { // 500 up and 500 down
 		t.Errorf("%d writes of 1 byte, want 1000", c.Writes)
 	}
