@@ -64,10 +64,12 @@ func (t Track) facts(d detail) []webpage.Fact {
 func (t Track) changes(all []nomination, d detail) webpage.Section {
 	s := webpage.Section{ID: "changes", Title: "Where a level changed", Lead: nominated}
 	for _, n := range all[:min(len(all), d.arms)] {
-		s.Blocks = append(s.Blocks, webpage.Block{
-			Heading: clean(seriesName(n.series) + ": " + percentOf(n.shift.Ratio) + " %"), Lead: clean(n.text), Wide: true,
-			Figures: []webpage.Figure{t.figure(n.series, d, true)}, Code: cleanAll(command(n.command)),
-		})
+		b := webpage.Block{Heading: clean(seriesName(n.series) + ": " + percentOf(n.shift.Ratio) + " %"), Lead: clean(n.text), Wide: true,
+			Figures: []webpage.Figure{t.figure(n.series, d, true)}}
+		if len(n.command) > 0 {
+			b.Code = cleanAll(command(n.command))
+		}
+		s.Blocks = append(s.Blocks, b)
 	}
 	if more := len(all) - len(s.Blocks); more > 0 {
 		s.Blocks = append(s.Blocks, webpage.Block{List: []string{plural(more, "more nomination")}})

@@ -134,3 +134,20 @@ func TestTrackSaysHowManyRunsEachSeriesHas(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Changes that one A/B would confirm have one command among them.
+func TestChangesOfAnArmHaveOneCommand(t *testing.T) {
+	h := tracked()
+	second := h.Series[0]
+	second.Metric = "client_cpu_ns_per_rpc"
+	h.Series = append(h.Series, second)
+	for _, f := range TrackFormats(TextOptions{}) {
+		var b bytes.Buffer
+		if err := f.Render(&b, h); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(b.String(), "grpc-bench run --vary"); n > 1 || n == 0 && f.Name != "json" && f.Name != "csv" {
+			t.Errorf("%s has %d commands, want one", f.Name, n)
+		}
+	}
+}
