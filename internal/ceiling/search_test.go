@@ -188,7 +188,9 @@ func TestLimitNamesTheSideThatIsUsedUp(t *testing.T) {
 		{"together, client more", ceiling.Use{Client: share(0.53), Server: share(0.44), Shared: true}, ceiling.ClientCPU, false},
 		{"others fill up the rest", ceiling.Use{Client: share(0.1), Server: share(0.5), Others: share(0.35), Shared: true}, ceiling.ServerCPU, true},
 		{"others more than either", ceiling.Use{Client: share(0.22), Server: share(0.22), Others: share(0.6), Shared: true}, ceiling.Neither, false},
-		{"room left", ceiling.Use{Client: share(0.3), Server: share(0.5), Shared: true}, ceiling.Neither, true},
+		{"room left, contended", ceiling.Use{Client: share(0.3), Server: share(0.5), Shared: true}, ceiling.Neither, false},
+		{"room left, a small generator", ceiling.Use{Client: share(0.2), Server: share(0.5), Shared: true}, ceiling.Neither, true},
+		{"idle", ceiling.Use{Client: share(0.2), Server: share(0.2), Shared: true}, ceiling.Neither, true},
 		{"elsewhere, not known", ceiling.Use{Client: share(0.5)}, ceiling.Neither, true},
 		{"elsewhere, a generator at its end", ceiling.Use{Client: share(0.91)}, ceiling.ClientCPU, false},
 	} {
