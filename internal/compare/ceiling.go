@@ -304,16 +304,10 @@ func whose(f *result.Ceiling) string {
 		return "the server's ceiling"
 	case f.Bottleneck == string(ceiling.ClientCPU):
 		return "the generator's ceiling, not the server's"
-	case f.Bottleneck == string(ceiling.ServerCPU), f.Bottleneck == string(ceiling.Neither) && !othersMost(f):
+	case f.Bottleneck == string(ceiling.ServerCPU), f.Bottleneck == string(ceiling.Neither) && !f.OthersMost():
 		return "the ceiling of server and generator together, not of the server alone"
 	}
 	return "a ceiling, of which it is not known whose"
-}
-
-// othersMost says whether others used more CPU than either side.
-func othersMost(f *result.Ceiling) bool {
-	than := func(side *float64) bool { return f.OthersShare != nil && (side == nil || *f.OthersShare > *side) }
-	return than(f.ClientShare) && than(f.ServerShare)
 }
 
 // sloText says what an SLO's search found.

@@ -185,19 +185,28 @@ func (s Step) Name() string {
 	return fmt.Sprintf("%.6g RPC/s", s.Rate)
 }
 
+// OthersMost says whether others used more of the CPUs than either side.
+func (c *Ceiling) OthersMost() bool {
+	than := func(side *float64) bool { return c.OthersShare != nil && (side == nil || *c.OthersShare > *side) }
+	return than(c.ClientShare) && than(c.ServerShare)
+}
+
 func askWhoseCeiling(q *question) {
 	for _, a := range q.r.Arms {
 		c := a.Ceiling
 		if c == nil || c.Outcome == TooFew || c.OfServer || c.Bottleneck == "" {
 			continue
 		}
-		v, text := Valid, "generator and server share the CPUs, which are used up: the server alone would take more; "
-		if c.Bottleneck == "client_cpu" {
-			v, text = Degraded, "the generator was the limit: this is not the server's ceiling, which is higher; "
-		}
 		advice := "take --engine wire, or give the generator a machine of its own"
 		if a.Settings.Engine == plan.Wire {
 			advice = "give the generator a machine of its own"
+		}
+		v, text := Valid, "generator and server wait for each other on the CPUs that they share: the server alone would take more; "
+		switch {
+		case c.Bottleneck == "client_cpu":
+			v, text = Degraded, "the generator was the limit: this is not the server's ceiling, which is higher; "
+		case c.OthersMost():
+			text, advice = "others used more of the CPUs than generator or server: these would take more without; ", "end them, or measure elsewhere"
 		}
 		q.find(finding{verdict: v, arm: a.Name, text: text + advice})
 	}

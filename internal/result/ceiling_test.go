@@ -71,6 +71,31 @@ func TestACeilingIsNotHeldToWhatItDoesOnPurpose(t *testing.T) {
 	}
 }
 
+func TestACeilingBesideBusyOthersSaysSo(t *testing.T) {
+	share := func(v float64) *float64 { return &v }
+	for _, c := range []struct {
+		client, server, others *float64
+		want                   bool
+	}{
+		{share(0.2), share(0.2), share(0.5), true},
+		{share(0.2), nil, share(0.5), true},
+		{share(0.2), share(0.6), share(0.5), false},
+		{share(0.6), share(0.2), share(0.5), false},
+		{share(0.2), share(0.2), nil, false},
+	} {
+		f := Ceiling{ClientShare: c.client, ServerShare: c.server, OthersShare: c.others, Outcome: Reached, Bottleneck: "neither"}
+		if got := f.OthersMost(); got != c.want {
+			t.Errorf("client %v, server %v, others %v: %t", c.client, c.server, c.others, got)
+		}
+		r := Result{Arms: []Arm{{Ceiling: &f}}}
+		q := question{r: &r}
+		askWhoseCeiling(&q)
+		if len(q.warnings) != 1 || strings.Contains(q.warnings[0].Text, "others used more") != c.want {
+			t.Errorf("client %v, server %v, others %v: %+v", c.client, c.server, c.others, q.warnings)
+		}
+	}
+}
+
 func TestAStepKeepsAnSLOByTheSharesItAllows(t *testing.T) {
 	slo := []plan.Threshold{{Metric: "latency_p99", Op: "<", Value: 5e6}, {Metric: "failed", Op: "<", Value: 0.1}}
 	step := func(late, failed, growth int64) Step {
