@@ -74,7 +74,7 @@ func say(w io.Writer, err error) {
 
 // What is announced and not in this version is refused by name.
 var (
-	laterCommands = []string{"merge", "render", "ui"}
+	laterCommands = []string{"merge", "render"}
 	laterFlags    = []string{"gate"}
 )
 
@@ -144,7 +144,8 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
   grpc-bench ceiling --slo 'p99<5ms'        how much can it take?
   grpc-bench report ID --format markdown
   grpc-bench compare baseline:main ID       did it get slower?
-  grpc-bench track                          since when?`,
+  grpc-bench track                          since when?
+  grpc-bench ui                             all of it in a browser`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -160,6 +161,6 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRunCommand(), newHandshakeCommand(), newCeilingCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newServerCommand(), newCertsCommand(), newVerifyCommand(), newSpecimenCommand(), newHostCommand(), newGeneratorCommand())
+	root.AddCommand(newRunCommand(), newHandshakeCommand(), newCeilingCommand(), newCallCommand(), newReportCommand(), newCompareCommand(), newTrackCommand(), newUICommand(), newServerCommand(), newCertsCommand(), newVerifyCommand(), newSpecimenCommand(), newHostCommand(), newGeneratorCommand())
 	return root
 }

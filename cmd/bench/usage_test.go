@@ -113,6 +113,7 @@ func mistakes() []mistake {
 		{"ceiling --slo wibble<5ms", `--slo "wibble<5ms": must be about latency_p50, latency_p90, latency_p99, latency_p999 or failed`},
 		{"run --slo p99<5ms", `--slo: must be left out of grpc-bench run: it is a flag of ceiling`},
 		{"server --listen :1337", `--listen ":1337"`},
+		{"ui --listen :1337", `--listen ":1337": must be 127.0.0.1:PORT or [::1]:PORT`},
 		{"certs --key rsa1024", `--key "rsa1024"`},
 		{"certs --days 0", `--days 0`},
 	}
@@ -140,7 +141,7 @@ func TestNoSentenceRepeatsAMetadataValue(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
-	for _, name := range []string{"run", "ceiling", "call", "report", "server", "certs"} {
+	for _, name := range []string{"run", "ceiling", "call", "report", "server", "certs", "ui"} {
 		code, stdout, stderr := command(t, name, "--help")
 		if code != exitDone || stderr != "" {
 			t.Errorf("%s --help: exit code %d, stderr %q", name, code, stderr)

@@ -43,8 +43,9 @@ func edges() map[string]string {
 		"internal/history/generate": "internal/result",
 		"internal/webpage":          "internal/svg",
 		"internal/report":           "internal/svg internal/webpage internal/compare internal/exchange internal/hist internal/history internal/mask internal/plan internal/result internal/stats",
+		"internal/ui":               "internal/compare internal/history internal/mask internal/report internal/result internal/webpage",
 		"cmd/bench": "internal/certs internal/compare internal/exchange internal/history internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
-			" internal/servercmd internal/verify internal/worker",
+			" internal/servercmd internal/ui internal/verify internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",
 		"internal/benchmarks": "internal/certs internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
 			" internal/wire internal/wire/floor internal/worker proto",

@@ -218,14 +218,40 @@ func (t *Tab) Point(x, y float64) error {
 	return t.call("Input.dispatchMouseEvent", map[string]any{"type": "mouseMoved", "x": x, "y": y}, nil)
 }
 
-// Press presses a key, named as in KeyboardEvent.key.
-func (t *Tab) Press(key string) error {
-	for _, kind := range []string{"keyDown", "keyUp"} {
-		if err := t.call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": key, "code": key}, nil); err != nil {
+// Click presses and releases the mouse's first button at a place.
+func (t *Tab) Click(x, y float64) error {
+	for _, kind := range []string{"mouseMoved", "mousePressed", "mouseReleased"} {
+		if err := t.call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}, nil); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Press presses a key, named as in KeyboardEvent.key. Enter, Space and Tab do what they do
+// by themselves.
+func (t *Tab) Press(key string) error {
+	p := map[string]any{"key": key, "code": key}
+	switch key {
+	case "Enter":
+		p["text"], p["windowsVirtualKeyCode"] = "\r", 13
+	case " ":
+		p["text"], p["code"], p["windowsVirtualKeyCode"] = " ", "Space", 32
+	case "Tab":
+		p["windowsVirtualKeyCode"] = 9
+	}
+	for _, kind := range []string{"keyDown", "keyUp"} {
+		p["type"] = kind
+		if err := t.call("Input.dispatchKeyEvent", p, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Type types text where the focus is.
+func (t *Tab) Type(text string) error {
+	return t.call("Input.insertText", map[string]any{"text": text}, nil)
 }
 
 // Close closes the page.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -54,25 +55,42 @@ func (t Track) facts(d detail) []webpage.Fact {
 			suites = append(suites, r.Suite)
 		}
 	}
-	for _, s := range suites {
-		facts = append(facts, webpage.Fact{Name: "suite", Text: clean(s)})
+	if len(suites) > 0 {
+		facts = append(facts, webpage.Fact{Name: "suites", Text: clean(joined(suites))})
 	}
 	return capped(facts, d.rows, func(n int) webpage.Fact { return webpage.Fact{Name: "and", Text: plural(n, "more")} })
 }
 
-// changes are the nominations, each with its series and the command that confirms it.
+// largeChanges is how many changes are drawn large.
+const largeChanges = 3
+
+// changes are the nominations, the largest first, with the commands that confirm them.
 func (t Track) changes(all []nomination, d detail) webpage.Section {
 	s := webpage.Section{ID: "changes", Title: "Where a level changed", Lead: nominated}
-	for _, n := range all[:min(len(all), d.arms)] {
-		b := webpage.Block{Heading: clean(seriesName(n.series) + ": " + percentOf(n.shift.Ratio) + " %"), Lead: clean(n.text), Wide: true,
-			Figures: []webpage.Figure{t.figure(n.series, d, true)}}
+	size := func(n nomination) float64 { return math.Abs(math.Log(n.shift.Ratio)) }
+	slices.SortStableFunc(all, func(a, b nomination) int { return cmp.Compare(size(b), size(a)) })
+	table := &webpage.Table{Caption: "All nominations, the largest change first", Head: []string{"figure", "change in %", "new level from", "old level until", "p"}}
+	var rest []string
+	for i, n := range all {
+		table.Rows = append(table.Rows, webpage.Row{Name: clean(seriesName(n.series)), Cells: webpage.Text("◆ "+percentOf(n.shift.Ratio),
+			clean(orID(t.Runs[n.shift.After])), clean(orID(t.Runs[n.shift.Before])), strconv.FormatFloat(n.shift.P, 'g', 2, 64))})
+		var code []string
 		if len(n.command) > 0 {
-			b.Code = cleanAll(command(n.command))
+			code = cleanAll(command(n.command))
 		}
-		s.Blocks = append(s.Blocks, b)
+		if i < largeChanges {
+			s.Blocks = append(s.Blocks, webpage.Block{Heading: clean(seriesName(n.series) + ": " + percentOf(n.shift.Ratio) + " %"), Lead: clean(n.text), Wide: true,
+				Figures: []webpage.Figure{t.figure(n.series, d, true)}, Code: code})
+		} else if len(code) > 0 && len(rest) < 10*d.rows {
+			rest = append(append(rest, "# "+clean(n.text)), append(code, "")...)
+		}
 	}
-	if more := len(all) - len(s.Blocks); more > 0 {
-		s.Blocks = append(s.Blocks, webpage.Block{List: []string{plural(more, "more nomination")}})
+	table.Rows = capped(table.Rows, 20*d.arms, func(n int) webpage.Row { return webpage.Row{Name: "and", Cells: webpage.Text(plural(n, "more"))} })
+	if len(all) > largeChanges {
+		s.Blocks = append(s.Blocks, webpage.Block{Table: table})
+	}
+	if len(rest) > 0 {
+		s.Blocks = append(s.Blocks, webpage.Block{Folded: "What confirms the others", Code: rest})
 	}
 	return s
 }

@@ -34,10 +34,10 @@ func NewID(t time.Time) string {
 
 // IsID says whether s has the form of an id, so that it can be the name of a
 // directory and nothing else.
-func IsID(s string) bool {
-	ok, err := regexp.MatchString(`^[0-9]{8}T[0-9]{6}Z-[a-z2-7]{8}$`, s)
-	return ok && err == nil
-}
+func IsID(s string) bool { return idForm.MatchString(s) }
+
+// idForm is made once: a directory may hold ten thousand names.
+var idForm = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[a-z2-7]{8}$`)
 
 // File is a file that goes into the directory beside those that Write makes.
 type File struct {
