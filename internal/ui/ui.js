@@ -72,7 +72,7 @@
     const link = event.target.closest("a[data-stay]");
     if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go(link.search, link.id);
+    go(link.search, link.id || "q"); // a tag is what is filtered by
   });
   page.addEventListener("submit", (event) => {
     event.preventDefault();
