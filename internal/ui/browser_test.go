@@ -175,13 +175,17 @@ func TestTheListByKeyboardAndMouse(t *testing.T) {
 	if got, focus := p.names(), p.text("document.activeElement.id"); got != "first,second" || focus != "q" {
 		t.Errorf("filtered: %s, focus on %s", got, focus)
 	}
+	p.settled()
 	p.eval(`history.back()`, nil) // to the list before it was sorted by name, without a filter
 	p.until(`document.querySelectorAll(".runs tbody tr").length === 3`)
+	p.settled()
 	p.click("#base-" + ids[0])
 	p.until(fmt.Sprintf(`document.activeElement.id === "base-%s" && location.search.includes("base=")`, ids[0]))
+	p.settled()
 	p.eval(fmt.Sprintf(`document.getElementById("new-%s").focus()`, ids[2]), nil)
 	p.press(" ")
 	p.until(`!document.getElementById("compare").disabled`)
+	p.settled()
 	p.eval(`document.getElementById("compare").focus()`, nil)
 	p.press("Enter")
 	p.until(`location.pathname === "/compare" && document.querySelector("h1")`)
@@ -406,5 +410,16 @@ func TestATabWithoutTheTokenSaysWhatToDo(t *testing.T) {
 	p.until(`document.querySelector(".runs")`)
 	if got := p.names(); got != "third,second,first" {
 		t.Errorf("with the token: %s", got)
+	}
+}
+
+// TestWhoeverMovesOnKeepsTheFocus: an answer that comes late does not take it back.
+func TestWhoeverMovesOnKeepsTheFocus(t *testing.T) {
+	dir, ids := three(t)
+	p := visit(t, chromium(t), serve(t, dir), "/", desktop)
+	p.eval(fmt.Sprintf(`document.getElementById("base-%s").click(); document.getElementById("new-%s").focus()`, ids[0], ids[2]), nil)
+	p.until(`location.search.includes("base=") && !document.getElementById("page").hasAttribute("aria-busy")`)
+	if got, base := p.text("document.activeElement.id"), p.text(`document.querySelector("input[name=base]:checked").value`); got != "new-"+ids[2] || base != ids[0] {
+		t.Errorf("the focus is on %q and the base is %s", got, base)
 	}
 }

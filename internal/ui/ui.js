@@ -49,6 +49,8 @@
     shown = location.pathname + location.search;
     const part = await get();
     if (!part) return;
+    const here = document.activeElement; // the reader may have moved on meanwhile
+    if (focus && page.contains(here) && here.id) focus = here.id;
     page.replaceChildren(...part.body.childNodes);
     const title = page.querySelector("h1");
     document.title = (title ? title.textContent + " · " : "") + "grpc-bench";
