@@ -50,7 +50,7 @@ type member struct {
 	begun    int64 // RPCs
 	had      int64 // of the limit, before
 	inFlight int64
-	made     bool // by its first attempt; what it made later replaced what was lost
+	late     bool // its first attempt failed; what it made later replaced what was lost
 	replaced bool
 }
 
@@ -61,7 +61,7 @@ func OpenChain(ctx context.Context, o Options) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Chain{options: o, current: &member{Channel: first, had: o.Limit.Had, made: true}}
+	c := &Chain{options: o, current: &member{Channel: first, had: o.Limit.Had}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.live = map[*member]struct{}{c.current: {}}
 	return c, nil
@@ -110,7 +110,7 @@ func (c *Chain) take() *member {
 func (c *Chain) await(m *member, done func(Connection, error)) {
 	err := m.ready(c.ctx)
 	c.mu.Lock()
-	m.made = err == nil
+	m.late = err != nil
 	c.mu.Unlock()
 	done(m.first(), err)
 }
@@ -139,7 +139,7 @@ func (c *Chain) Renew(ctx context.Context) (made Connection, err error) {
 		c.ended.received += made.Received
 		return made, err
 	}
-	c.succeed(&member{Channel: next, made: true})
+	c.succeed(&member{Channel: next})
 	return made, nil
 }
 
@@ -173,15 +173,9 @@ func (t *tally) add(m *member) {
 	t.sent += sent
 	t.received += received
 	t.reconnects += m.Reconnects()
-	if !m.made && m.connected() {
+	if m.late && m.everReady() {
 		t.reconnects++
 	}
-}
-
-// connected says whether the channel has ever had a connection.
-func (m *member) connected() bool {
-	all := m.Channel.Connections()
-	return len(all) > 0 && all[0].HTTP2 > 0
 }
 
 // sum is what all members add up to.

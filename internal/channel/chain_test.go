@@ -188,3 +188,50 @@ func TestAChainThatIsClosedLeavesNothingBehind(t *testing.T) {
 		}
 	})
 }
+
+// hesitant is a listener whose server begins a millisecond after a client.
+type hesitant struct{ net.Listener }
+
+func (h hesitant) Accept() (net.Conn, error) {
+	c, err := h.Listener.Accept()
+	time.Sleep(time.Millisecond) // in virtual time
+	return c, err
+}
+
+// With one RPC to a connection each is closed soon after it was made, often before it is
+// asked whether it was. In virtual time, where an answer that waits is late by seconds.
+func TestAConnectionThatIsClosedAgainWasMade(t *testing.T) {
+	const rpcs = 300
+	synctest.Test(t, func(t *testing.T) {
+		l := bufconn.Listen(64 << 10)
+		s := grpc.NewServer()
+		serverpb.RegisterServerServer(s, foo{})
+		go func() { _ = s.Serve(hesitant{l}) }() // ends with Stop
+		defer s.Stop()
+		var failed []error
+		told := make(chan error, rpcs)
+		c, err := channel.OpenChain(t.Context(), channel.Options{Address: "bufconn:1",
+			Limit:  channel.Limit{RPCs: 1, Begin: func() func(channel.Connection, error) { return func(_ channel.Connection, err error) { told <- err } }},
+			Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.DialContext(ctx) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stub, start := serverpb.NewServerClient(c), time.Now()
+		for range rpcs {
+			if _, err := stub.Foo(t.Context(), &serverpb.Empty{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range rpcs {
+			if err := <-told; err != nil {
+				failed = append(failed, err)
+			}
+		}
+		if took := time.Since(start); len(failed) > 0 || c.Reconnects() != 0 || took > time.Second {
+			t.Errorf("%d of %d replacements failed in %v, as %v; %d reconnects", len(failed), rpcs, took, failed, c.Reconnects())
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -154,7 +155,7 @@ func transport(config *tls.Config) credentials.TransportCredentials {
 }
 
 // ready waits for READY and returns the cause if it does not come. grpc-go reports
-// it only after the server's SETTINGS.
+// it only after the server's SETTINGS. A connection that has ended since then was ready.
 func (c *Channel) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -167,10 +168,26 @@ func (c *Channel) ready(ctx context.Context) error {
 		if state == connectivity.TransientFailure {
 			return c.cause()
 		}
+		if state == connectivity.Shutdown || state == connectivity.Idle && c.everReady() {
+			return c.over()
+		}
 		if !c.WaitForStateChange(ctx, state) {
 			return c.silence(ctx)
 		}
 	}
+}
+
+// everReady says whether a connection has had the server's SETTINGS.
+func (c *Channel) everReady() bool {
+	return slices.ContainsFunc(c.Connections(), func(made Connection) bool { return made.HTTP2 > 0 })
+}
+
+// over is what a channel comes to that has ended before it was seen to be ready.
+func (c *Channel) over() error {
+	if c.everReady() {
+		return nil
+	}
+	return fmt.Errorf("closed before it was ready: %w", context.Canceled)
 }
 
 // cause is the error of the latest failed attempt.
