@@ -221,7 +221,7 @@ func TestACallThatFailsEndsWith1AndASentence(t *testing.T) {
 		{"another authority", []string{secure, "--cacert", other}, "not trusted (use --cacert FILE)", ""},
 		{"another name", []string{secure, "--cacert", mine, "--server-name", "api.example"}, "(use --server-name)", ""},
 		{"TLS to plaintext", []string{open}, "the server does not speak TLS (use --tls off)", ""},
-		{"plaintext to TLS", []string{secure, "--tls", "off"}, "plaintext needs --tls off, a TLS server needs --tls", ""},
+		{"plaintext to TLS", []string{secure, "--tls", "off"}, "in plaintext (is it a gRPC server? one with TLS needs --tls 1.2 or 1.3)", ""},
 		{"a refusal", []string{open, "--tls", "off"}, "call /Server/Foo: NOT_FOUND: no such thing", "NOT_FOUND · RPC"},
 		{"no bench.v1", []string{open, "--tls", "off", "--payload", "1KiB"}, "--payload and --response-payload need a server that answers bench.v1", "UNIMPLEMENTED"},
 		{"no such compressor", []string{open, "--tls", "off", "--compression", "zstd"}, "(change --compression)", "UNIMPLEMENTED"},

@@ -199,7 +199,15 @@ func (c *Channel) cause() error {
 	}
 	// Dialling and TLS went well, so it was the server that ended the connection
 	// before its SETTINGS.
-	return ErrNoSettings
+	return c.unsettled(ErrNoSettings)
+}
+
+// unsettled is err of the latest connection.
+func (c *Channel) unsettled(err error) error {
+	if n := len(c.connections); n > 0 {
+		return Opened(*c.connections[n-1], err)
+	}
+	return err
 }
 
 // silence says in which phase the server stopped answering.
@@ -215,7 +223,7 @@ func (c *Channel) silence(ctx context.Context) error {
 	if len(c.connections) == 0 {
 		return fmt.Errorf("%w: %w", errSilent, ctx.Err())
 	}
-	return fmt.Errorf("%w: %w", ErrNoSettings, ctx.Err())
+	return c.unsettled(fmt.Errorf("%w: %w", ErrNoSettings, ctx.Err()))
 }
 
 // Connections returns what each connection of the channel cost, oldest first.

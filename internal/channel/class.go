@@ -44,7 +44,7 @@ func Class(err error) string {
 		return CertificateExpired
 	case errors.As(err, &verification):
 		return CertificateRefused
-	case errors.Is(err, ErrNotHTTP2):
+	case errors.Is(err, ErrNotHTTP2), errors.Is(err, ErrNoALPN):
 		return NotHTTP2
 	case errors.Is(err, context.Canceled):
 		return Interrupted

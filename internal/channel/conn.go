@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,8 +48,11 @@ func (t *timed) ClientHandshake(ctx context.Context, authority string, raw net.C
 	start := time.Now()
 	conn, info, err := t.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			err = ErrSilentTLS
+		case strings.Contains(err.Error(), "missing selected ALPN property"): // and a history of grpc-go
+			err = ErrNoALPN
 		}
 		t.channel.failed(err)
 		return nil, nil, err
@@ -110,7 +114,7 @@ func (s *settled) first(n int, err error) {
 		if errors.Is(err, net.ErrClosed) { // by our own side, which waited long enough
 			err = fmt.Errorf("%w: %w", ErrNoSettings, context.DeadlineExceeded)
 		}
-		s.channel.failed(err)
+		s.channel.failed(Opened(*s.made, err))
 		return
 	}
 	elapsed := time.Since(s.since)

@@ -19,17 +19,40 @@ var (
 	errSilent     = errors.New("no answer")
 	ErrSilentTLS  = errors.New("no answer to the TLS handshake")
 	ErrNotHTTP2   = errors.New("what the server sends is not HTTP/2")
+	ErrNoALPN     = errors.New("the server chose no protocol")
 	ErrNoSettings = errors.New("the server ended the connection or fell silent before its HTTP/2 SETTINGS")
 )
 
-// explain says in one sentence why a connection could not be made and which flag
-// to change.
-func explain(address string, timeout time.Duration, cause error) error {
-	advice := advise(cause, timeout)
-	if advice == "" {
-		return fmt.Errorf("connect to %s: %w", address, cause)
+// opened is an error of a connection that was there, with TLS if secure.
+type opened struct {
+	error
+	secure bool
+}
+
+func (o opened) Unwrap() error { return o.error }
+
+// Opened is err as one that came after made, when TLS was over and HTTP/2 was to follow:
+// what explains it is not what explains one of the TLS handshake.
+func Opened(made Connection, err error) error { return opened{err, made.State != nil} }
+
+// explained says in one sentence why a connection could not be made and which flag to
+// change.
+type explained struct {
+	address, advice string // advice "": there is none
+	cause           error
+}
+
+func (e explained) Error() string {
+	if e.advice == "" {
+		return fmt.Sprintf("connect to %s: %v", e.address, e.cause)
 	}
-	return fmt.Errorf("connect to %s: %s: %w", address, advice, cause)
+	return fmt.Sprintf("connect to %s: %s: %v", e.address, e.advice, e.cause)
+}
+
+func (e explained) Unwrap() error { return e.cause }
+
+func explain(address string, timeout time.Duration, cause error) error {
+	return explained{address, advise(cause, timeout), cause}
 }
 
 func advise(cause error, timeout time.Duration) string {
@@ -38,6 +61,7 @@ func advise(cause error, timeout time.Duration) string {
 	}
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
+	var after opened
 	switch text := cause.Error(); {
 	case errors.Is(cause, syscall.ECONNREFUSED):
 		return "nothing listens there (check TARGET)"
@@ -45,14 +69,18 @@ func advise(cause error, timeout time.Duration) string {
 		return "the server does not speak TLS (use --tls off)"
 	case errors.As(cause, &alert) || strings.Contains(text, "remote error: tls:"):
 		return adviseAlert(text)
-	case strings.Contains(text, "missing selected ALPN property"), strings.Contains(text, "no application protocol"):
+	case errors.Is(cause, ErrNoALPN), strings.Contains(text, "no application protocol"):
 		return "the server does not offer HTTP/2 by ALPN, so it is no gRPC server"
 	case strings.Contains(text, "unsupported versions"), strings.Contains(text, "protocol version"):
 		return "the server does not speak this TLS version (change --tls)"
 	case errors.Is(cause, ErrSilentTLS):
 		return fmt.Sprintf("TLS handshake timeout after %v (does the server speak TLS? else --tls off)", timeout)
-	case errors.Is(cause, ErrNoSettings), errors.Is(cause, ErrNotHTTP2), errors.Is(cause, io.EOF), errors.Is(cause, syscall.ECONNRESET):
-		return "the server does not speak HTTP/2 in this way (plaintext needs --tls off, a TLS server needs --tls 1.2 or 1.3, one that demands client certificates needs --cert and --key-file)"
+	case errors.As(cause, &after) && after.secure:
+		return "the server does not speak HTTP/2 over TLS (is it a gRPC server? one that demands client certificates needs --cert and --key-file)"
+	case errors.As(cause, &after):
+		return "the server does not speak HTTP/2 in plaintext (is it a gRPC server? one with TLS needs --tls 1.2 or 1.3)"
+	case errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF), errors.Is(cause, syscall.ECONNRESET), errors.Is(cause, syscall.EPIPE):
+		return "the server ended the connection in the TLS handshake (does it speak TLS? else --tls off)"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
 		return fmt.Sprintf("no answer within %v (check TARGET)", timeout)
 	}

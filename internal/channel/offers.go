@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,11 +53,12 @@ func shakes(ctx context.Context, address string, o TLSOptions) bool {
 	return tls.Client(conn, config).HandshakeContext(ctx) == nil
 }
 
-// ExplainTLS adds to err, that of Open or Attempt, what the server offers instead, if it is
+// ExplainTLS has err, that of Open or Attempt, say what the server offers instead, if it is
 // the TLS version or the group that it does not speak. Any other error it returns as it
 // is. It opens a few connections to find out.
 func ExplainTLS(ctx context.Context, err error, address string, o TLSOptions, timeout time.Duration) error {
-	if Class(err) != TLSRefused {
+	var e explained
+	if Class(err) != TLSRefused || !errors.As(err, &e) {
 		return err
 	}
 	versions, agreed := offers(ctx, address, o, timeout)
@@ -64,11 +66,11 @@ func ExplainTLS(ctx context.Context, err error, address string, o TLSOptions, ti
 	case len(versions) == 0:
 		return err
 	case !slices.Contains(versions, o.Version):
-		return fmt.Errorf("the server does not speak TLS %s (change --tls): it offers TLS %s: %w", o.Version, strings.Join(versions, " and "), err)
+		e.advice = fmt.Sprintf("the server does not speak TLS %s (change --tls): it offers TLS %s", o.Version, strings.Join(versions, " and "))
 	case o.Group != "" && !slices.Contains(agreed, o.Group):
-		return fmt.Errorf("the server does not agree to the group %s (change --group): it offers %s: %w", o.Group, orNothing(agreed), err)
+		e.advice = fmt.Sprintf("the server does not agree to the group %s (change --group): it offers %s", o.Group, orNothing(agreed))
 	}
-	return err
+	return e
 }
 
 func orNothing(names []string) string {

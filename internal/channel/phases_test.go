@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -175,12 +176,19 @@ func TestAConnectionThatFailsHasAClass(t *testing.T) {
 			t.Errorf("%s: class %s after %d attempts, want %s after 1 (%v)", name, got, tried, c.want, err)
 		}
 	}
-	for want, err := range map[string]error{
-		channel.TimeoutTLS: fmt.Errorf("%w: %w", channel.ErrSilentTLS, context.DeadlineExceeded), channel.NotHTTP2: channel.ErrNotHTTP2,
-		channel.TimeoutSettings: fmt.Errorf("%w: %w", channel.ErrNoSettings, context.DeadlineExceeded), channel.Interrupted: context.Canceled,
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("%w: %w", channel.ErrSilentTLS, context.DeadlineExceeded), channel.TimeoutTLS},
+		{channel.Opened(channel.Connection{}, fmt.Errorf("%w: %w", channel.ErrNoSettings, context.DeadlineExceeded)), channel.TimeoutSettings},
+		{channel.Opened(channel.Connection{}, io.EOF), channel.Reset},
+		{channel.ErrNotHTTP2, channel.NotHTTP2},
+		{channel.ErrNoALPN, channel.NotHTTP2},
+		{context.Canceled, channel.Interrupted},
 	} {
-		if got := channel.Class(err); got != want {
-			t.Errorf("%v: class %s, want %s", err, got, want)
+		if got := channel.Class(c.err); got != c.want {
+			t.Errorf("%v: class %s, want %s", c.err, got, c.want)
 		}
 	}
 }

@@ -68,6 +68,12 @@ func shake(c net.Conn) { _ = c.(*tls.Conn).Handshake() }
 // untilClosed says nothing until the peer gives up.
 func untilClosed(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
+// half ends a TLS handshake in its first record (RFC 8446, 5.1).
+func half(c net.Conn) {
+	_, _ = c.Read(make([]byte, 4096)) // what is unread would be answered by a reset
+	_, _ = c.Write([]byte{0x16, 3, 3, 0, 122, 2, 0})
+}
+
 // http1 answers as a web server that knows no HTTP/2 does.
 func http1(c net.Conn) {
 	_, _ = bufio.NewReader(c).ReadString('\n')
@@ -79,7 +85,7 @@ func http1(c net.Conn) {
 // any load. The dates are shown beside the time of this machine, whose clock may
 // be what is wrong.
 //
-//	fault:   certificate expired or not yet valid; client certificate of another authority; TLS 1.1; no h2 in ALPN; HTTP/1; a peer that says nothing
+//	fault:   certificate expired or not yet valid; client certificate of another authority; TLS 1.1; no h2 in ALPN; HTTP/1; TLS that ends half-way, or that nothing follows; a peer that says nothing
 //	promise: the run does not begin; one sentence has the cause and what to change
 //	figure:  0 RPCs started
 func TestAPeerThatCannotBeTrustedIsNamedBeforeAnyLoad(t *testing.T) {
@@ -115,13 +121,18 @@ func TestAPeerThatCannotBeTrustedIsNamedBeforeAnyLoad(t *testing.T) {
 		{"TLS 1.1 only", raw(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, shake),
 			[]string{"does not speak this TLS version", "--tls"}},
 		{"no h2 in ALPN", raw(func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }, shake), []string{"HTTP/2", "ALPN"}},
-		{"no ALPN", raw(func(*tls.Config) {}, shake), []string{"HTTP/2", "ALPN"}},
+		{"no ALPN", raw(func(*tls.Config) {}, shake), []string{"does not offer HTTP/2 by ALPN, so it is no gRPC server: the server chose no protocol"}},
 		{"HTTP/1", func(t *testing.T) (string, []string, *target) {
 			return listening(t, nil, http1), []string{"--tls", "off"}, nil
-		}, []string{"does not speak HTTP/2"}},
+		}, []string{"does not speak HTTP/2 in plaintext", "--tls 1.2 or 1.3"}},
 		{"silent under TLS", func(t *testing.T) (string, []string, *target) {
 			return listening(t, nil, untilClosed), []string{"--cacert", id.ca}, nil
 		}, []string{"TLS handshake timeout", "--tls off"}},
+		{"ends in the TLS handshake", func(t *testing.T) (string, []string, *target) {
+			return listening(t, nil, half), []string{"--cacert", id.ca}, nil
+		}, []string{"ended the connection in the TLS handshake (does it speak TLS? else --tls off)"}},
+		{"TLS and no more", raw(func(c *tls.Config) { c.NextProtos = []string{"h2"} }, shake),
+			[]string{"does not speak HTTP/2 over TLS (is it a gRPC server?", "--cert and --key-file"}},
 	} {
 		t.Run(of.name, func(t *testing.T) {
 			eachEngine(t, func(t *testing.T, engine string) {

@@ -306,11 +306,11 @@ func TestWhatAServerDoesNotOfferIsNamedBeforehand(t *testing.T) {
 		"no tickets for 1.2": {config: &tls.Config{SessionTicketsDisabled: true}, mood: fine, args: []string{"--resumption", "on", "--tls", "1.2"},
 			says: []string{"gives no session ticket for TLS 1.2", "--resumption off"}},
 		"group": {config: &tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP256, tls.X25519MLKEM768}}, mood: fine, args: []string{"--group", "x25519"},
-			says: []string{"does not agree to the group x25519", "change --group", "it offers p256, x25519mlkem768"}},
+			says: []string{"connect to ", "does not agree to the group x25519 (change --group): it offers p256, x25519mlkem768: remote error"}},
 		"version": {config: &tls.Config{MaxVersion: tls.VersionTLS12}, mood: fine, args: []string{"--tls", "1.3"},
-			says: []string{"does not speak TLS 1.3", "change --tls", "it offers TLS 1.2"}},
+			says: []string{"connect to ", "does not speak TLS 1.3 (change --tls): it offers TLS 1.2: remote error"}},
 		"other version": {config: &tls.Config{MinVersion: tls.VersionTLS13}, mood: fine, args: []string{"--tls", "1.2"},
-			says: []string{"does not speak TLS 1.2", "it offers TLS 1.3"}},
+			says: []string{"does not speak TLS 1.2 (change --tls): it offers TLS 1.3: remote error"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

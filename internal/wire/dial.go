@@ -74,7 +74,7 @@ func (c *Channel) connect(ctx context.Context) (made channel.Connection, err err
 	}()
 	if err := next.await(ctx, ended); err != nil {
 		made.Sent, made.Received = bytes.load()
-		return made, err
+		return made, channel.Opened(made, err)
 	}
 	made.HTTP2 = time.Since(since)
 	c.mu.Lock()
@@ -129,7 +129,7 @@ func (c *Channel) dial(ctx context.Context, bytes *bytesOf) (net.Conn, channel.C
 	made.TLS, made.State = time.Since(start), &state
 	if state.NegotiatedProtocol != "h2" {
 		_ = n.Close() // the cause is returned
-		return nil, made, errors.New("tls: missing selected ALPN property")
+		return nil, made, channel.ErrNoALPN
 	}
 	return secure, made, nil
 }

@@ -35,7 +35,7 @@ func inClear() []stranger {
 	frames := func(f func(v *visit) []byte) func(*visit) {
 		return func(v *visit) { v.say(f(v)); v.linger() }
 	}
-	const noHTTP2 = "does not speak HTTP/2 in this way"
+	const noHTTP2 = "does not speak HTTP/2 in plaintext"
 	return []stranger{
 		{"closed at once", func(*visit) {}, noHTTP2},
 		{"reset at once", func(v *visit) { _ = v.tcp.SetLinger(0) }, noHTTP2},
@@ -80,7 +80,7 @@ func inTLS(config *tls.Config) []stranger {
 		{"another protocol", with(other), "does not offer HTTP/2 by ALPN"},
 		{"no protocol", with(none), "does not offer HTTP/2 by ALPN"},
 		{"silent after the handshake", after(func(*visit) {}), late},
-		{"closed after the handshake", after(func(v *visit) { _ = v.conn.Close() }), "does not speak HTTP/2 in this way"},
+		{"closed after the handshake", after(func(v *visit) { _ = v.conn.Close() }), "does not speak HTTP/2 over TLS"},
 		{"a broken record after the handshake", after(func(v *visit) {
 			_, _ = v.tcp.Write(append([]byte{0x17, 3, 3, 0, 40}, make([]byte, 40)...))
 		}), "bad record MAC"},
