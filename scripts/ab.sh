@@ -23,6 +23,7 @@ serve='--listen {addr} --cert {cert} --key-file {key}'
 if asked '--tls off' "$@" || asked --tls=off "$@"; then
 	serve='--listen {addr} --tls off'
 fi
+asked --results "$@" || set -- --results "$repo/results" "$@"
 asked --epochs "$@" || set -- --epochs 10..40 --max-time 10m "$@"
 asked --fail-on-regression "$@" || asked --threshold "$@" || set -- --fail-on-regression "$@"
 
@@ -49,7 +50,7 @@ done
 # Found by PATH the arms are named base and head, and files in flags are still found
 # where they are.
 status=0
-PATH="$dir:$PATH" "$dir/grpc-bench" run --results "$repo/results" --tag "base=$base" --tag "commit=$head" \
+PATH="$dir:$PATH" "$dir/grpc-bench" run --tag "base=$base" --tag "commit=$head" \
 	--vary server-binary="base $serve,head $serve" \
 	--format markdown "$@" >"$dir/report.md" || status=$?
 cat "$dir/report.md"

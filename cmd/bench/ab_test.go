@@ -85,6 +85,7 @@ func TestTwoCommitsAreMeasuredSideBySide(t *testing.T) {
 		{"", []string{"--fail-on-regression", "10..40", "--max-time", secure}, []string{plain}},
 		{"--epochs=20 --threshold p99<5ms", []string{"--epochs=20", secure}, []string{"10..40", "--fail-on-regression"}},
 		{"--tls off --payload @body", []string{plain, "10..40", "@body"}, []string{secure}},
+		{"--results elsewhere", []string{"10..40", secure}, nil},
 		{"--tls=off --fail-on-regression=p50", []string{plain, "--fail-on-regression=p50"}, []string{secure, "--fail-on-regression"}},
 	} {
 		stdout, summary, code := ab(t, inside, append([]string{"HEAD", "HEAD"}, strings.Fields(c.flags)...)...)
@@ -100,7 +101,12 @@ func TestTwoCommitsAreMeasuredSideBySide(t *testing.T) {
 			}
 			return false
 		}
-		for _, word := range append(c.want, "commit="+git(t, root, "rev-parse", "HEAD"), filepath.Join(root, "results")) {
+		results := filepath.Join(root, "results")
+		if strings.Contains(c.flags, "--results") {
+			results = "elsewhere"
+			c.wont = append(c.wont, filepath.Join(root, "results"))
+		}
+		for _, word := range append(c.want, "commit="+git(t, root, "rev-parse", "HEAD"), results) {
 			if !has(word) {
 				t.Errorf("%s: %q must be asked for:\n%s", c.flags, word, stdout)
 			}
