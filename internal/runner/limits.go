@@ -21,15 +21,12 @@ func limits(p plan.Plan, files uint64, ports int) error {
 	}
 	perTarget := map[string]int{}
 	for _, a := range p.Arms {
-		n, open := a.Settings.Connections, a.Settings.Connections
+		n, each := a.Settings.Connections, 1
 		if a.Settings.Churns() {
-			open *= 2 // each stands beside the one that takes its place
+			each = 2 // a connection stands beside the one that takes its place
 		}
-		if files > 0 && uint64(open)+spareFiles > files {
-			if a.Settings.Churns() {
-				return fmt.Errorf("--connections %d: must be at most %d when they are replaced, with a limit of %d open files (raise it with ulimit -n)", n, (int64(files)-spareFiles)/2, files)
-			}
-			return fmt.Errorf("--connections %d: must be at most %d with a limit of %d open files (raise it with ulimit -n)", n, int64(files)-spareFiles, files)
+		if err := enoughFiles("--connections", n, each, files); err != nil {
+			return err
 		}
 		address := a.Settings.Target
 		if address == "" {
@@ -49,12 +46,28 @@ func limits(p plan.Plan, files uint64, ports int) error {
 	return nil
 }
 
+// enoughFiles refuses n of what a flag asks for, each with so many files, if they are more
+// than the limit allows; 0: there is none.
+func enoughFiles(flag string, n, each int, limit uint64) error {
+	needed, most, when := n*each+spareFiles, (int64(limit)-spareFiles)/int64(each), ""
+	if each > 1 {
+		when = " when they are replaced,"
+	}
+	switch {
+	case limit == 0 || uint64(needed) <= limit:
+		return nil
+	case most < 1:
+		return fmt.Errorf("%s %d: needs a limit of %d open files, and it is %d (raise it with ulimit -n)", flag, n, needed, limit)
+	}
+	return fmt.Errorf("%s %d: must be at most %d%s with a limit of %d open files, or the limit be %d (raise it with ulimit -n)", flag, n, most, when, limit, needed)
+}
+
 // handshakeLimits is limits for connections that are opened and closed again: as many
 // are open as are being opened at once, and the ports of the last minute are in use.
 func handshakeLimits(p plan.Plan, files uint64, ports int) error {
 	h := *p.Handshakes
-	if n := p.Load.Concurrency; files > 0 && uint64(n)+spareFiles > files {
-		return fmt.Errorf("--concurrency %d: must be at most %d with a limit of %d open files, or the limit be %d (raise it with ulimit -n)", n, int64(files)-spareFiles, files, n+spareFiles)
+	if err := enoughFiles("--concurrency", p.Load.Concurrency, 1, files); err != nil {
+		return err
 	}
 	perTarget := map[string]int{}
 	for _, a := range p.Arms {

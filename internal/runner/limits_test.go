@@ -25,6 +25,7 @@ func TestConnectionsBeyondTheMachinesLimitsAreRefused(t *testing.T) {
 	}{
 		{"as many files as are needed", arms("", 36), 100, 0, ""},
 		{"one file short", arms("", 37), 100, 0, "--connections 37: must be at most 36"},
+		{"no file for any", arms("", 4), 60, 0, "--connections 4: needs a limit of 68 open files, and it is 60 (raise it with ulimit -n)"},
 		{"80 of 100 ports", arms("h:1", 40, 40), 0, 100, ""},
 		{"81 of 100 ports", arms("h:1", 40, 41), 0, 100, "--connections 41: must be at most 80"},
 		{"servers with ports of their own", arms("", 60, 60), 0, 100, ""},
