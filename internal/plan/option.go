@@ -49,7 +49,7 @@ func options() []option {
 	return slices.Concat(loadOptions(), timeOptions(), targetOptions(), gateOptions(), []option{
 		{name: "aa", value: "on|off", start: On, doc: "an extra arm equal to the first control, with two arms or more",
 			set: into(parseOnOff, func(d *draft) *bool { return &d.aa })},
-		{name: "allow-failures", value: "SHARE", start: "0.01", doc: "share of RPCs, 0 to 1, that may fail before the result is INVALID",
+		{name: "allow-failures", value: "SHARE", start: "0.01", doc: "share of RPCs, or of connections opened for their own sake, 0 to 1, that may fail before the result is INVALID",
 			set: into(parseShare, func(d *draft) *float64 { return &d.plan.AllowFailures })},
 		{name: "name", value: "NAME", doc: "name of the run in its result",
 			set: into(parseLabel, func(d *draft) *string { return &d.plan.Name })},
