@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -152,6 +153,59 @@ func TestThePageOfACeilingHoldsItsLevels(t *testing.T) {
 		if strings.Contains(page, "What was measured") || strings.Contains(page, "p50 latency") {
 			t.Errorf("%s: the page shows figures of many loads", name)
 		}
+	}
+}
+
+// The points of the curves are the figures of the levels, and what an SLO limits is drawn
+// with the ceiling.
+func TestThePageOfACeilingDrawsItsCurves(t *testing.T) {
+	for name, r := range ceilingFixtures() {
+		page, slo := html(t, r), name == "ceiling-slo"
+		drawn := map[string]int{}
+		for _, d := range pointed(t, page) {
+			for i, line := range d.Names {
+				drawn[line+fmt.Sprint(floats(d.Values[i]))]++
+			}
+		}
+		for _, a := range r.Arms {
+			want := map[string][]float64{}
+			for _, l := range a.Levels {
+				want["p50"] = append(want["p50"], float64(*l.Latency.P50))
+				want["p90"] = append(want["p90"], float64(*l.Latency.P90))
+				want["p99"] = append(want["p99"], float64(*l.Latency.P99))
+				if !slo {
+					want["RPC/s achieved"] = append(want["RPC/s achieved"], l.Achieved)
+				}
+			}
+			for line, values := range want {
+				if drawn[line+fmt.Sprint(values)] != 1 {
+					t.Errorf("%s: %s of %s is not drawn as %v", name, line, a.Name, values)
+				}
+			}
+		}
+		for _, mark := range []string{`class="around"`, `class="found"`, `class="limit"`, "latency_p99&lt;5ms</text>"} {
+			if strings.Contains(page, mark) != slo {
+				t.Errorf("%s: %s in the page: %t, want %t", name, mark, !slo, slo)
+			}
+		}
+	}
+}
+
+// floats are values that are all known.
+func floats(values []*float64) (all []float64) {
+	for _, v := range values {
+		all = append(all, *v)
+	}
+	return all
+}
+
+func TestACeilingOfOneLoadHasNoCurve(t *testing.T) {
+	r := ceilingFixtures()["ceiling-slo"]
+	for i := range r.Arms {
+		r.Arms[i].Levels = r.Arms[i].Levels[:1]
+	}
+	if page := html(t, r); strings.Contains(page, `class="lines"`) {
+		t.Error("one load is drawn as a line")
 	}
 }
 

@@ -6,13 +6,14 @@ import (
 	"grpcbench/internal/webpage"
 )
 
-// climbed is what was found of the ceilings of all arms, with their curves as tables.
-// Charts of one load have no place beside it: a ceiling's windows are of many.
+// climbed is what was found of the ceilings of all arms, with their curves. Charts of
+// one load have no place beside it: a ceiling's windows are of many.
 func (h htmlBook) climbed() webpage.Section {
 	s := webpage.Section{ID: "ceiling", Title: "How much it can take"}
 	for i := range h.Result.Arms {
 		c := h.climb(&h.Result.Arms[i])
 		b := webpage.Block{Heading: clean(c.arm.Name), Lead: clean(c.found), Table: &webpage.Table{Head: []string{h.levelsHead()}}}
+		b.Figures, b.Keys = h.curves(c.arm)
 		for _, col := range c.columns {
 			head := col.head
 			if col.point != "" {

@@ -21,8 +21,13 @@ type Lines struct {
 	Breaks        []int     // indices in X, rising, that begin a new stretch
 	XAxis, YAxis  Axis
 	Lines         []Line
+	Bands         []Band
+	Limits        []Tick  // vertical values that are marked by a line with their name
 	Width, Height float64 // of the drawing; 0: 520 by 250
 }
+
+// Band marks a part of the horizontal axis, and a value in it.
+type Band struct{ From, At, To float64 }
 
 // Places are where values lie in a drawing, for a script that points at them.
 type Places struct {
@@ -50,8 +55,19 @@ func (l Lines) Draw() (Drawing, Places) {
 	c.begin(l.Width, l.Height, "lines", l.Title)
 	f := l.frame()
 	x, y := l.XAxis.Scale.over(f.left, f.right), l.YAxis.Scale.over(f.bottom, f.top)
+	for _, b := range l.Bands {
+		from := x.at(b.From)
+		c.rect("around", from, f.top, x.at(b.To)-from, f.bottom-f.top)
+	}
 	c.beside(f, l.YAxis)
 	c.below(f, l.XAxis)
+	for _, b := range l.Bands {
+		c.line("found", x.at(b.At), f.top, x.at(b.At), f.bottom)
+	}
+	for _, t := range l.Limits {
+		c.line("limit", f.left, y.at(t.At), f.right, y.at(t.At))
+		c.text("limited", f.left+4, y.at(t.At)-4, t.Label)
+	}
 	for _, i := range l.Breaks {
 		if i > 0 && i < len(l.X) {
 			at := (x.at(l.X[i-1]) + x.at(l.X[i])) / 2

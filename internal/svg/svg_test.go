@@ -30,8 +30,11 @@ func drawings() map[string]Drawing {
 	course, _ := Course{Title: "p50", Moments: []Moment{{20, 18, 22}, {21, 18, 24}, {nan, nan, nan}, {26, nan, nan}, {27, 25, 29}},
 		Levels: []Level{{0, 1, 20.5}, {2, 4, 26.5}}, XAxis: Axis{Title: "run", Scale: Linear(-0.7, 4.7), Ticks: []Tick{{0, "2026-01-01"}}},
 		YAxis: Ticked("change, %", Linear(17, 30), 5, percent)}.Draw()
+	curve, _ := Lines{Title: "latency by load", X: []float64{10, 20, 30}, XAxis: Ticked("RPC/s", Linear(0, 32), 4, percent),
+		YAxis: Ticked("latency", Log(1, 100), 5, percent), Lines: []Line{{Class: "a0", Y: []float64{2, 5, 80}}},
+		Bands: []Band{{18, 22, 27}}, Limits: []Tick{{20, "p99<20ms"}}}.Draw()
 	return map[string]Drawing{
-		"course": course,
+		"course": course, "curve": curve,
 		"forest": Forest{Title: "p50", Axis: "change, %", Rows: []Estimate{
 			{Name: "off", Kind: Control, Text: "451 µs"},
 			{Name: "1.2", Kind: Higher, Ratio: 1.068, Low: 1.035, High: 1.11, Delta: 0.05, Seen: 0.04, Text: "+6.8 [3.5, 11] ▲", SeenText: "±4.0 %"},
