@@ -154,17 +154,20 @@ func (s *Server) history(w io.Writer, values url.Values) error {
 	if err := render(w, "chooser", c); err != nil {
 		return err
 	}
-	return report.TrackPart(w, report.Track{History: h, Plan: history.Plans(s.results), Show: func(one history.Series) bool {
-		return metric != "" || slices.Contains(usual(), one.Metric)
-	}})
+	isUsual := func(one history.Series) bool { return slices.Contains(usual(), one.Metric) }
+	all := metric != "" || !slices.ContainsFunc(h.Series, isUsual)
+	return report.TrackPart(w, report.Track{History: h, Plan: history.Plans(s.results),
+		Show: func(one history.Series) bool { return all || isUsual(one) }})
 }
 
 // everything is the choice of all metrics.
 const everything = "all"
 
-// usual are the metrics that are shown if none is chosen, beside what is nominated.
+// usual are the metrics that are shown if none is chosen, beside what is nominated. A
+// plan without any of them shows all that it has.
 func usual() []string {
-	return []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc"}
+	return []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc",
+		"handshake_total_p50", "handshake_client_cpu_ns", "handshake_server_cpu_ns", "ceiling_rpc_per_s"}
 }
 
 func chosen(all []choice) bool {
@@ -182,7 +185,7 @@ func choices(h history.History, plan, arm, metric string) chooser {
 		count[r.Plan]++
 		last[r.Plan] = r
 	}
-	c := chooser{Arms: []choice{{"", "all arms", arm == ""}}, Metrics: []choice{{"", "p50 and CPU", metric == ""}, {everything, "all metrics", metric == everything}}}
+	c := chooser{Arms: []choice{{"", "all arms", arm == ""}}, Metrics: []choice{{"", "the usual ones", metric == ""}, {everything, "all metrics", metric == everything}}}
 	add := func(to *[]choice, value, text string, is bool) {
 		if !slices.ContainsFunc(*to, func(o choice) bool { return o.Value == value }) {
 			*to = append(*to, choice{value, text, is})

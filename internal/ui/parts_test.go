@@ -93,6 +93,19 @@ func TestPagesHoldWhatTheReportsDo(t *testing.T) {
 }
 
 // TestUnlikePlansAreComparedWhenAskedTo, and the reason is told before.
+// One arm has no control, so of its history only bytes and allocations are known.
+func TestAHistoryWithoutUsualMetricsShowsWhatItHas(t *testing.T) {
+	dir := t.TempDir()
+	alone := func(r *result.Result) {
+		r.Arms, r.Plan.Arms, r.Groups, r.Plan.Groups = r.Arms[:1], r.Plan.Arms[:1], nil, nil
+	}
+	store(t, dir, 0, alone)
+	store(t, dir, 1, alone)
+	if got := serve(t, dir).ask(t, "/part/history", nil); got.code != 200 || !strings.Contains(got.body, `class="course"`) {
+		t.Errorf("%d, without a chart:\n%s", got.code, got.body)
+	}
+}
+
 func TestUnlikePlansAreComparedWhenAskedTo(t *testing.T) {
 	t.Parallel()
 	dir, ids := three(t)
