@@ -61,10 +61,13 @@ func advise(cause error, timeout time.Duration) string {
 	}
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
+	var dial *net.OpError
 	var after opened
 	switch text := cause.Error(); {
 	case errors.Is(cause, syscall.ECONNREFUSED):
 		return "nothing listens there (check TARGET)"
+	case errors.As(cause, &dial) && dial.Op == "dial" && errors.Is(cause, syscall.ECONNRESET):
+		return "the connection was reset as soon as it was made (check TARGET)"
 	case errors.As(cause, &record):
 		return "the server does not speak TLS (use --tls off)"
 	case errors.As(cause, &alert) || strings.Contains(text, "remote error: tls:"):

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -174,6 +175,9 @@ func TestAConnectionThatFailsHasAClass(t *testing.T) {
 			}})
 		if got := channel.Class(err); got != c.want || tried != 1 {
 			t.Errorf("%s: class %s after %d attempts, want %s after 1 (%v)", name, got, tried, c.want, err)
+		}
+		if strings.Contains(err.Error(), "TLS") {
+			t.Errorf("%s: %v: no TLS handshake began", name, err)
 		}
 	}
 	for _, c := range []struct {

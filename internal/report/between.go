@@ -160,7 +160,7 @@ func metricName(metric string) string {
 		"handshake_full_", "handshake ", "handshake_resumed_", "resumed handshake ", "handshake_total_", "handshake ",
 		"handshake_connect_", "handshake TCP ", "handshake_tls_", "handshake TLS ", "handshake_http2_", "handshake HTTP/2 ",
 		"handshake_first_rpc_", "first RPC ", "handshake_", "handshake ", "saturated_", "saturated ",
-		"ceiling_rpc_per_s", "ceiling RPC/s",
+		"ceiling_rpc_per_s", "ceiling RPC/s of one epoch",
 		"sent_bytes_per_rpc", "bytes/RPC out", "received_bytes_per_rpc", "bytes/RPC in",
 		"sent_bytes", "bytes out", "received_bytes", "bytes in", "_cpu_ns", " CPU", "_allocs", " allocations",
 	).Replace(metric)
