@@ -31,8 +31,13 @@ func ceilings() []Mutant {
 	}, {
 		Name: "windows of the search count in the estimate",
 		File: "internal/compare/ceiling.go", Package: "internal/compare", Test: "TestWindowsOfTheSearchCountInNothing",
-		Old: "if b.Search || b.Rate != l.Rate {",
-		New: "if b.Rate != l.Rate {",
+		Old: "if !ok || b.Search || b.Rate != rate {",
+		New: "if !ok || b.Rate != rate {",
+	}, {
+		Name: "what the generator took is not looked at below full use",
+		File: pkg + "/limit.go", Package: "internal/compare", Test: "TestTheGeneratorsCeilingIsNotCalledTheServers",
+		Old: "return Neither, client <= server/2",
+		New: "return Neither, true",
 	}, {
 		Name: "what the generator took is not looked at",
 		File: pkg + "/limit.go", Package: "internal/compare", Test: "TestTheGeneratorsCeilingIsNotCalledTheServers",
