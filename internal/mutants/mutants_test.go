@@ -66,7 +66,7 @@ func TestAMutantThatNoLongerFitsIsRefused(t *testing.T) {
 // goTest runs the tests that names matches whole, without the cache.
 func goTest(t *testing.T, pkg, names string, flags ...string) (out string, err error) {
 	t.Helper()
-	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=2m", "-run=^(" + names + ")$"}, flags...)
+	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=4m", "-run=^(" + names + ")$"}, flags...)
 	cmd := exec.CommandContext(t.Context(), "go", append(args, "./"+pkg)...)
 	cmd.Dir = root
 	b, err := cmd.CombinedOutput()
