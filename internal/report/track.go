@@ -58,27 +58,19 @@ type trackLine struct {
 	latest, chart, mark string
 }
 
-// tables are the series by plan and what is compared, in order.
+// tables are the groups of series as lines.
 func (t Track) tables() []trackTable {
 	var tables []trackTable
-	type place struct{ plan, group, control string }
-	at := make(map[place]int)
-	for _, s := range t.Series {
-		if len(s.Shifts) == 0 && !t.Show(s) {
-			continue
+	for _, g := range t.groupsOf() {
+		table := trackTable{title: g.title}
+		for _, s := range g.series {
+			mark := ""
+			if len(s.Shifts) > 0 {
+				mark = "◆"
+			}
+			table.lines = append(table.lines, trackLine{s.Arm, metricName(s.Metric), latest(s), chart(s), mark})
 		}
-		where := place{s.Plan, s.Group, s.Control}
-		i, known := at[where]
-		if !known {
-			i = len(tables)
-			at[where] = i
-			tables = append(tables, trackTable{title: t.title(s)})
-		}
-		mark := ""
-		if len(s.Shifts) > 0 {
-			mark = "◆"
-		}
-		tables[i].lines = append(tables[i].lines, trackLine{s.Arm, metricName(s.Metric), latest(s), chart(s), mark})
+		tables = append(tables, table)
 	}
 	return tables
 }

@@ -116,6 +116,7 @@ type seriesGroup struct {
 	series []history.Series
 }
 
+// groupsOf are the series that are shown, in groups, both in order.
 func (t Track) groupsOf() []seriesGroup {
 	var groups []seriesGroup
 	type place struct{ plan, group, control string }
