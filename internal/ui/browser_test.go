@@ -261,20 +261,6 @@ func paths(ids []string, unlike string) map[string]string {
 		"unlike": "/compare?base=" + ids[0] + "&new=" + unlike, "history": "/history"}
 }
 
-// axe returns axe-core, of the version that scripts/browser.sh fetches.
-func axe(t *testing.T) string {
-	t.Helper()
-	found, err := filepath.Glob("../../bin/axe-*/axe.min.js")
-	if err != nil || len(found) != 1 {
-		t.Fatal("axe-core is missing: run scripts/browser.sh, which fetches it")
-	}
-	data, err := os.ReadFile(found[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
 // TestPagesAreAccessible: axe-core finds nothing serious, in light and dark. Pictures
 // of them are written if PICTURES names a directory, to be looked at before a change is
 // called done; RESULTS names other results to be shown.
@@ -282,7 +268,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	dir, ids := three(t)
 	unlike := store(t, dir, 5, other)
 	all := paths(ids, unlike)
-	b, script, s := chromium(t), axe(t), serve(t, dir)
+	b, s := chromium(t), serve(t, dir)
 	if other := os.Getenv("RESULTS"); other != "" {
 		s = serve(t, other)
 		all = make(map[string]string)
@@ -311,7 +297,7 @@ func TestPagesAreAccessible(t *testing.T) {
 			}
 			p.quiet()
 			if look != "narrow" {
-				accessible(p, script, name+", "+look)
+				accessible(p, name+", "+look)
 			}
 			if err := p.Close(); err != nil {
 				t.Error(err)
@@ -322,19 +308,18 @@ func TestPagesAreAccessible(t *testing.T) {
 
 // accessible asks axe-core. What the reports hold is left out: it is the same here, see
 // TestPagesHoldWhatTheReportsDo, and package report asks of it there.
-func accessible(p tab, script, name string) {
+func accessible(p tab, name string) {
 	p.t.Helper()
-	p.eval("document.querySelectorAll('details').forEach((d) => { d.open = true })", nil)
-	p.eval(script, nil)
-	var found struct {
-		Passes     int
-		Violations []string
+	except := ""
+	if p.text("document.getElementById('data') !== null") == "true" {
+		except = "main"
 	}
-	p.eval(`axe.run(document.getElementById("data") ? {exclude: ["main"]} : {}).then((r) => ({passes: r.passes.length,
-		violations: r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
-			.map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200)).join(" | "))}))`, &found)
-	if len(found.Violations) > 0 || found.Passes < 10 {
-		p.t.Errorf("%s: %d rules passed, violations:\n%s", name, found.Passes, strings.Join(found.Violations, "\n"))
+	a, err := p.Audit(except)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if len(a.Violations) > 0 || a.Passes < 10 {
+		p.t.Errorf("%s: %d rules passed, violations:\n%s", name, a.Passes, strings.Join(a.Violations, "\n"))
 	}
 }
 
