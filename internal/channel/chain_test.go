@@ -115,12 +115,15 @@ func TestAChainReplacesConnectionsAfterTheirRPCs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if n := begun.Load(); n != 3 {
+		t.Fatalf("%d replacements begun, want 3", n)
+	}
 	for range 3 {
 		<-done
 	}
-	if begun.Load() != 3 || ended.Load() != 3 || all.Load() != 4 || c.MostRPCs() != 3 || c.Reconnects() != 0 {
-		t.Errorf("%d replacements begun, %d ended, %d connections, at most %d RPCs, %d reconnects, want 3, 3, 4, 3 and 0",
-			begun.Load(), ended.Load(), all.Load(), c.MostRPCs(), c.Reconnects())
+	if ended.Load() != 3 || all.Load() != 4 || c.MostRPCs() != 3 || c.Reconnects() != 0 {
+		t.Errorf("%d replacements ended, %d connections, at most %d RPCs, %d reconnects, want 3, 4, 3 and 0",
+			ended.Load(), all.Load(), c.MostRPCs(), c.Reconnects())
 	}
 }
 

@@ -30,7 +30,7 @@ func churn() []Mutant {
 		New: "c.had+c.rpcs > limit",
 	}, {
 		Name: "a channel of grpc-go's takes an RPC more than it may",
-		File: "internal/channel/chain.go", Package: runners, Test: "TestEachOptionReachesTheWire",
+		File: "internal/channel/chain.go", Package: "internal/channel", Test: "TestAChainReplacesConnectionsAfterTheirRPCs",
 		Old: "m.had+m.begun < limit.RPCs",
 		New: "m.had+m.begun <= limit.RPCs",
 	}, {
