@@ -36,11 +36,11 @@ func (l ClosedLoop) Run(ctx context.Context, e Engine) (Outcome, error) {
 	stopped := ctx.Err() != nil
 	edges.Wait()
 	stop()
-	stuck := drain(ctx, r.flow, l.Drain, l.DrainStopped, func() { r.cancel(e) })
+	drain(ctx, r.flow, l.Drain, l.DrainStopped, func() { r.cancel(e) })
 	if err := stopFolding(); err != nil {
 		return Outcome{}, err
 	}
-	return r.outcome(stuck, stopped)
+	return r.outcome(stopped)
 }
 
 // begin starts every caller's first RPC.

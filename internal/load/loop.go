@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -73,6 +74,9 @@ type run struct {
 	next      func(after Op, now time.Duration) (Op, bool)
 	cancelled atomic.Bool // what fails from now on was abandoned
 
+	late sync.Mutex // what ends after cancel ends one by one
+	over bool       // the book is closed; under late
+
 	ends [2]Standing // at the window's two ends
 }
 
@@ -120,6 +124,13 @@ func (r *run) Sent(op Op) { r.book.Started(op.Seq, op.Intended, op.Sent) }
 
 // Ended implements Turns.
 func (r *run) Ended(op Op, code string, now time.Duration) {
+	if r.cancelled.Load() {
+		r.late.Lock()
+		defer r.late.Unlock()
+		if r.over {
+			return // it was given up
+		}
+	}
 	if code != OK && r.cancelled.Load() {
 		r.book.Abandoned(op.Seq, op.Intended)
 	} else {
@@ -133,7 +144,7 @@ func (r *run) Ended(op Op, code string, now time.Duration) {
 
 // Next implements Turns.
 func (r *run) Next(after Op, now time.Duration) (Op, bool) {
-	if r.next == nil {
+	if r.next == nil || r.cancelled.Load() {
 		return Op{}, false
 	}
 	return r.next(after, now)
@@ -145,9 +156,13 @@ func (r *run) cancel(e Engine) {
 	e.Cancel()
 }
 
-// outcome closes the book.
-func (r *run) outcome(stuck int64, stopped bool) (Outcome, error) {
-	account, err := r.book.Close(stuck)
+// outcome closes the book after cancel. What is in flight then is given up; what comes
+// of it later changes nothing.
+func (r *run) outcome(stopped bool) (Outcome, error) {
+	r.late.Lock()
+	r.over = true
+	r.late.Unlock()
+	account, err := r.book.Close(r.flow.InFlight())
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -160,9 +175,8 @@ func (r *run) outcome(stuck int64, stopped bool) (Outcome, error) {
 const graceAfterCancel = time.Second
 
 // drain waits until nothing is in flight, at most limit, and from when ctx has
-// ended at most stopped; then it cancels and waits a moment more. It returns the
-// number of calls that never came back.
-func drain(ctx context.Context, flow *Flow, limit, stopped time.Duration, cancel func()) (stuck int64) {
+// ended at most stopped; then it cancels and waits a moment more.
+func drain(ctx context.Context, flow *Flow, limit, stopped time.Duration, cancel func()) {
 	patient := within(limit)
 	waitIdle(flow, func() bool { return patient() && ctx.Err() == nil })
 	if ctx.Err() != nil {
@@ -170,7 +184,6 @@ func drain(ctx context.Context, flow *Flow, limit, stopped time.Duration, cancel
 	}
 	cancel()
 	waitIdle(flow, within(graceAfterCancel))
-	return flow.InFlight()
 }
 
 // within says whether limit has not passed since it was called.

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,5 +109,55 @@ func TestWhatWasStartedIsSentHoweverLateTheLoopIs(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// deaf is an Engine whose RPCs end when release is called, whatever it is told.
+type deaf struct {
+	turns Turns
+	mu    sync.Mutex
+	ops   []Op
+}
+
+func (d *deaf) Bind(t Turns) { d.turns = t }
+func (d *deaf) Flush()       {}
+func (d *deaf) Cancel()      {}
+func (d *deaf) Start(op Op) {
+	op.Sent = d.turns.Now()
+	d.turns.Sent(op)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ops = append(d.ops, op)
+}
+
+// release ends all RPCs, each in a goroutine of its own.
+func (d *deaf) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, op := range d.ops {
+		go func() { d.turns.Ended(op, "CANCELLED", d.turns.Now()) }()
+	}
+}
+
+// TestRPCsThatComeBackWhileTheBookIsClosedAreGivenUp: however many of them end before,
+// in and after that moment.
+func TestRPCsThatComeBackWhileTheBookIsClosedAreGivenUp(t *testing.T) {
+	for range 200 {
+		e, phases := &deaf{}, Phases{Window: time.Second}
+		r := newRun(SleepClock{Start: time.Now()}, phases, e)
+		for seq := range int64(500) {
+			r.schedule(seq, 0)
+			e.Start(Op{Seq: seq})
+		}
+		r.cancel(e)
+		e.release()
+		o, err := r.outcome(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		balanced(t, o)
+		if o.Window.Abandoned != 500 {
+			t.Errorf("%d abandoned, want 500", o.Window.Abandoned)
+		}
 	}
 }

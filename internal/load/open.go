@@ -43,11 +43,11 @@ func (l OpenLoop) Run(ctx context.Context, e Engine) (Outcome, error) {
 
 	released := hist.New()
 	stopped := l.pace(ctx, r, e, released)
-	stuck := drain(ctx, r.flow, l.Drain, l.DrainStopped, func() { r.cancel(e) })
+	drain(ctx, r.flow, l.Drain, l.DrainStopped, func() { r.cancel(e) })
 	if err := stopFolding(); err != nil {
 		return Outcome{}, err
 	}
-	o, err := r.outcome(stuck, stopped)
+	o, err := r.outcome(stopped)
 	o.Released = released
 	return o, err
 }
