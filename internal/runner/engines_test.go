@@ -15,11 +15,12 @@ import (
 
 // bothEngines measures one arm of each engine side by side, at the same arrivals:
 // every phase holds a whole number of the 5 ms between two of them, so that it does
-// not matter that arms do not arrive together.
+// not matter that arms do not arrive together. A connection's first RPC, which spells
+// out its metadata, is long over when the window begins.
 func bothEngines(t *testing.T, args ...string) (grpc, wire result.Arm) {
 	t.Helper()
 	p := planOf(t, append([]string{"--vary", "engine=grpc,wire", "--aa", "off",
-		"--arrival", "uniform", "--rate", "400", "--warmup", "50ms", "--window", "300ms"}, args...)...)
+		"--arrival", "uniform", "--rate", "400", "--warmup", "500ms", "--window", "300ms"}, args...)...)
 	p.Saturated = 0
 	r := measure(t, t.Context(), p, runner.Options{})
 	for _, c := range r.Checks {
@@ -40,8 +41,8 @@ func bothEngines(t *testing.T, args ...string) (grpc, wire result.Arm) {
 // into more records or fewer.
 func TestBothEnginesGiveOneAccount(t *testing.T) {
 	const (
-		// A probe, and half of 400 RPC/s for 350 ms.
-		rpcs = 1 + 70
+		// A probe, and half of 400 RPC/s for 800 ms.
+		rpcs = 1 + 160
 		// Most that an RPC's records can differ by: two of 29 bytes (TLS 1.2 with
 		// AES-GCM: RFC 5246, 6.2.1, RFC 5288, 3), where one would do.
 		records = 2 * 29
@@ -55,11 +56,14 @@ func TestBothEnginesGiveOneAccount(t *testing.T) {
 		{"--tls off", 0},
 		{"--tls 1.2 --mtls on --key ed25519", records},
 		{"--tls 1.3 --resumption on --group p256 --connections 3", records},
-		{"--tls off --deadline 20s --metadata foo=bar --metadata-size 2KiB:3:bin", timeout},
+		// Not both at once: where RPCs wait, each has another grpc-timeout, and so many
+		// entries of grpc-go's table push the metadata out of it.
+		{"--tls off --deadline 20s --metadata foo=bar", timeout},
+		{"--tls off --metadata foo=bar --metadata-size 2KiB:3:bin", 0},
 		// Hexadecimal digits are 5 or 6 bits long in Huffman's code (RFC 7541, B).
 		{"--tls off --metadata-size 1KiB:unique", 20},
 		{"--tls off --payload 4KiB:json --response-payload 3KiB:text --compression gzip:low --response-compression deflate:high", 0},
-		{"--tls 1.3 --payload 64KiB:random --compression zstd --response-compression none", 4 * records},
+		{"--tls 1.3 --payload 16KiB:random --compression zstd --response-compression none", 4 * records},
 		{"--tls off --payload 1KiB --compression gzip:none", 0},
 		{"--tls off --compression deflate", 0},
 	} {
@@ -77,10 +81,7 @@ func TestBothEnginesGiveOneAccount(t *testing.T) {
 			}
 			sameMessages(t, grpc.Figures, wire.Figures)
 			sameHandshakes(t, grpc.Handshake, wire.Handshake)
-			if a, b := grpc.ClientAllocs, wire.ClientAllocs; a == nil || b == nil || *b > *a/2 {
-				t.Errorf("%v objects an RPC with grpc, %v with wire, want less than half", deref(a), deref(b))
-			}
-			sameBytes(t, grpc, wire, of.near, func() (grpc, wire result.Arm) { return bothEngines(t, strings.Fields(of.args)...) })
+			sameCosts(t, grpc, wire, of.near, func() (grpc, wire result.Arm) { return bothEngines(t, strings.Fields(of.args)...) })
 		})
 	}
 }
@@ -104,22 +105,24 @@ func sameMessages(t *testing.T, grpc, wire result.Figures) {
 	}
 }
 
-// sameBytes compares bytes an RPC. An RPC that a busy machine delays over an end of
-// the window is counted outside of it, and with it the metadata that a connection's
-// first RPC spells out: figures that differ are measured again. A difference between
-// the engines shows every time.
-func sameBytes(t *testing.T, grpc, wire result.Arm, near float64, again func() (grpc, wire result.Arm)) {
+// sameCosts compares bytes an RPC, and objects, of which wire allocates less than half.
+// An RPC that a busy machine delays over an end of the window is counted outside of it:
+// figures that differ are measured again. A difference between the engines shows every
+// time.
+func sameCosts(t *testing.T, grpc, wire result.Arm, near float64, again func() (grpc, wire result.Arm)) {
 	t.Helper()
 	const times = 5
 	differ := func(grpc, wire *float64) bool {
 		// A WINDOW_UPDATE of 13 bytes, now and then, is in the count of the one only.
 		return grpc == nil || wire == nil || math.Abs(*grpc-*wire) > near+1
 	}
-	for n := 1; differ(grpc.SentBytes, wire.SentBytes) || differ(grpc.ReceivedBytes, wire.ReceivedBytes); n++ {
-		t.Logf("with grpc an RPC sent %v bytes and received %v, with wire %v and %v; %v may differ",
-			deref(grpc.SentBytes), deref(grpc.ReceivedBytes), deref(wire.SentBytes), deref(wire.ReceivedBytes), near+1)
+	more := func(grpc, wire *float64) bool { return grpc == nil || wire == nil || *wire > *grpc/2 }
+	for n := 1; differ(grpc.SentBytes, wire.SentBytes) || differ(grpc.ReceivedBytes, wire.ReceivedBytes) || more(grpc.ClientAllocs, wire.ClientAllocs); n++ {
+		t.Logf("with grpc an RPC sent %v bytes, received %v and allocated %v objects, with wire %v, %v and %v; bytes may differ by %v",
+			deref(grpc.SentBytes), deref(grpc.ReceivedBytes), deref(grpc.ClientAllocs),
+			deref(wire.SentBytes), deref(wire.ReceivedBytes), deref(wire.ClientAllocs), near+1)
 		if n == times {
-			t.Errorf("bytes an RPC differ %d times out of %d", n, times)
+			t.Errorf("bytes or objects of an RPC differ %d times out of %d", n, times)
 			return
 		}
 		grpc, wire = again()
