@@ -35,7 +35,8 @@ missed: equal servers 20 times, 20 times more beside a process that burns a core
 bursts, and 10 times two of which one works a twentieth more. That takes three quarters of an hour.
 
 Exit code 0: every row passed. 1: a row failed, or is void: then the machine was
-disturbed so much that it may be the machine, and the row has proven nothing.`,
+disturbed so much that it may be the machine, and the row has proven nothing. What
+takes seconds is tried once more first, with --full up to five times.`,
 		Example: "  grpc-bench verify\n  grpc-bench verify --full",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -73,7 +74,7 @@ func prove(ctx context.Context, full bool, stdout, stderr io.Writer) error {
 		Found: func(r verify.Row) {
 			if r.About != about {
 				about = r.About
-				fmt.Fprintln(stdout, about)
+				fmt.Fprintln(stdout, about+tried(r.Tries))
 			}
 			fmt.Fprintln(stdout, verifyRow("  "+r.What, bounds(r.Low, r.High), figure(r.Got), string(r.Outcome)))
 			if r.Reason != "" {
@@ -99,6 +100,14 @@ func prove(ctx context.Context, full bool, stdout, stderr io.Writer) error {
 		return exitError(exitFailed)
 	}
 	return nil
+}
+
+// tried says that a disturbed machine was given another chance.
+func tried(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (try %d: the machine was disturbed before)", n)
 }
 
 // measure is `grpc-bench run` without storing.

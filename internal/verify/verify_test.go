@@ -128,7 +128,7 @@ func proven(t *testing.T, about string, wrong func(*result.Result)) []Row {
 	if neighbours != 0 {
 		t.Errorf("%d neighbours are left", neighbours)
 	}
-	return a.rows(about)
+	return a.rows(about, 1)
 }
 
 func TestATruthfulToolPassesEveryProof(t *testing.T) {
@@ -260,6 +260,40 @@ func TestADisturbedMachineMakesAFailureVoid(t *testing.T) {
 		if r.Outcome != want || (r.Reason == "stolen") != (want == Void) {
 			t.Errorf("%+v, want %s", r, want)
 		}
+	}
+}
+
+// TestADisturbedProofIsTriedAgain: as often as it is disturbed and wrong, but no oftener
+// than it may, and never where the machine was quiet.
+func TestADisturbedProofIsTriedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrong, disturbed int // in how many tries, from the first on
+		tries            int
+		outcome          Outcome
+	}{
+		"quiet and right":       {0, 0, 1, Pass},
+		"disturbed and right":   {0, 9, 1, Pass},
+		"quiet and wrong":       {1, 0, 1, Fail},
+		"disturbed once":        {1, 1, 2, Pass},
+		"disturbed twice":       {2, 2, 3, Pass},
+		"wrong without as well": {2, 1, 2, Fail},
+		"never quiet":           {9, 9, 3, Void},
+	} {
+		t.Run(name, func(t *testing.T) {
+			try := 0
+			p := proof{"it", func(context.Context, Options) (a account, err error) {
+				a.want("figure", min(1, float64(max(0, c.wrong-try))), 0, 0)
+				if try < c.disturbed {
+					a.disturbed = "stolen"
+				}
+				try++
+				return a, nil
+			}, 3}
+			rows, err := p.settle(t.Context(), Options{})
+			if err != nil || len(rows) != 1 || rows[0].Outcome != c.outcome || rows[0].Tries != c.tries || try != c.tries {
+				t.Errorf("%+v, %v after %d tries, want %s after %d", rows, err, try, c.outcome, c.tries)
+			}
+		})
 	}
 }
 
