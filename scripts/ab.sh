@@ -24,7 +24,11 @@ if asked '--tls off' "$@" || asked --tls=off "$@"; then
 	serve='--listen {addr} --tls off'
 fi
 asked --results "$@" || set -- --results "$repo/results" "$@"
-asked --epochs "$@" || set -- --epochs 10..40 --max-time 10m "$@"
+if ! asked --epochs "$@"; then
+	set -- --epochs 10..40 "$@"
+	asked --max-time "$@" || set -- --max-time 10m "$@"
+fi
+asked --format "$@" || set -- --format markdown "$@"
 asked --fail-on-regression "$@" || asked --threshold "$@" || set -- --fail-on-regression "$@"
 
 dir=$(mktemp -d)
@@ -51,8 +55,7 @@ done
 # where they are.
 status=0
 PATH="$dir:$PATH" "$dir/grpc-bench" run --tag "base=$base" --tag "commit=$head" \
-	--vary server-binary="base $serve,head $serve" \
-	--format markdown "$@" >"$dir/report.md" || status=$?
+	--vary server-binary="base $serve,head $serve" "$@" >"$dir/report.md" || status=$?
 cat "$dir/report.md"
 test -z "${GITHUB_STEP_SUMMARY:-}" || cat "$dir/report.md" >>"$GITHUB_STEP_SUMMARY"
 exit $status

@@ -86,6 +86,7 @@ func TestTwoCommitsAreMeasuredSideBySide(t *testing.T) {
 		{"--epochs=20 --threshold p99<5ms", []string{"--epochs=20", secure}, []string{"10..40", "--fail-on-regression"}},
 		{"--tls off --payload @body", []string{plain, "10..40", "@body"}, []string{secure}},
 		{"--results elsewhere", []string{"10..40", secure}, nil},
+		{"--max-time 5m --format html", []string{"10..40", "5m", "html", secure}, []string{"10m", "markdown"}},
 		{"--tls=off --fail-on-regression=p50", []string{plain, "--fail-on-regression=p50"}, []string{secure, "--fail-on-regression"}},
 	} {
 		stdout, summary, code := ab(t, inside, append([]string{"HEAD", "HEAD"}, strings.Fields(c.flags)...)...)

@@ -16,6 +16,7 @@ import (
 type gatekeeper struct {
 	gates   plan.Gates
 	base    *result.Result // what relative gates compare with; nil: the control
+	epochs  int            // that they need to be able to fail
 	results string
 	save    string // name of the baseline that the result becomes; "": none
 }
@@ -23,7 +24,7 @@ type gatekeeper struct {
 // readGates makes sure, before any load, that the gates of p can be answered and the
 // baseline saved.
 func readGates(config plan.Config, p plan.Plan) (gatekeeper, error) {
-	g := gatekeeper{gates: p.Gates, results: config.Results, save: config.SaveBaseline}
+	g := gatekeeper{gates: p.Gates, epochs: p.GateEpochs(), results: config.Results, save: config.SaveBaseline}
 	if g.save != "" {
 		if err := result.CheckBaseline(g.results, g.save); err != nil {
 			return g, usageError{fmt.Errorf("--save-baseline: %w", err)}
@@ -35,9 +36,11 @@ func readGates(config plan.Config, p plan.Plan) (gatekeeper, error) {
 	}
 	base, err := readExamined(g.results, reference(name))
 	if err == nil {
-		err = errors.Join(compare.Alike(base.Plan, p), p.BaselineReaches(wholeEpochs(base)))
+		var few error
+		g.epochs, few = p.EpochsBeside(wholeEpochs(base))
+		err = errors.Join(compare.Alike(base.Plan, p), few)
 	}
-	if err == nil && !usable(base.Verdict, p.Gates) {
+	if err == nil && !compare.Passes(base.Verdict, p.Gates) {
 		err = fmt.Errorf("must be VALID, or DEGRADED with --allow-degraded, and is %s", base.Verdict)
 	}
 	if err != nil {
@@ -70,10 +73,6 @@ func wholeEpochs(r result.Result) int {
 	return n
 }
 
-func usable(v result.Verdict, g plan.Gates) bool {
-	return v == result.Valid || v == result.Degraded && g.AllowDegraded
-}
-
 // judge answers the gates of r, which has been examined.
 func (g gatekeeper) judge(r *result.Result) []result.Gate {
 	if g.base == nil || r.Verdict == result.Invalid || r.Verdict == result.Partial {
@@ -93,7 +92,7 @@ func (g gatekeeper) saveBaseline(r result.Result, stderr io.Writer) error {
 	if g.save == "" {
 		return nil
 	}
-	if !usable(r.Verdict, g.gates) {
+	if !compare.Passes(r.Verdict, g.gates) {
 		say(stderr, fmt.Errorf("--save-baseline %s: not saved: the result must be VALID, or DEGRADED with --allow-degraded, and is %s", g.save, r.Verdict))
 		return exitError(exitFailed)
 	}

@@ -37,6 +37,13 @@ func TestGatesDecideTheExitCode(t *testing.T) {
 		t.Errorf("stderr does not say what was saved:\n%s", stderr)
 	}
 
+	// What a gate says is not hidden by a baseline that is not saved.
+	// It may be DEGRADED, and is not saved then.
+	code, _, stderr = command(t, short(results, "1", "--threshold", "failed>1%", "--save-baseline", "degraded")...)
+	if code != exitGate {
+		t.Errorf("exit code %d, want %d\n%s", code, exitGate, stderr)
+	}
+
 	against := []string{"--baseline", "main", "--fail-on-regression=sent_bytes_per_rpc,server_allocs_per_rpc", "--allow-degraded"}
 	code, stdout, stderr = command(t, eight(results, append(against, "--format", "json")...)...)
 	var r result.Result
@@ -83,7 +90,7 @@ func TestWhatGatesNeedIsAskedBeforeAnyLoad(t *testing.T) {
 		"--save-baseline ../x":                                  `--save-baseline: baseline "../x": must be of letters`,
 		"--baseline none --fail-on-regression":                  "--baseline none: read " + filepath.Join(results, "baselines/none/result.json") + ": no such file or directory",
 		"--baseline main --fail-on-regression --payload 1KiB":   "--baseline main: the plans are unlike: ",
-		"--baseline main --fail-on-regression --allow-degraded": "--baseline main: --epochs 8: must be more",
+		"--baseline main --fail-on-regression --allow-degraded": "--baseline main: must have 8 epochs or more, which a verdict needs, and has 1",
 	} {
 		code, stdout, stderr := command(t, short(results, "8", strings.Fields(args)...)...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {

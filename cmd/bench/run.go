@@ -103,7 +103,7 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	}
 	told := tellGates(stored.Gates, p.Gates.Inconclusive, stderr)
 	saved := gates.saveBaseline(stored, stderr)
-	return cmp.Or(exitOf(stored, context.Cause(ctx)), saved, told)
+	return cmp.Or(exitOf(stored, context.Cause(ctx)), told, saved)
 }
 
 // tagged adds the commit of the working directory to tags, unless one is given.
@@ -129,7 +129,7 @@ func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (
 	line := startProgress(stderr, columns(stderr))
 	defer line.stop()
 	r, err := runner.Run(ctx, p, runner.Options{
-		Command: []string{self}, Progress: line.update, ID: keep.draft.ID(), Finished: keep.checkpoint, Enough: enough(p),
+		Command: []string{self}, Progress: line.update, ID: keep.draft.ID(), Finished: keep.checkpoint, Enough: enough(p, keep.gates.epochs),
 	})
 	if err != nil {
 		return nil, err
@@ -138,11 +138,12 @@ func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (
 	return r, nil
 }
 
-// enough says of a result so far whether a range of epochs may stop there.
-func enough(p plan.Plan) func(*result.Result) bool {
+// enough says of a result so far whether a range of epochs may stop there, after at
+// least so many.
+func enough(p plan.Plan, least int) func(*result.Result) bool {
 	return func(r *result.Result) bool {
 		r.Comparisons = compare.Arms(r)
-		return len(r.Machine.Epochs) >= p.GateEpochs() && compare.Resolved(r.Comparisons, p.Gates.Compared()...)
+		return len(r.Machine.Epochs) >= least && compare.Resolved(r.Comparisons, p.Gates.Compared()...)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -54,18 +55,39 @@ takes seconds is tried once more first, with --full up to five times.`,
 	return c
 }
 
+// plainly returns a link to a program, whose path is a word of a command whatever the
+// program's own holds: a space, a comma.
+func plainly(program string) (link string, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "grpc-bench-")
+	if err != nil {
+		return "", nil, fmt.Errorf("link own program: %w", err)
+	}
+	remove = func() { _ = os.RemoveAll(dir) } // what is left of it is empty
+	link = filepath.Join(dir, "grpc-bench")
+	if err := os.Symlink(program, link); err != nil {
+		remove()
+		return "", nil, fmt.Errorf("link own program: %w", err)
+	}
+	return link, remove, nil
+}
+
 // prove prints each row as it is known.
 func prove(ctx context.Context, full bool, stdout, stderr io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find own program: %w", err)
 	}
+	link, remove, err := plainly(self)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	line := startProgress(stderr, columns(stderr))
 	defer line.stop()
 	fmt.Fprintln(stdout, verifyRow("", "must be", "is", ""))
 	about := ""
 	o := verify.Options{
-		Self:      self + " specimen --listen {addr} --work %d",
+		Self:      link + " specimen --listen {addr} --work %d",
 		Full:      full,
 		Neighbour: func() (func(), error) { return verify.StartNeighbour(self, "specimen", "--burn") },
 		Run: func(ctx context.Context, args ...string) (result.Result, error) {
@@ -123,7 +145,7 @@ func measure(ctx context.Context, self string, line *progress, args []string) (r
 	if err != nil {
 		return result.Result{}, err
 	}
-	r, err := runner.Run(ctx, p, runner.Options{Command: []string{self}, Progress: line.update, ID: result.NewID(time.Now()), Enough: enough(p)})
+	r, err := runner.Run(ctx, p, runner.Options{Command: []string{self}, Progress: line.update, ID: result.NewID(time.Now()), Enough: enough(p, p.GateEpochs())})
 	if err != nil {
 		return result.Result{}, err
 	}

@@ -27,7 +27,7 @@ func edges() map[string]string {
 		"internal/ceiling":     "internal/stats",
 		"internal/load":        "internal/hist",
 		"internal/probe":       "internal/hist",
-		"internal/plan":        "internal/certs internal/codec internal/payload",
+		"internal/plan":        "internal/certs internal/codec internal/payload internal/stats",
 		"internal/call":        "internal/channel internal/codec internal/load" + protos,
 		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
 		"internal/servercmd":   "internal/benchserver internal/certs internal/codec proto/bench/v1",

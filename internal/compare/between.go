@@ -78,7 +78,8 @@ type Change struct {
 	Verdict    string   `json:"verdict"` // as of [result.Comparison]
 	MDE        *float64 `json:"mde,omitempty"`
 	Delta      float64  `json:"delta"`
-	Reason     string   `json:"reason,omitempty"` // why there is no estimate or verdict
+	Beyond     int      `json:"beyond_epochs,omitempty"` // as of [result.Comparison], of either result
+	Reason     string   `json:"reason,omitempty"`        // why there is no estimate or verdict
 }
 
 // Distribution is how an arm's whole latency distribution moved.
@@ -263,7 +264,9 @@ func (m metric) change(base, new sample, few string) (c Change, ok bool) {
 	}
 	c.Base, c.New = exp(stats.HodgesLehmann(base.logs)), exp(stats.HodgesLehmann(new.logs))
 	c.Ratio, c.Low, c.High, c.P, c.MDE = numbers(e)
-	c.Verdict = string(m.resolveShift(e, base.plain, new.plain))
+	// What is worse in the new result, and better in the base, makes the shift larger.
+	both := sample{worse: new.worse + base.better, better: new.better + base.worse}
+	c.Verdict, c.Beyond = string(both.allowed(m.resolveShift(e, base.plain, new.plain))), both.worse
 	c.Reason = join(append(reasons, short(e.N)...))
 	return c, true
 }

@@ -90,7 +90,7 @@ func (m metric) compare(arm, control *result.Arm) (c result.Comparison, ok bool)
 		return c, true
 	}
 	c.Ratio, c.Low, c.High, c.P, c.MDE = numbers(e)
-	c.Verdict = string(m.resolve(e, p.plain))
+	c.Verdict, c.Beyond = string(p.allowed(m.resolve(e, p.plain))), p.worse
 	c.Reason = strings.Join(append(reasons, short(e.N)...), "; ")
 	return c, true
 }
@@ -136,6 +136,17 @@ type sample struct {
 	plain    []float64 // arm − control or arm of the same epochs, in the metric's unit
 	missing  []string  // indices of the epochs left out
 	measured bool      // there is a value in some epoch
+	// Of the epochs left out, those in which the quantile of the arm alone, or of the
+	// control alone, lies among the RPCs that did not end well: above any value.
+	worse, better int
+}
+
+// allowed is v, unless epochs that were left out speak against it.
+func (s sample) allowed(v stats.Verdict) stats.Verdict {
+	if s.worse > 0 && (v == stats.Same || v == stats.Faster) || s.better > 0 && (v == stats.Same || v == stats.Slower) {
+		return stats.Inconclusive
+	}
+	return v
 }
 
 // pair puts the epochs of arm and control side by side, by index. A value that
@@ -154,12 +165,19 @@ func (m metric) pair(arm, control *result.Arm) sample {
 		p.measured = p.measured || hasA
 		var c float64
 		var hasC bool
-		if other := others[index]; other != nil {
+		other := others[index]
+		if other != nil {
 			delete(others, index)
 			c, hasC = m.value(other)
 		}
 		if !hasA || !hasC || !(a > 0) || !(c > 0) {
 			p.missing = append(p.missing, strconv.Itoa(index))
+			if hasC && m.without(&arm.Epochs[i]) {
+				p.worse++
+			}
+			if hasA && other != nil && m.without(other) {
+				p.better++
+			}
 			continue
 		}
 		p.logs = append(p.logs, math.Log(a)-math.Log(c)) // exchanging a and c changes the sign alone
@@ -174,14 +192,19 @@ func (m metric) pair(arm, control *result.Arm) sample {
 }
 
 // reasons says which epochs were left out, if any.
-func (p sample) reasons() []string {
+func (p sample) reasons() (all []string) {
 	switch len(p.missing) {
 	case 0:
 		return nil
 	case 1:
-		return []string{"epoch " + p.missing[0] + " has no value"}
+		all = []string{"epoch " + p.missing[0] + " has no value"}
+	default:
+		all = []string{"epochs " + strings.Join(p.missing, ", ") + " have no value"}
 	}
-	return []string{"epochs " + strings.Join(p.missing, ", ") + " have no value"}
+	if n := p.worse + p.better; n > 0 {
+		all = append(all, fmt.Sprintf("in %d of them the quantile of one side lies among the RPCs that did not end well", n))
+	}
+	return all
 }
 
 // exp is the ratio of a logarithm. What a file holds may be too large for any: JSON

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"grpcbench/internal/hist"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/stats"
@@ -16,10 +17,12 @@ import (
 // Only a VALID result passes, or a DEGRADED one if that is allowed; the same goes for
 // the base. A relative limit is broken by an arm that is slower, with a p-value that
 // stays at most [plan.GateAlpha] when adjusted by Holm's method for all comparisons
-// that gates look at, and whose change is above the limit. It is kept if the whole
-// 95 % interval lies below it. A metric that must not be slower is kept by the verdicts
-// same and faster. An absolute limit is held against the figure of all epochs
-// together. r is not changed.
+// that gates look at, and whose change is above the limit. Slower is what the verdict
+// says, or an interval that lies above the limit: the limit may be finer than what the
+// verdict takes for a difference. It is kept if the whole 95 % interval lies below it,
+// and no epoch was left out because of RPCs that did not end well. A metric that must
+// not be slower is kept by the verdicts same and faster. An absolute limit is held
+// against the figure of all epochs together. r is not changed.
 func Gates(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
 	if !asked.Asked() {
 		return nil
@@ -44,16 +47,21 @@ func Gates(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
 		}
 	}
 	for _, metric := range asked.Regressions {
+		if asked.Defaulted && !slices.ContainsFunc(all, func(j judged) bool { return j.metric == metric }) {
+			continue // nobody asked for it by name
+		}
 		questions = append(questions, ask(all, plan.Threshold{Metric: metric}, r.Groups)...)
 	}
 	return append(gates, answer(questions)...)
 }
 
+// Passes reports whether a result of this verdict may pass gates.
+func Passes(v result.Verdict, asked plan.Gates) bool {
+	return v == result.Valid || v == result.Degraded && asked.AllowDegraded
+}
+
 // usable are the gates that results break which may not be used.
 func usable(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
-	may := func(v result.Verdict) bool {
-		return v == result.Valid || v == result.Degraded && asked.AllowDegraded
-	}
 	var gates []result.Gate
 	broken := func(what string, v result.Verdict) {
 		g := result.Gate{Asked: "VALID", Outcome: result.Fail, Text: fmt.Sprintf("%s is %s, and only a VALID one passes", what, v)}
@@ -62,10 +70,10 @@ func usable(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
 		}
 		gates = append(gates, g)
 	}
-	if !may(r.Verdict) {
+	if !Passes(r.Verdict, asked) {
 		broken("the result", r.Verdict)
 	}
-	if b != nil && !may(b.Base.Verdict) {
+	if b != nil && !Passes(b.Base.Verdict, asked) {
 		broken("the base result", b.Base.Verdict)
 	}
 	return gates
@@ -78,6 +86,7 @@ type judged struct {
 	what, against       string // of which is said that it changed, against what
 	ratio, low, high, p *float64
 	verdict, reason     string
+	beyond              int
 }
 
 // within are the comparisons of r's own arms; the A/A arm is none.
@@ -85,7 +94,7 @@ func within(r *result.Result) []judged {
 	var all []judged
 	for _, c := range r.Comparisons {
 		if a, ok := r.Plan.Arm(c.Arm); !ok || !a.AA {
-			all = append(all, judged{c.Group, c.Arm, c.Metric, c.Arm, c.Control, c.Ratio, c.Low, c.High, c.P, c.Verdict, c.Reason})
+			all = append(all, judged{c.Group, c.Arm, c.Metric, c.Arm, c.Control, c.Ratio, c.Low, c.High, c.P, c.Verdict, c.Reason, c.Beyond})
 		}
 	}
 	return all
@@ -109,7 +118,7 @@ func (b *Between) across(r *result.Result) []judged {
 		if c.Control != "" {
 			what += "/" + c.Control
 		}
-		all = append(all, judged{c.Group, c.Arm, c.Metric, what, against, c.Ratio, c.Low, c.High, c.P, c.Verdict, c.Reason})
+		all = append(all, judged{c.Group, c.Arm, c.Metric, what, against, c.Ratio, c.Low, c.High, c.P, c.Verdict, c.Reason, c.Beyond})
 	}
 	return all
 }
@@ -166,22 +175,38 @@ func answer(questions []question) []result.Gate {
 			g.P = &adjusted[i]
 		}
 		g.Outcome, g.Text = q.decide(g.P), q.text()
+		if g.Outcome == result.Undecided && q.above() && certain(q.p) { // Holm's method alone is against it
+			g.Text += fmt.Sprintf("; p %.2g %% after Holm's adjustment for %d comparisons, must be %g %%", 100**g.P, len(p), 100*plan.GateAlpha)
+		}
 		gates = append(gates, g)
 	}
 	return gates
 }
 
+// certain reports whether an adjusted p lets a gate fail.
+func certain(p *float64) bool { return p != nil && *p <= plan.GateAlpha }
+
+// limit is the ratio that must not be exceeded.
+func (q question) limit() float64 { return 1 + q.threshold.Value }
+
+// above reports whether the arm is slower, and by more than the limit, whatever p is.
+func (q question) above() bool {
+	if q.ratio == nil || q.p == nil || !(*q.ratio > q.limit()) {
+		return false
+	}
+	return q.verdict == string(stats.Slower) || q.threshold.Op != "" && q.low != nil && *q.low > q.limit()
+}
+
 // decide says whether the limit is kept. p is adjusted.
 func (q question) decide(p *float64) string {
-	limit := 1 + q.threshold.Value
-	switch slower := q.verdict == string(stats.Slower) && p != nil && *p <= plan.GateAlpha; {
-	case q.ratio == nil:
-		return result.Undecided
-	case slower && *q.ratio > limit:
+	switch {
+	case q.above() && certain(p):
 		return result.Fail
+	case q.ratio == nil || q.beyond > 0:
+		return result.Undecided
 	case q.threshold.Op == "" && (q.verdict == string(stats.Same) || q.verdict == string(stats.Faster)):
 		return result.Pass
-	case q.threshold.Op != "" && q.high != nil && *q.high < limit:
+	case q.threshold.Op != "" && q.high != nil && (*q.high < q.limit() || q.threshold.Op == "<=" && *q.high == q.limit()):
 		return result.Pass
 	}
 	return result.Undecided
@@ -226,9 +251,12 @@ func absolute(t plan.Threshold, r *result.Result) []result.Gate {
 		}
 		g := result.Gate{Asked: t.String(), Group: t.Group, Arm: a.Name, Metric: t.Metric, Outcome: result.Undecided}
 		value, beyond := own(a, t.Metric)
+		few, isFew := fewAbove(a.Latency, t.Metric)
 		switch {
 		case beyond:
 			g.Outcome, g.Text = result.Fail, a.Name+": the quantile lies among the RPCs that did not end well"
+		case isFew:
+			g.Text = fmt.Sprintf("%s: %d observations above the quantile, a limit needs %d", a.Name, few, result.MinAbove)
 		case value == nil:
 			g.Text = a.Name + ": it was not measured"
 		default:
@@ -241,6 +269,17 @@ func absolute(t plan.Threshold, r *result.Result) []result.Gate {
 		gates = append(gates, g)
 	}
 	return gates
+}
+
+// fewAbove is how many observations a distribution has above a quantile, if the metric is
+// one and they are too few.
+func fewAbove(d result.Distribution, metric string) (n int64, few bool) {
+	q, ok := map[string]float64{"latency_p50": 0.5, "latency_p90": 0.9, "latency_p99": 0.99, "latency_p999": 0.999}[metric]
+	if !ok || d.Count == 0 {
+		return 0, false
+	}
+	n = d.Count - hist.Rank(q, d.Count)
+	return n, n < result.MinAbove
 }
 
 // own is an arm's own figure, of all epochs together. beyond says that it is a
@@ -261,6 +300,14 @@ func own(a *result.Arm, metric string) (value *float64, beyond bool) {
 		"client_cpu_ns_per_rpc": a.ClientCPU, "server_cpu_ns_per_rpc": a.ServerCPU,
 		"client_allocs_per_rpc": a.ClientAllocs, "server_allocs_per_rpc": a.ServerAllocs,
 		"sent_bytes_per_rpc": a.SentBytes, "received_bytes_per_rpc": a.ReceivedBytes,
+	}
+	if h := a.Handshake; h != nil {
+		if full := h.Full; full != nil && full.Count > 0 {
+			figures["handshake_full_sent_bytes"], figures["handshake_full_received_bytes"] = &full.SentBytes, &full.ReceivedBytes
+		}
+		if resumed := h.Resumed; resumed != nil && resumed.Count > 0 {
+			figures["handshake_resumed_sent_bytes"], figures["handshake_resumed_received_bytes"] = &resumed.SentBytes, &resumed.ReceivedBytes
+		}
 	}
 	if a.Saturated != nil {
 		figures["saturated_client_cpu_ns_per_rpc"] = a.Saturated.ClientCPU

@@ -73,6 +73,13 @@ func TestRelativeGates(t *testing.T) {
 		// Six differences have no p-value below 2/2⁶ = 3 %.
 		{"too few epochs", times(6, 150), "server_cpu_ns_per_rpc<+3%",
 			[]string{"inconclusive server_cpu_ns_per_rpc<+3%: b is +50.0 [+50.0, +50.0] % against a; epochs 6: a verdict needs 8"}},
+		// δ of CPU is 3 %, so that +1.2 % is no verdict; the limit is finer.
+		{"above a limit finer than the verdict", times(8, 101.2), "server_cpu_ns_per_rpc<+1%",
+			[]string{"fail server_cpu_ns_per_rpc<+1%: b is +1.2 [+1.2, +1.2] % against a"}},
+		{"equal", times(8, 100), "server_cpu_ns_per_rpc<=+0%",
+			[]string{"pass server_cpu_ns_per_rpc<=+0%: b is 0.0 [0.0, 0.0] % against a"}},
+		{"equal is not below", times(8, 100), "server_cpu_ns_per_rpc<+0%",
+			[]string{"inconclusive server_cpu_ns_per_rpc<+0%: b is 0.0 [0.0, 0.0] % against a"}},
 		{"not measured", times(8, 100), "latency_p50<+3%",
 			[]string{"inconclusive latency_p50<+3%: every arm could not be compared: it was not measured, or has no control"}},
 	} {
@@ -104,13 +111,75 @@ func TestTheMoreGatesCompareTheClearerEachMustBe(t *testing.T) {
 	if got := compare.Gates(gates, one, nil); len(got) != 1 || got[0].Outcome != result.Fail || *got[0].P != 2.0/256 {
 		t.Errorf("one comparison: %v", answers(got))
 	}
-	if got := compare.Gates(gates, two, nil); len(got) != 2 || got[0].Outcome != result.Undecided || *got[0].P != 4.0/256 {
+	const why = "; p 1.6 % after Holm's adjustment for 2 comparisons, must be 1 %"
+	if got := compare.Gates(gates, two, nil); len(got) != 2 || got[0].Outcome != result.Undecided || *got[0].P != 4.0/256 || !strings.HasSuffix(got[0].Text, why) {
 		t.Errorf("two comparisons: %v", answers(got))
 	}
 	// The same comparison asked about twice is one comparison.
 	twice := asking(t, "server_cpu_ns_per_rpc<+3%", "server_cpu_ns_per_rpc<=+5%")
 	if got := compare.Gates(twice, one, nil); len(got) != 2 || got[0].Outcome != result.Fail || got[1].Outcome != result.Fail {
 		t.Errorf("asked twice: %v", answers(got))
+	}
+}
+
+// An epoch in which a quantile is lost in the arm alone is worse than its value: a limit
+// is not kept by the others, nor is the arm the same.
+func TestAnEpochOfLostRPCsKeepsNoLimit(t *testing.T) {
+	const lost = "b is 0.0 [0.0, 0.0] % against a; epoch 3 has no value; in 1 of them the quantile of one side lies among the RPCs that did not end well"
+	for name, c := range map[string]struct {
+		arm, control bool // loses the quantile of epoch 3
+		verdict      string
+		want         []string
+	}{
+		"none":    {false, false, "same", []string{"pass latency_p50<+3%: b is 0.0 [0.0, 0.0] % against a", "pass latency_p50 not slower: b is 0.0 [0.0, 0.0] % against a"}},
+		"arm":     {true, false, "inconclusive", []string{"inconclusive latency_p50<+3%: " + lost, "inconclusive latency_p50 not slower: " + lost}},
+		"control": {false, true, "inconclusive", []string{"pass latency_p50<+3%: " + lost, "inconclusive latency_p50 not slower: " + lost}},
+		"both": {true, true, "same", []string{"pass latency_p50<+3%: b is 0.0 [0.0, 0.0] % against a; epoch 3 has no value",
+			"pass latency_p50 not slower: b is 0.0 [0.0, 0.0] % against a; epoch 3 has no value"}},
+	} {
+		a, b := of("a", latencyP50, times(9, 1e6)...), of("b", latencyP50, times(9, 1e6)...)
+		if c.arm {
+			b.Epochs[3].Latency.P50 = nil
+		}
+		if c.control {
+			a.Epochs[3].Latency.P50 = nil
+		}
+		r := compared(a, b)
+		if got := r.Comparisons[0]; got.Verdict != c.verdict || (got.Beyond == 1) != (c.arm && !c.control) {
+			t.Errorf("%s: verdict %s, beyond in %d epochs, want %s", name, got.Verdict, got.Beyond, c.verdict)
+		}
+		gates := asking(t, "latency_p50<+3%")
+		gates.Regressions = []string{"latency_p50"}
+		if diff := cmp.Diff(c.want, answers(compare.Gates(gates, r, nil))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// A metric that nobody named, and nobody measured, is not asked about.
+func TestDefaultMetricsThatWereNotMeasuredAreLeftOut(t *testing.T) {
+	r := compared(of("a", serverCPU, times(8, 100)...), of("b", serverCPU, times(8, 100)...))
+	gates := plan.Gates{Regressions: []string{"server_cpu_ns_per_rpc", "server_allocs_per_rpc"}}
+	if got := compare.Gates(gates, r, nil); len(got) != 2 {
+		t.Errorf("named: %v, want both", answers(got))
+	}
+	gates.Defaulted = true
+	if got := compare.Gates(gates, r, nil); len(got) != 1 || got[0].Outcome != result.Pass {
+		t.Errorf("by default: %v, want the one that was measured", answers(got))
+	}
+}
+
+func TestAFewObservationsAboveAQuantileKeepNoLimit(t *testing.T) {
+	for count, want := range map[int64]string{
+		9000:  "inconclusive a: 9 observations above the quantile, a limit needs 10",
+		10000: "pass a has 1ms",
+	} {
+		a := result.Arm{Name: "a"}
+		a.Latency = result.Distribution{Count: count, P999: new(int64(1e6))}
+		gates := compare.Gates(asking(t, "p999<2ms"), run("a", a), nil)
+		if len(gates) != 1 || gates[0].Outcome+" "+gates[0].Text != want {
+			t.Errorf("%d observations: %v, want %s", count, answers(gates), want)
+		}
 	}
 }
 

@@ -25,6 +25,9 @@ type metric struct {
 	// of different runs can be judged.
 	lasting bool
 	value   func(*result.Epoch) (float64, bool)
+	// lost says that a quantile lies among the RPCs that did not end well, above every
+	// value; nil for other figures.
+	lost func(*result.Epoch) bool
 }
 
 // metrics are the figures compared in results of a kind of plan, in the order of the
@@ -105,8 +108,15 @@ func quantileOf(name string, q, delta float64, of func(*result.Epoch) *result.Di
 			}
 			return float64(*quantile(d)), true
 		},
+		lost: func(e *result.Epoch) bool {
+			d := of(e)
+			return d != nil && d.Count > 0 && quantile(d) == nil
+		},
 	}
 }
+
+// without reports whether m of e is missing because it lies among what was lost.
+func (m metric) without(e *result.Epoch) bool { return m.lost != nil && m.lost(e) }
 
 func figure(name, unit string, delta float64, get func(*result.Epoch) *float64) metric {
 	return metric{name: name, unit: unit, delta: delta, value: func(e *result.Epoch) (float64, bool) {

@@ -7,10 +7,12 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"grpcbench/internal/stats"
 )
 
-// GateAlpha is the chance of even one false failure that the relative gates of a
-// result allow, all their comparisons together.
+// GateAlpha is the chance of even one failure that the relative gates of a result allow
+// where nothing changed, all their comparisons together.
 const GateAlpha = 0.01
 
 // What becomes of a gate that the measurement cannot answer.
@@ -26,6 +28,9 @@ type Gates struct {
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Regressions are the metrics that must not be slower.
 	Regressions []string `json:"fail_on_regression,omitempty"`
+	// Defaulted says of gates for stored results that nobody named the Regressions: those
+	// that were not measured are left out.
+	Defaulted bool `json:"-"`
 	// Baseline is what relative gates compare with, the name of a baseline or the id
 	// of a result; "": with the control.
 	Baseline      string `json:"baseline,omitempty"`
@@ -126,7 +131,10 @@ func (r request) completeGates(d *draft, m *mistakes) {
 	r.dropUnused(d, m)
 	r.dropUnmeasured(d)
 	if g.Baseline != "" {
-		g.checkAcross(m)
+		g.checkAcross(m, "--baseline")
+		g.checkAlone(m, len(d.plan.Arms))
+	} else {
+		g.checkWithin(m)
 	}
 	compared := g.Compared()
 	if v := r.options["baseline"]; len(v) > 0 && len(compared) == 0 {
@@ -153,24 +161,45 @@ func (r request) dropUnused(d *draft, m *mistakes) {
 	g.Inconclusive = ""
 }
 
-// dropUnmeasured leaves out of the default metrics what only a bundled server tells.
+// dropUnmeasured leaves out of the default metrics what only a bundled server tells, and
+// what an arm without a control does not have beside a baseline.
 func (r request) dropUnmeasured(d *draft) {
 	values := r.options["fail-on-regression"]
 	if len(values) == 0 || values[0].text != "default" || len(d.plan.Arms) == 0 {
 		return
 	}
 	target, binary := r.hasTarget(), d.plan.Arms[0].Settings.ServerBinary != ""
+	alone := d.plan.Gates.Baseline != "" && len(d.plan.Arms) == 1
 	d.plan.Gates.Regressions = slices.DeleteFunc(d.plan.Gates.Regressions, func(metric string) bool {
 		return metric == "server_allocs_per_rpc" && (target || binary) ||
-			metric == "server_cpu_ns_per_rpc" && target
+			metric == "server_cpu_ns_per_rpc" && target || alone && !Lasts(metric)
 	})
 }
 
-// checkAcross refuses metrics that gates cannot compare between results.
-func (g Gates) checkAcross(m *mistakes) {
+// checkAlone refuses metrics that a plan of one arm cannot compare with a baseline.
+func (g Gates) checkAlone(m *mistakes, arms int) {
+	for _, name := range g.Compared() {
+		if arms == 1 && !Lasts(name) {
+			m.add("--baseline: %s must be left out, or another arm be there: of two runs it is compared as arm/control, and there is one arm", name)
+		}
+	}
+}
+
+// checkWithin refuses metrics that are compared between runs alone.
+func (g Gates) checkWithin(m *mistakes) {
+	for _, name := range g.Compared() {
+		if metric, _ := metricNamed(name); metric.between {
+			m.add("%s: must come with --baseline: within a run arms differ in it by what they are", name)
+		}
+	}
+}
+
+// checkAcross refuses metrics that gates cannot compare between results; where is what
+// asks for that.
+func (g Gates) checkAcross(m *mistakes, where string) {
 	for _, name := range g.Compared() {
 		if metric, _ := metricNamed(name); metric.saturated {
-			m.add("--baseline: %s must be left to gates within a run: of two runs of one server 6 in 100 differ in it", name)
+			m.add("%s: %s must be left to gates within a run: of two runs of one server 6 in 100 differ in it", where, name)
 		}
 	}
 }
@@ -196,7 +225,10 @@ func (c Config) Gates() (Gates, error) {
 		m.join(o.apply(d, r.options[o.name]))
 	}
 	r.dropUnused(d, &m)
-	d.plan.Gates.checkAcross(&m)
+	g := &d.plan.Gates
+	g.checkAcross(&m, r.comparing())
+	values := r.options["fail-on-regression"]
+	g.Defaulted = len(values) > 0 && values[0].text == "default"
 	return d.plan.Gates, m.err()
 }
 
@@ -226,28 +258,37 @@ func (r request) completeEpochs(d *draft, m *mistakes) {
 // GateEpochs is how many epochs the relative gates need to be able to fail: the
 // signed-rank test on n differences has no p-value below 2/2ⁿ, which Holm's method
 // multiplies by the number m of comparisons, and the product must reach GateAlpha.
-// It is 0 without such gates, and with a baseline, whose epochs count too; see
-// [BaselineReaches].
+// It is 0 without such gates. With a baseline, whose epochs count too, it is
+// [stats.MinVerdict], or more: see [Plan.EpochsBeside].
 func (p Plan) GateEpochs() int {
-	if m := p.gated(); m > 0 && p.Gates.Baseline == "" {
+	switch m := p.gated(); {
+	case m == 0:
+		return 0
+	case p.Gates.Baseline != "":
+		return stats.MinVerdict
+	default:
 		return int(math.Ceil(math.Log2(2 * float64(m) / GateAlpha)))
 	}
-	return 0
 }
 
-// BaselineReaches returns an error if no comparison of the gates with a baseline of
-// base epochs could fail: the rank-sum test has no p-value below 2/C(base+new, new),
-// which Holm's method multiplies by the number of comparisons.
-func (p Plan) BaselineReaches(base int) error {
-	m, n := p.gated(), p.Epochs.Max
+// EpochsBeside is how many epochs the relative gates need to be able to fail beside a
+// baseline of base epochs: [stats.MinVerdict] on either side, and so many that the least
+// p-value of the rank-sum test, 2/C(base+new, new), is at most GateAlpha when Holm's method
+// multiplies it by the number of comparisons. An error says that the plan does not allow
+// as many, or that the baseline has too few.
+func (p Plan) EpochsBeside(base int) (int, error) {
+	if base < stats.MinVerdict {
+		return 0, fmt.Errorf("must have %d epochs or more, which a verdict needs, and has %d", stats.MinVerdict, base)
+	}
+	m, most := p.gated(), p.Epochs.Max
 	least := 2 * float64(m)
-	for i := 1; i <= n && least > GateAlpha; i++ {
-		least *= float64(i) / float64(base+i)
+	for n := 1; n <= most; n++ {
+		least *= float64(n) / float64(base+n)
+		if n >= stats.MinVerdict && least <= GateAlpha {
+			return n, nil
+		}
 	}
-	if least > GateAlpha {
-		return fmt.Errorf("--epochs %d: must be more, or fewer metrics be gated: beside a baseline of %d epochs no p-value, times the number of gated comparisons, %d, can be %g or less", n, base, m, GateAlpha)
-	}
-	return nil
+	return 0, fmt.Errorf("--epochs %d: must be more, or fewer metrics be gated: beside a baseline of %d epochs no p-value, times the number of gated comparisons, %d, can be %g or less", most, base, m, GateAlpha)
 }
 
 // gated is the number of comparisons that the relative gates look at, at most: of

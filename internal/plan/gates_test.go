@@ -1,11 +1,13 @@
 package plan_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 
 	"grpcbench/internal/plan"
 )
@@ -46,6 +48,7 @@ func TestThresholdsThatMeanNothing(t *testing.T) {
 		"p99=5ms":       "must be METRIC OP VALUE with OP one of < <= > >=, as in p99<5ms or server_cpu_ns_per_rpc<+3%",
 		"p98<5ms":       `metric "p98": must be a known one, such as latency_p90`,
 		"p(99<5ms":      `metric "p(99": must be a known one, such as latency_p99`,
+		"p(9.9)<5ms":    `metric "p(9.9)": must be a known one, such as latency_p99`,
 		"p99<":          `value "": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`,
 		"p99<-5ms":      `value "-5ms": ` + change,
 		"p99<NaN":       `value "NaN": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`,
@@ -117,6 +120,9 @@ func TestGatesThatCannotBeAnsweredAreRefused(t *testing.T) {
 		tls + "--inconclusive maybe --threshold p50<5ms":                          `--inconclusive "maybe": must be fail, warn or pass`,
 		tls + "--fail-on-regression=p999":                                         `--fail-on-regression "p999": metric "p999": must be one that is compared with a control`,
 		tls + "--fail-on-regression=p50,":                                         `--fail-on-regression "p50,": metric "": must be a known one, such as failed`,
+		tls + "--baseline m --fail-on-regression=p50 --epochs 4":                  "--epochs 4: must allow 8 epochs, which 1 gated comparisons need, or fewer be gated",
+		"--tls off --baseline m --fail-on-regression=p50":                         "--baseline: latency_p50 must be left out, or another arm be there: of two runs it is compared as arm/control, and there is one arm",
+		tls + "--fail-on-regression=handshake_full_sent_bytes":                    "handshake_full_sent_bytes: must come with --baseline: within a run arms differ in it by what they are",
 		tls + "--baseline m --fail-on-regression=saturated_server_cpu_ns_per_rpc": "--baseline: saturated_server_cpu_ns_per_rpc must be left to gates within a run: of two runs of one server 6 in 100 differ in it",
 	} {
 		if p, err := planOf(t, strings.Fields(args)...); err == nil || err.Error() != want {
@@ -126,17 +132,57 @@ func TestGatesThatCannotBeAnsweredAreRefused(t *testing.T) {
 }
 
 func TestABaselineOfTooFewEpochsIsRefused(t *testing.T) {
-	p, err := planOf(t, "--vary", "tls=off,1.3", "--fail-on-regression=p50", "--baseline", "main", "--epochs", "4")
+	p, err := planOf(t, "--vary", "tls=off,1.3", "--fail-on-regression=p50", "--baseline", "main", "--epochs", "8..12")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 2/C(10, 4) = .0095 and 2/C(9, 4) = .016.
-	if err := p.BaselineReaches(6); err != nil {
-		t.Errorf("6 epochs beside 4: %v", err)
+	if n, err := p.EpochsBeside(8); err != nil || n != 8 { // of 8 and 8 the least p is 2/C(16, 8) = .00016
+		t.Errorf("beside 8 epochs %d are needed, %v, want 8", n, err)
 	}
-	want := "--epochs 4: must be more, or fewer metrics be gated: beside a baseline of 5 epochs no p-value, times the number of gated comparisons, 1, can be 0.01 or less"
-	if err := p.BaselineReaches(5); err == nil || err.Error() != want {
-		t.Errorf("5 epochs beside 4: %v, want %s", err, want)
+	want := "must have 8 epochs or more, which a verdict needs, and has 7"
+	if _, err := p.EpochsBeside(7); err == nil || err.Error() != want {
+		t.Errorf("beside 7 epochs: %v, want %s", err, want)
+	}
+	many := p
+	for i := range 40 { // 80 comparisons: 2·80/C(16, 8) = .012, and 2·80/C(17, 8) = .0066
+		many.Groups = append(many.Groups, plan.Group{Name: fmt.Sprint(i), Control: p.Arms[0].Name, Arms: []string{p.Arms[0].Name, p.Arms[1].Name}})
+	}
+	many.Gates.Regressions = []string{"latency_p50", "latency_p90"}
+	many.Groups = many.Groups[1:]
+	if n, err := many.EpochsBeside(8); err != nil || n != 9 {
+		t.Errorf("80 comparisons beside 8 epochs: %d are needed, %v, want 9", n, err)
+	}
+	many.Epochs.Max = 8
+	want = "--epochs 8: must be more, or fewer metrics be gated: beside a baseline of 8 epochs no p-value, times the number of gated comparisons, 80, can be 0.01 or less"
+	if _, err := many.EpochsBeside(8); err == nil || err.Error() != want {
+		t.Errorf("80 comparisons, 8 epochs beside 8: %v, want %s", err, want)
+	}
+}
+
+// Of one arm only what lasts can be held against a baseline.
+func TestTheDefaultGatesOfOneArmBesideABaselineAreWhatLasts(t *testing.T) {
+	p, err := planOf(t, "--tls", "off", "--baseline", "main", "--fail-on-regression")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"client_allocs_per_rpc", "server_allocs_per_rpc", "sent_bytes_per_rpc", "received_bytes_per_rpc"}
+	if diff := cmp.Diff(want, p.Gates.Regressions); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// For stored results it counts who named the metrics.
+func TestGatesForStoredResultsSayWhetherTheirMetricsWereNamed(t *testing.T) {
+	for args, want := range map[string]bool{"--fail-on-regression": true, "--fail-on-regression=p50": false, "--threshold p99<5ms": false} {
+		var c plan.Config
+		flags := pflag.NewFlagSet("compare", pflag.ContinueOnError)
+		c.GateFlags(flags)
+		if err := flags.Parse(strings.Fields(args)); err != nil {
+			t.Fatal(err)
+		}
+		if g, err := c.Gates(); err != nil || g.Defaulted != want {
+			t.Errorf("%s: %+v, %v, want defaulted %t", args, g, err, want)
+		}
 	}
 }
 

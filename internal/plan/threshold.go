@@ -38,6 +38,7 @@ type thresholdMetric struct {
 	absolute  bool // is no metric of comparisons
 	lasting   bool // the machine's state does not move it: those of two runs can be judged
 	saturated bool // of saturated blocks
+	between   bool // compared between runs alone: within one, arms differ in it by what they are
 }
 
 // thresholdMetrics lists them in the order of the help.
@@ -52,6 +53,10 @@ func thresholdMetrics() []thresholdMetric {
 		{name: "sent_bytes_per_rpc", unit: bytesUnit, lasting: true}, {name: "received_bytes_per_rpc", unit: bytesUnit, lasting: true},
 		{name: "saturated_client_cpu_ns_per_rpc", unit: nanoseconds, saturated: true},
 		{name: "saturated_server_cpu_ns_per_rpc", unit: nanoseconds, saturated: true},
+		{name: "handshake_full_sent_bytes", unit: bytesUnit, lasting: true, between: true},
+		{name: "handshake_full_received_bytes", unit: bytesUnit, lasting: true, between: true},
+		{name: "handshake_resumed_sent_bytes", unit: bytesUnit, lasting: true, between: true},
+		{name: "handshake_resumed_received_bytes", unit: bytesUnit, lasting: true, between: true},
 	}
 }
 
@@ -66,8 +71,8 @@ func Lasts(metric string) bool {
 // mean latency_p99. The error does not repeat text.
 func ParseMetric(text string) (string, error) {
 	name := text
-	if q, ok := strings.CutPrefix(name, "p("); ok && strings.HasSuffix(q, ")") {
-		name = "p" + strings.ReplaceAll(strings.TrimSuffix(q, ")"), ".", "")
+	if known, ok := quantileNames[name]; ok {
+		name = known
 	}
 	if strings.HasPrefix(name, "p") {
 		name = "latency_" + name
@@ -81,6 +86,9 @@ func ParseMetric(text string) (string, error) {
 	}
 	return name, nil
 }
+
+// quantileNames are other names of quantiles.
+var quantileNames = map[string]string{"p(50)": "p50", "p(90)": "p90", "p(99)": "p99", "p(99.9)": "p999"}
 
 func metricNamed(name string) (thresholdMetric, bool) {
 	all := thresholdMetrics()

@@ -85,11 +85,8 @@ func maybe(v *float64, print func(float64) string) string {
 }
 
 // Of the observations of a distribution, those above a quantile say how well it
-// is known: below few it is marked, below tooFew it is not shown.
-const (
-	few    = 100
-	tooFew = 10
-)
+// is known: below few it is marked, below [result.MinAbove] it is not shown.
+const few = 100
 
 // quantile prints the quantile q of d, whose value is ns. If ns is nil, the rank
 // is among the calls that never ended well, of which is known only that they
@@ -101,7 +98,7 @@ func quantile(d result.Distribution, q float64, ns *int64, drain time.Duration) 
 		return absent
 	case ns == nil:
 		return "≥ " + span(drain)
-	case above < tooFew:
+	case above < result.MinAbove:
 		return fmt.Sprintf("n/a (%d above)", above)
 	case above < few:
 		return duration(float64(*ns)) + " few"

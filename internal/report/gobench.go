@@ -125,7 +125,7 @@ func benchValues(e result.Epoch) string {
 	var b strings.Builder
 	for _, u := range benchUnits() {
 		m, ok := by[u[0]]
-		if quantile := strings.Contains(u[0], "_p"); !ok || quantile && m.unit == "ns" && m.count > 0 && m.above < tooFew {
+		if quantile := strings.Contains(u[0], "_p"); !ok || quantile && m.unit == "ns" && m.count > 0 && m.above < result.MinAbove {
 			continue
 		}
 		value := strconv.FormatFloat(m.value, 'f', -1, 64)

@@ -62,7 +62,7 @@ func (h htmlBook) spectrum(g groupOf) (f webpage.Figure, ok bool) {
 			if !math.IsNaN(v) {
 				low, high = min(low, v), max(high, v)
 			}
-			if line.Few == 0 && a.Latency.Count-hist.Rank(qs[k], a.Latency.Count) < tooFew {
+			if line.Few == 0 && a.Latency.Count-hist.Rank(qs[k], a.Latency.Count) < result.MinAbove {
 				line.Few = max(k, 1)
 			}
 		}

@@ -6,6 +6,10 @@ import (
 	"grpcbench/internal/hist"
 )
 
+// MinAbove is how many observations there must be above a quantile for it to be shown or
+// held against a limit: with fewer it is one or two RPCs.
+const MinAbove = 10
+
 // Distribution is a summary of a histogram, in nanoseconds. Observations without
 // a value (RPCs that failed or were never sent) rank above all that have one: a
 // quantile whose rank falls among them is null, and so are then mean and max;

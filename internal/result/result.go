@@ -265,10 +265,14 @@ type Comparison struct {
 	Low     *float64 `json:"ci_low,omitempty"` // 95 %; absent below 6 epochs
 	High    *float64 `json:"ci_high,omitempty"`
 	P       *float64 `json:"p,omitempty"`
-	Verdict string   `json:"verdict"`          // "slower", "faster", "same", "inconclusive"
-	MDE     *float64 `json:"mde,omitempty"`    // smallest ratio change that could have been seen, e.g. 0.03
-	Delta   float64  `json:"delta"`            // what counts as the same, e.g. 0.03
-	Reason  string   `json:"reason,omitempty"` // why there is no estimate or verdict
+	Verdict string   `json:"verdict"`       // "slower", "faster", "same", "inconclusive"
+	MDE     *float64 `json:"mde,omitempty"` // smallest ratio change that could have been seen, e.g. 0.03
+	Delta   float64  `json:"delta"`         // what counts as the same, e.g. 0.03
+	// Beyond is the number of epochs that are left out because the arm's quantile lies
+	// among the RPCs that did not end well, and the control's does not: the arm was worse
+	// in them than any value says, so that it is not called the same or faster.
+	Beyond int    `json:"beyond_epochs,omitempty"`
+	Reason string `json:"reason,omitempty"` // why there is no estimate or verdict
 }
 
 // Outcomes of a gate.
