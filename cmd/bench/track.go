@@ -42,10 +42,6 @@ Formats:
 			if err != nil {
 				return usageError{err}
 			}
-			show, err := shown(metrics, arm)
-			if err != nil {
-				return usageError{err}
-			}
 			recoverRuns(dir, c.ErrOrStderr())
 			h, unreadable := history.Read(dir)
 			if len(h.Runs) == 0 && unreadable == nil {
@@ -53,35 +49,69 @@ Formats:
 			} else if len(h.Runs) == 0 {
 				return unreadable
 			}
+			show, err := shown(h, metrics, arm)
+			if err != nil {
+				return usageError{err}
+			}
 			t := report.Track{History: h, Show: show, Plan: history.Plans(dir)}
 			return errors.Join(report.TrackFormats(textOptions(c.OutOrStdout()))[i].Render(c.OutOrStdout(), t), unreadable)
 		},
 	}
 	c.Flags().StringVar(&dir, "results", "results", "`directory` of the results")
-	c.Flags().StringVar(&metrics, "metric", "latency_p50,client_cpu_ns_per_rpc,server_cpu_ns_per_rpc", "text, Markdown and HTML show these `METRICS`, or all, beside what is nominated")
+	c.Flags().StringVar(&metrics, "metric", "usual", "text, Markdown and HTML show these `METRICS`, or all, beside what is nominated; usual: "+strings.Join(history.UsualMetrics(), ","))
 	c.Flags().StringVar(&arm, "arm", "", "text, Markdown and HTML show the `ARM` of this name alone, beside what is nominated")
 	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
 	offer(c, "format", trackFormatNames())
 	return c
 }
 
-// shown says which series have a line.
-func shown(metrics, arm string) (func(history.Series) bool, error) {
+// shown says which series of h have a line. Metrics and an arm that no series has are
+// refused.
+func shown(h history.History, metrics, arm string) (func(history.Series) bool, error) {
+	if err := oneOfSeries(h, "--arm", arm, func(s history.Series) string { return s.Arm }); arm != "" && err != nil {
+		return nil, err
+	}
+	ofArm := func(s history.Series) bool { return arm == "" || arm == s.Arm }
+	switch metrics {
+	case "all":
+		return ofArm, nil
+	case "usual":
+		usual := h.Usual()
+		return func(s history.Series) bool { return ofArm(s) && usual(s) }, nil
+	}
 	var names []string
 	for text := range strings.SplitSeq(metrics, ",") {
-		if text == "all" {
-			names = append(names, text)
-			continue
+		name := text
+		if known, err := plan.ParseMetric(text); err == nil {
+			name = known // p50 is latency_p50
 		}
-		name, err := plan.ParseMetric(text)
-		if err != nil {
-			return nil, fmt.Errorf("--metric %q: %w", text, err)
+		if err := oneOfSeries(h, "--metric", name, func(s history.Series) string { return s.Metric }); err != nil {
+			return nil, err
 		}
 		names = append(names, name)
 	}
-	return func(s history.Series) bool {
-		return (slices.Contains(names, "all") || slices.Contains(names, s.Metric)) && (arm == "" || arm == s.Arm)
-	}, nil
+	return func(s history.Series) bool { return ofArm(s) && slices.Contains(names, s.Metric) }, nil
+}
+
+// oneOfSeries refuses a value that no series has.
+func oneOfSeries(h history.History, flag, value string, of func(history.Series) string) error {
+	var all []string
+	for _, s := range h.Series {
+		all = append(all, of(s))
+	}
+	slices.Sort(all)
+	if all = slices.Compact(all); slices.Contains(all, value) {
+		return nil
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("%s %q: the results have no series", flag, value)
+	}
+	const most = 20
+	more := ""
+	if len(all) > most {
+		all, more = all[:most], ", …"
+	}
+	return fmt.Errorf("%s %q: must be of a series of these results: %s%s", flag, value, strings.Join(all, ", "), more)
 }
 
 func trackFormatNames() []string {

@@ -33,6 +33,17 @@ func TestTrackShowsTheSeriesOfStoredRuns(t *testing.T) {
 		}
 	}
 
+	for args, want := range map[string]string{
+		"--metric p999":         `--metric "latency_p999": must be of a series of these results: client_allocs_per_rpc, `,
+		"--metric all,nonsense": `--metric "all": must be of a series`,
+		"--arm tls=1.4":         `--arm "tls=1.4": must be of a series of these results: `,
+	} {
+		code, stdout, stderr := command(t, append([]string{"track", "--results", results}, strings.Fields(args)...)...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want %q", args, code, stdout, stderr, want)
+		}
+	}
+
 	_, stdout, _ = command(t, "track", "--results", results, "--format", "json")
 	var h struct {
 		Schema string
@@ -75,7 +86,6 @@ func TestTrackNamesWhatItCannotRead(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"track x":                     "track: must be given no arguments, got 1",
-		"track --metric p98":          `--metric "p98": must be a known one, such as latency_p90`,
 		"track --format yaml":         `--format "yaml": must be one of text, markdown, html, json, csv`,
 		"track --results /nowhere/at": "/nowhere/at",
 	} {

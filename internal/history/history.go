@@ -88,6 +88,25 @@ type History struct {
 	Series []Series `json:"series"` // plan by plan, the one that was run last first
 }
 
+// UsualMetrics are those that are shown if none is chosen, beside what is nominated.
+func UsualMetrics() []string {
+	return []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc",
+		"handshake_total_p50", "handshake_client_cpu_ns", "handshake_server_cpu_ns", "ceiling_rpc_per_s"}
+}
+
+// Usual says which series are shown if none is chosen: those of the usual metrics, and
+// all of a plan that has none of them.
+func (h History) Usual() func(Series) bool {
+	usual := func(s Series) bool { return slices.Contains(UsualMetrics(), s.Metric) }
+	some := make(map[string]bool) // plans that have one
+	for _, s := range h.Series {
+		if usual(s) {
+			some[s.Plan] = true
+		}
+	}
+	return func(s Series) bool { return usual(s) || !some[s.Plan] }
+}
+
 // Window is how many of the last usable runs of a series a change of level is looked for
 // in.
 const Window = 60

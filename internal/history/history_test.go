@@ -61,12 +61,40 @@ func TestAStepIsNominatedBetweenTheRunsAroundIt(t *testing.T) {
 	}
 }
 
+// Half of the runs are of a machine that needs 1.4 times as long for everything: the
+// figures of each arm have that step, arm/control has not.
 func TestAMachineThatSlowedDownIsNoStep(t *testing.T) {
-	// Absolute values are not in a series: of a slower machine arm/control stays.
 	random := rand.New(rand.NewPCG(2, 2))
-	h := history(runs(noisy(random, 60, 1.2, 0)...))
-	if n := len(h.Series[0].Shifts); n != 0 {
-		t.Errorf("%d shifts in a series without any", n)
+	var records []record
+	for i, ratio := range noisy(random, 60, 1.2, 0) {
+		took := func(ns float64) result.Figures {
+			ns *= 1 + .4*float64(i/30)
+			p50 := int64(ns)
+			return result.Figures{Latency: result.Distribution{Count: 1000, P50: &p50}, ClientCPU: &ns, ServerCPU: &ns, SentBytes: new(31.0)}
+		}
+		low, high := .98*ratio, 1.02*ratio
+		r := result.Result{
+			ID: fmt.Sprintf("20260101T000000Z-%08d", i), Created: time.Date(2026, 1, 1+i, 0, 0, 0, 0, time.UTC), Verdict: result.Valid,
+			Plan:   plan.Plan{Arms: []plan.Arm{{Name: "tls=off"}, {Name: "tls=1.3"}}},
+			Arms:   []result.Arm{{Name: "tls=off", Figures: took(1e5)}, {Name: "tls=1.3", Figures: took(1e5 * ratio)}},
+			Groups: []plan.Group{{Name: "tls", Control: "tls=off", Arms: []string{"tls=off", "tls=1.3"}}},
+			Comparisons: []result.Comparison{{Group: "tls", Arm: "tls=1.3", Control: "tls=off", Metric: "server_cpu_ns_per_rpc", Unit: "ns",
+				Delta: .03, Ratio: &ratio, Low: &low, High: &high}},
+		}
+		records = append(records, recordOf(&r, ""))
+	}
+	h := history(records)
+	ratios := 0
+	for _, s := range h.Series {
+		if s.Control != "" {
+			ratios++
+		}
+		if len(s.Points) != 60 || len(s.Shifts) != 0 {
+			t.Errorf("%s of %s: %d points, shifts %+v, want 60 and none", s.Metric, s.Arm, len(s.Points), s.Shifts)
+		}
+	}
+	if ratios != 1 {
+		t.Errorf("%d ratios to a control, want 1", ratios)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // IndexName is the name of the index in a directory of results.
@@ -36,9 +37,14 @@ type indexEntry struct {
 }
 
 // readIndex returns the records of the index by their files; none if it cannot be
-// read.
+// read. What is no file of the directory is no index: a link, or a pipe, which nobody
+// may ever write to.
 func readIndex(dir string) map[stamp]record {
-	f, err := os.Open(filepath.Join(dir, IndexName))
+	path := filepath.Join(dir, IndexName)
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -278,4 +279,31 @@ func FuzzIndex(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A pipe to which nobody writes is no index, and is not waited for; nor is a link one.
+func TestWhatIsNoFileIsNoIndex(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"pipe": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"link": func(path string) error {
+			other := filepath.Join(t.TempDir(), "other")
+			f, err := os.Create(other)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if err := encodeIndex(f, nil, nil); err != nil {
+				return err
+			}
+			return os.Symlink(other, path)
+		},
+	} {
+		dir := t.TempDir()
+		if err := put(filepath.Join(dir, IndexName)); err != nil {
+			t.Fatal(err)
+		}
+		if all := readIndex(dir); all != nil {
+			t.Errorf("%s: %v, want no index", name, all)
+		}
+	}
 }

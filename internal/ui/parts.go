@@ -154,21 +154,15 @@ func (s *Server) history(w io.Writer, values url.Values) error {
 	if err := render(w, "chooser", c); err != nil {
 		return err
 	}
-	isUsual := func(one history.Series) bool { return slices.Contains(usual(), one.Metric) }
-	all := metric != "" || !slices.ContainsFunc(h.Series, isUsual)
-	return report.TrackPart(w, report.Track{History: h, Plan: history.Plans(s.results),
-		Show: func(one history.Series) bool { return all || isUsual(one) }})
+	show := h.Usual()
+	if metric != "" {
+		show = func(history.Series) bool { return true }
+	}
+	return report.TrackPart(w, report.Track{History: h, Plan: history.Plans(s.results), Show: show})
 }
 
 // everything is the choice of all metrics.
 const everything = "all"
-
-// usual are the metrics that are shown if none is chosen, beside what is nominated. A
-// plan without any of them shows all that it has.
-func usual() []string {
-	return []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc",
-		"handshake_total_p50", "handshake_client_cpu_ns", "handshake_server_cpu_ns", "ceiling_rpc_per_s"}
-}
 
 func chosen(all []choice) bool {
 	return slices.ContainsFunc(all, func(c choice) bool { return c.Chosen })
