@@ -128,16 +128,23 @@ func proveDelay(ctx context.Context, o Options) (a account, err error) {
 
 // provePacer: a Foo in plaintext is 31 bytes out (frame 9, nine fields that HPACK knows,
 // DATA of 9 and 5 without a message) and 36 in; a byte that is not in its table now and
-// then. Arrivals are released by a thread that spins at the end of its sleep.
+// then. Arrivals are released by a thread that spins at the end of its sleep: it cannot be
+// held to less than what the machine gives a thread that does nothing but sleep.
 func provePacer(ctx context.Context, o Options) (a account, err error) {
 	arm, err := a.against(ctx, o, &specimen{wait: prompt}, []string{"--rate", "1000", "--arrival", "uniform", "--window", "5s"})
 	if err != nil {
 		return a, err
 	}
-	for _, e := range arm.Epochs {
-		a.want("release − intended p50, µs", float64(e.Generator.ReleaseP50)/1e3, 0, 5)
-		a.want("release − intended p99, µs", float64(e.Generator.ReleaseP99)/1e3, 0, 500)
+	p50, p99 := math.NaN(), math.NaN()
+	for _, e := range arm.Epochs { // one
+		p50, p99 = float64(e.Generator.ReleaseP50)/1e3, float64(e.Generator.ReleaseP99)/1e3
 	}
+	const most = 500 * time.Microsecond
+	if a.late > most && a.disturbed == "" {
+		a.disturb(fmt.Sprintf("a sleeping thread woke %v late or later once in a hundred times", a.late.Round(10*time.Microsecond)))
+	}
+	a.want("release − intended p50, µs", p50, 0, 5)
+	a.want("release − intended p99, µs", p99, 0, most.Seconds()*1e6)
 	a.want("lag p50, µs", 1e3*ms(arm.Lag.P50), 0, 100)
 	a.want("lag p99, µs", 1e3*ms(arm.Lag.P99), 0, 1000)
 	a.want("bytes out of an RPC", or(arm.SentBytes), 31, 31.2)
@@ -188,9 +195,11 @@ func proveRestart(ctx context.Context, o Options) (a account, err error) {
 	}
 	stop()
 	a.want("RPCs lost, of a second's", float64(arm.LedgerTotal.Lost())/200, 0.1, 2.5)
-	if n := len(arm.Windows); n > 0 {
-		a.want("RPCs ok in the last second", float64(arm.Windows[n-1].OK), 190, 210)
+	last := math.NaN()
+	for _, w := range arm.Windows {
+		last = float64(w.OK)
 	}
+	a.want("RPCs ok in the last second", last, 190, 210)
 	return a, err
 }
 
@@ -211,17 +220,22 @@ func proveWork(ctx context.Context, o Options) (a account, err error) {
 		return a, err
 	}
 	a.heed(r)
-	wrong := 0
+	wrong, ratio, p := 0, math.NaN(), math.NaN()
+	equal := math.NaN() // verdicts on equal arms
 	for _, c := range r.Comparisons {
 		primary := slices.Contains([]string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc"}, c.Metric)
 		switch arm, _ := r.Plan.Arm(c.Arm); {
-		case arm.AA && primary && decided(c):
-			wrong++
+		case arm.AA && primary:
+			if decided(c) {
+				wrong++
+			}
+			equal = float64(wrong)
 		case !arm.AA && c.Metric == "server_cpu_ns_per_rpc":
-			a.want("server CPU/RPC, % of the control's", 100*or(c.Ratio), 106, 115)
-			a.want("p of the difference", or(c.P), 0, 0.01)
+			ratio, p = 100*or(c.Ratio), or(c.P)
 		}
 	}
-	a.want("verdicts on equal arms (A/A)", float64(wrong), 0, 0)
+	a.want("server CPU/RPC, % of the control's", ratio, 106, 115)
+	a.want("p of the difference", p, 0, 0.01)
+	a.want("verdicts on equal arms (A/A)", equal, 0, 0)
 	return a, nil
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -157,5 +158,8 @@ func (a *account) calibrate(ctx context.Context, o Options, share float64) (time
 		return 0, err
 	}
 	a.heed(r)
-	return time.Duration(share * or(r.Arms[0].ServerCPU)), nil
+	if len(r.Arms) == 0 || r.Arms[0].ServerCPU == nil {
+		return 0, errors.New("the CPU time of a server cannot be read here")
+	}
+	return time.Duration(share * *r.Arms[0].ServerCPU), nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"grpcbench/internal/result"
 )
@@ -69,6 +70,7 @@ type proof struct {
 type account struct {
 	bounds    []bound
 	disturbed string
+	late      time.Duration // p99 of how late a thread that only sleeps woke, in the worst epoch
 }
 
 // bound is a figure and what it must lie between.
@@ -135,7 +137,17 @@ func (a *account) heed(r result.Result) {
 	about := []string{"competing_cpu", "steal", "hiccups", "throttled", "clock_stepped"}
 	for _, c := range r.Checks {
 		if slices.Contains(about, c.Code) && (c.Verdict == result.Degraded || c.Verdict == result.Invalid) {
-			a.disturbed = strings.TrimPrefix(a.disturbed+"; "+c.Text, "; ")
+			a.disturb(c.Text)
 		}
 	}
+	for _, e := range r.Machine.Epochs {
+		if e.HiccupP99NS != nil {
+			a.late = max(a.late, time.Duration(*e.HiccupP99NS))
+		}
+	}
+}
+
+// disturb notes one thing that disturbed the machine.
+func (a *account) disturb(text string) {
+	a.disturbed = strings.TrimPrefix(a.disturbed+"; "+text, "; ")
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -165,6 +166,7 @@ func TestAToolThatIsWrongFails(t *testing.T) {
 		{"known delay", "p90, of what it is", arm(func(a *result.Arm) { a.Latency.P90 = new(int64(1e6)) })},
 		{"pacer and bytes", "release − intended p50, µs", arm(func(a *result.Arm) { a.Epochs[0].Generator.ReleaseP50 = 400_000 })},
 		{"pacer and bytes", "release − intended p99, µs", arm(func(a *result.Arm) { a.Epochs[0].Generator.ReleaseP99 = 900_000 })},
+		{"pacer and bytes", "release − intended p99, µs", arm(func(a *result.Arm) { a.Epochs = nil })},
 		{"pacer and bytes", "lag p50, µs", arm(func(a *result.Arm) { a.Lag.P50 = new(int64(400_000)) })},
 		{"pacer and bytes", "lag p99, µs", arm(func(a *result.Arm) { a.Lag.P99 = nil })},
 		{"pacer and bytes", "bytes out of an RPC", arm(func(a *result.Arm) { a.SentBytes = new(30.0) })},
@@ -180,8 +182,11 @@ func TestAToolThatIsWrongFails(t *testing.T) {
 			a.LedgerTotal.Failed, a.LedgerTotal.Scheduled = nil, made
 		})},
 		{"server restarted", "RPCs ok in the last second", arm(func(a *result.Arm) { a.Windows[0].OK = 0 })},
+		{"server restarted", "RPCs ok in the last second", arm(func(a *result.Arm) { a.Windows = nil })},
 		{"a tenth more work", "server CPU/RPC, % of the control's", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Ratio = new(1.0) })},
 		{"a tenth more work", "server CPU/RPC, % of the control's", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Ratio = nil })},
+		{"a tenth more work", "p of the difference", func(r *result.Result) { r.Comparisons = nil }},
+		{"a tenth more work", "verdicts on equal arms (A/A)", func(r *result.Result) { r.Comparisons = nil }},
 		{"a tenth more work", "p of the difference", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.P = new(.2) })},
 		{"a tenth more work", "verdicts on equal arms (A/A)", of("A/A", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "slower" })},
 		{twentieth, "runs of 10 that find it", of("more", "server_cpu_ns_per_rpc", func(c *result.Comparison) { c.Verdict = "inconclusive" })},
@@ -263,6 +268,21 @@ func TestADisturbedMachineMakesAFailureVoid(t *testing.T) {
 	}
 }
 
+// The pacer is not held to 500 µs where a thread that only sleeps is later than that.
+func TestAPacerIsNoWorseThanTheMachineLetsItBe(t *testing.T) {
+	for late, want := range map[time.Duration]Outcome{400 * time.Microsecond: Fail, 600 * time.Microsecond: Void} {
+		rows := proven(t, "pacer and bytes", func(r *result.Result) {
+			r.Arms[0].Epochs[0].Generator.ReleaseP99 = 700_000
+			r.Machine.Epochs = []result.MachineEpoch{{HiccupP99NS: new(int64(late))}}
+		})
+		for _, r := range rows {
+			if bad := r.What == "release − intended p99, µs"; bad && r.Outcome != want || !bad && r.Outcome != Pass {
+				t.Errorf("%v: %+v, want %s", late, r, want)
+			}
+		}
+	}
+}
+
 // TestADisturbedProofIsTriedAgain: as often as it is disturbed and wrong, but no oftener
 // than it may, and never where the machine was quiet.
 func TestADisturbedProofIsTriedAgain(t *testing.T) {
@@ -294,6 +314,16 @@ func TestADisturbedProofIsTriedAgain(t *testing.T) {
 				t.Errorf("%+v, %v after %d tries, want %s after %d", rows, err, try, c.outcome, c.tries)
 			}
 		})
+	}
+}
+
+func TestWithoutTheCPUTimeOfServersNothingIsCalibrated(t *testing.T) {
+	a := &account{}
+	_, err := a.calibrate(t.Context(), Options{Self: "./s {addr} %d", Run: func(context.Context, ...string) (result.Result, error) {
+		return result.Result{Arms: []result.Arm{{Name: "base"}}}, nil
+	}}, 0.1)
+	if err == nil || err.Error() != "the CPU time of a server cannot be read here" {
+		t.Errorf("%v, want that it cannot be read", err)
 	}
 }
 
