@@ -128,8 +128,9 @@ func proveDelay(ctx context.Context, o Options) (a account, err error) {
 
 // provePacer: a Foo in plaintext is 31 bytes out (frame 9, nine fields that HPACK knows,
 // DATA of 9 and 5 without a message) and 36 in; a byte that is not in its table now and
-// then. Arrivals are released by a thread that spins at the end of its sleep: it cannot be
-// held to less than what the machine gives a thread that does nothing but sleep.
+// then. Arrivals are released by a thread that spins at the end of its sleep, and sent by a
+// goroutine that it wakes: two wakes, which cannot be held to less than twice what the
+// machine gives a thread that does nothing but sleep.
 func provePacer(ctx context.Context, o Options) (a account, err error) {
 	arm, err := a.against(ctx, o, &specimen{wait: prompt}, []string{"--rate", "1000", "--arrival", "uniform", "--window", "5s"})
 	if err != nil {
@@ -140,7 +141,7 @@ func provePacer(ctx context.Context, o Options) (a account, err error) {
 		p50, p99 = float64(e.Generator.ReleaseP50)/1e3, float64(e.Generator.ReleaseP99)/1e3
 	}
 	const most = 500 * time.Microsecond
-	if a.late > most && a.disturbed == "" {
+	if 2*a.late > most && a.disturbed == "" {
 		a.disturb(fmt.Sprintf("a sleeping thread woke %v late or later once in a hundred times", a.late.Round(10*time.Microsecond)))
 	}
 	a.want("release − intended p50, µs", p50, 0, 5)
@@ -234,7 +235,7 @@ func proveWork(ctx context.Context, o Options) (a account, err error) {
 			ratio, p = 100*or(c.Ratio), or(c.P)
 		}
 	}
-	a.want("server CPU/RPC, % of the control's", ratio, 106, 115)
+	a.want("server CPU/RPC, % of the control's", ratio, 104, 119) // nine runs: 111.7, standard deviation 2.6
 	a.want("p of the difference", p, 0, 0.01)
 	a.want("verdicts on equal arms (A/A)", equal, 0, 0)
 	return a, nil
