@@ -62,7 +62,7 @@ func plainly(program string) (link string, remove func(), err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("link own program: %w", err)
 	}
-	remove = func() { _ = os.RemoveAll(dir) } // what is left of it is empty
+	remove = func() { _ = os.RemoveAll(dir) } // a link may stay
 	link = filepath.Join(dir, "grpc-bench")
 	if err := os.Symlink(program, link); err != nil {
 		remove()

@@ -219,6 +219,7 @@ func TestAbsoluteGates(t *testing.T) {
 	a.Latency = result.Distribution{P50: new(int64(1500000)), P99: nil}
 	a.Ledger = result.Ledger{Scheduled: 2000, Started: 1998, OK: 1997, Abandoned: 1, NotStarted: map[string]int64{"MAX_IN_FLIGHT": 2}}
 	a.Achieved, a.ServerCPU = 99.5, ptr(20000.25)
+	a.Handshake = &result.Handshakes{Full: &result.Handshake{Count: 4, SentBytes: 1636, ReceivedBytes: 1963}}
 	r := run("a", a)
 	for threshold, want := range map[string]string{
 		"p50<2ms":                            "pass a has 1.5ms",
@@ -232,6 +233,9 @@ func TestAbsoluteGates(t *testing.T) {
 		"server_cpu_ns_per_rpc<20us":         "fail a has 20µs",
 		"client_allocs_per_rpc<100":          "inconclusive a: it was not measured",
 		"saturated_server_cpu_ns_per_rpc<1s": "inconclusive a: it was not measured",
+		"handshake_full_sent_bytes<1636":     "fail a has 1636.0",
+		"handshake_full_received_bytes<2KiB": "pass a has 1963.0",
+		"handshake_resumed_sent_bytes<2KiB":  "inconclusive a: it was not measured",
 	} {
 		gates := compare.Gates(asking(t, threshold), r, nil)
 		if len(gates) != 1 || gates[0].Outcome+" "+gates[0].Text != want {
@@ -296,6 +300,25 @@ func TestGatesAgainstABaselineCompareRatiosAndWhatLasts(t *testing.T) {
 		"fail sent_bytes_per_rpc<+0%: 1.3 is +1.4 [+1.4, +1.4] % against result 20261123T181500Z-k3f2q2xa",
 	}
 	if diff := cmp.Diff(want, answers(compare.Gates(gates, new, &b))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Handshakes of other certificates have other bytes, which only another run can show.
+func TestHandshakeBytesAreHeldAgainstABaseline(t *testing.T) {
+	arm := func(sent float64) result.Arm {
+		a := of("a", serverCPU, times(8, 100)...)
+		for i := range a.Epochs {
+			a.Epochs[i].Handshake = &result.Handshakes{Full: &result.Handshake{Count: 4, SentBytes: sent, ReceivedBytes: 2000}}
+		}
+		return a
+	}
+	base, now := run("20261123T181500Z-k3f2q2xa", arm(1600)), run("b", arm(1700))
+	b := between(t, base, now)
+	got := answers(compare.Gates(plan.Gates{Regressions: []string{"handshake_full_sent_bytes", "handshake_full_received_bytes"}}, now, &b))
+	want := []string{"fail handshake_full_sent_bytes not slower: a is +6.2 [+6.2, +6.2] % against result " + base.ID,
+		"pass handshake_full_received_bytes not slower: a is 0.0 [0.0, 0.0] % against result " + base.ID}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -124,14 +124,15 @@ func (r *run) Sent(op Op) { r.book.Started(op.Seq, op.Intended, op.Sent) }
 
 // Ended implements Turns.
 func (r *run) Ended(op Op, code string, now time.Duration) {
-	if r.cancelled.Load() {
+	cancelled := r.cancelled.Load()
+	if cancelled {
 		r.late.Lock()
 		defer r.late.Unlock()
 		if r.over {
 			return // it was given up
 		}
 	}
-	if code != OK && r.cancelled.Load() {
+	if code != OK && cancelled {
 		r.book.Abandoned(op.Seq, op.Intended)
 	} else {
 		r.book.Ended(op.Seq, Sample{Intended: op.Intended, Sent: op.Sent, Done: now, Code: code})

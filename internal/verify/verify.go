@@ -4,6 +4,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -78,6 +79,7 @@ type bound struct {
 	what      string
 	got       float64
 	low, high float64
+	excuse    string // what of the machine makes this row void rather than failed; "": only what disturbed all
 }
 
 // Prove runs every proof. The rows are in the order of the proofs. An error is that of
@@ -117,8 +119,8 @@ func (a account) rows(about string, try int) []Row {
 		r := Row{About: about, What: b.what, Low: b.low, High: b.high, Got: b.got, Outcome: Pass, Tries: try}
 		if !(b.low <= b.got && b.got <= b.high) {
 			r.Outcome = Fail
-			if a.disturbed != "" {
-				r.Outcome, r.Reason = Void, a.disturbed
+			if reason := cmp.Or(a.disturbed, b.excuse); reason != "" {
+				r.Outcome, r.Reason = Void, reason
 			}
 		}
 		rows = append(rows, r)
@@ -128,7 +130,7 @@ func (a account) rows(about string, try int) []Row {
 
 // want adds a bound.
 func (a *account) want(what string, got, low, high float64) {
-	a.bounds = append(a.bounds, bound{what, got, low, high})
+	a.bounds = append(a.bounds, bound{what: what, got: got, low: low, high: high})
 }
 
 // heed notes what disturbed the machine while r was measured, by the checks that ask
@@ -137,7 +139,7 @@ func (a *account) heed(r result.Result) {
 	about := []string{"competing_cpu", "steal", "hiccups", "throttled", "clock_stepped"}
 	for _, c := range r.Checks {
 		if slices.Contains(about, c.Code) && (c.Verdict == result.Degraded || c.Verdict == result.Invalid) {
-			a.disturb(c.Text)
+			a.disturbed = strings.TrimPrefix(a.disturbed+"; "+c.Text, "; ")
 		}
 	}
 	for _, e := range r.Machine.Epochs {
@@ -145,9 +147,4 @@ func (a *account) heed(r result.Result) {
 			a.late = max(a.late, time.Duration(*e.HiccupP99NS))
 		}
 	}
-}
-
-// disturb notes one thing that disturbed the machine.
-func (a *account) disturb(text string) {
-	a.disturbed = strings.TrimPrefix(a.disturbed+"; "+text, "; ")
 }
