@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
 
@@ -35,13 +36,6 @@ func TestGatesDecideTheExitCode(t *testing.T) {
 	}
 	if !strings.Contains(stderr, "grpc-bench: saved "+filepath.Join(results, result.Baselines, "main")+"\n") {
 		t.Errorf("stderr does not say what was saved:\n%s", stderr)
-	}
-
-	// What a gate says is not hidden by a baseline that is not saved.
-	// It may be DEGRADED, and is not saved then.
-	code, _, stderr = command(t, short(results, "1", "--threshold", "failed>1%", "--save-baseline", "degraded")...)
-	if code != exitGate {
-		t.Errorf("exit code %d, want %d\n%s", code, exitGate, stderr)
 	}
 
 	against := []string{"--baseline", "main", "--fail-on-regression=sent_bytes_per_rpc,server_allocs_per_rpc", "--allow-degraded"}
@@ -75,6 +69,37 @@ func TestGatesDecideTheExitCode(t *testing.T) {
 	} {
 		if code, _, stderr := command(t, append([]string{"compare", "baseline:main", r.ID, "--results", results}, strings.Fields(args)...)...); code != want {
 			t.Errorf("compare %s: exit code %d, want %d\n%s", args, code, want, stderr)
+		}
+	}
+}
+
+// What a gate says is not hidden by a baseline that is not saved, nor what a result is
+// by either.
+func TestTheExitCodeIsOfWhatMattersMost(t *testing.T) {
+	gate, unsaved := exitError(exitGate), exitError(exitFailed)
+	for _, c := range []struct {
+		verdict     result.Verdict
+		told, saved error
+		want        error
+	}{
+		{result.Valid, nil, nil, nil},
+		{result.Valid, gate, nil, gate},
+		{result.Degraded, nil, unsaved, unsaved},
+		{result.Degraded, gate, unsaved, gate},
+		{result.Invalid, gate, unsaved, exitError(exitInvalid)},
+	} {
+		if got := exitOf(result.Result{Verdict: c.verdict}, nil, c.told, c.saved); got != c.want {
+			t.Errorf("%s, gates %v, saved %v: %v, want %v", c.verdict, c.told, c.saved, got, c.want)
+		}
+	}
+}
+
+// A range of epochs goes on until a gate can fail, however narrow the intervals are.
+func TestARangeOfEpochsGoesOnUntilAGateCanFail(t *testing.T) {
+	for epochs, want := range map[int]bool{7: false, 8: true} {
+		r := result.Result{Machine: result.Machine{Epochs: make([]result.MachineEpoch, epochs)}}
+		if got := enough(plan.Plan{}, 8)(&r); got != want {
+			t.Errorf("%d epochs of at least 8 are enough: %t, want %t", epochs, got, want)
 		}
 	}
 }

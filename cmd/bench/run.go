@@ -103,7 +103,7 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	}
 	told := tellGates(stored.Gates, p.Gates.Inconclusive, stderr)
 	saved := gates.saveBaseline(stored, stderr)
-	return cmp.Or(exitOf(stored, context.Cause(ctx)), told, saved)
+	return exitOf(stored, context.Cause(ctx), told, saved)
 }
 
 // tagged adds the commit of the working directory to tags, unless one is given.
@@ -147,15 +147,16 @@ func enough(p plan.Plan, least int) func(*result.Result) bool {
 	}
 }
 
-// exitOf is the exit code of a stored result.
-func exitOf(r result.Result, cause error) error {
+// exitOf is the exit code of a stored result whose gates said told and which was saved
+// as a baseline or not. What the result is comes first, then what it says.
+func exitOf(r result.Result, cause, told, saved error) error {
 	if code, ok := exitInterrupted[cause]; ok && r.Interrupted != "" {
 		return code
 	}
 	if r.Verdict == result.Invalid {
 		return exitError(exitInvalid)
 	}
-	return nil
+	return cmp.Or(told, saved)
 }
 
 // columns is how wide w is, if it is a terminal on which a line can be written
