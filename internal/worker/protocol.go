@@ -173,6 +173,7 @@ type Connected struct {
 // Link is what was negotiated on a connection.
 type Link struct {
 	Local      string `json:"local"`
+	Remote     string `json:"remote"`      // address that was connected to
 	TLSVersion string `json:"tls_version"` // "off", "1.2", "1.3"
 	Cipher     string `json:"cipher,omitempty"`
 	Group      string `json:"group,omitempty"`
@@ -286,7 +287,7 @@ type Finished struct {
 // LinkOf is what was negotiated on c. Whether a client certificate was presented
 // is not known from it.
 func LinkOf(c channel.Connection) Link {
-	l := Link{Local: c.Local, TLSVersion: "off"}
+	l := Link{Local: c.Local, Remote: c.Remote, TLSVersion: "off"}
 	s := c.State
 	if s == nil {
 		return l
