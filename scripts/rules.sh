@@ -63,14 +63,14 @@ except() {
 		'\bgrpc\.(Dial|DialContext|WithBlock)\b' $code $tests
 	rule 'RPCs are counted at the call site: a stats.Handler sees transparent retries too; one call may be watched by it' \
 		'"google\.golang\.org/grpc/stats"' $(except '^internal/exchange/' $code)
-	rule 'one place starts processes; probe asks git, verify has a neighbour, the benchmarks compare with others, and a browser is for tests' \
-		'"os/exec"' $(except '^internal/(runner|worker|benchmarks|probe|browser|verify)/' $code)
+	rule 'one place starts processes; probe asks git, verify has a neighbour, the benchmarks compare with others, and a browser and foreign servers are for tests' \
+		'"os/exec"' $(except '^internal/(runner|worker|benchmarks|probe|browser|foreign|verify)/' $code)
 	rule 'one place trusts markup: what it lets through acts in a browser' \
 		'\btemplate\.(HTML|HTMLAttr|JS|JSStr|CSS|URL|Srcset)\b|"text/template"' $(except '^internal/webpage/webpage\.go' $code)
 	rule 'one place can switch verification off, and a flag asks it to' \
 		'InsecureSkipVerify[[:space:]]*(:|=[^=])' $(except '^internal/(channel/tls\.go|plan/)' $code)
 	rule 'results and keys are written whole or not at all, by the packages that know how' \
-		'\bos\.(WriteFile|Create)\(' $(except '^internal/(result|certs|mutants)/' $code)
+		'\bos\.(WriteFile|Create)\(' $(except '^internal/(result|certs|mutants|foreign)/' $code)
 	rule 'math/rand/v2 from the seed of the plan, so that a run can be repeated' '"math/rand"' $code $tests
 	rule 'a package is named after what it knows' \
 		'^package (util|utils|common|helpers?|types|models|misc)$' $code $tests

@@ -3,20 +3,16 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"grpcbench/internal/certs"
+	"grpcbench/internal/foreign"
 )
-
-// python is Debian's, which sees Debian's packages.
-const python = "/usr/bin/python3"
 
 // The server is the published example's on gRPC's C core. It answers with the
 // request's own bytes, compressed by itself.
@@ -32,25 +28,11 @@ func TestACallOfAPeerServerShowsBothEnds(t *testing.T) {
 		os.WriteFile(message, []byte(body), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	server := exec.CommandContext(t.Context(), python, "../../internal/runner/testdata/server.py", crt, key, "gzip")
-	server.Stderr = t.Output()
-	in, err := server.StdinPipe()
+	server, err := foreign.CCore(t.Context(), crt, key, "gzip")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipe, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatalf("%v: install python3-grpcio", err)
-	}
-	out := bufio.NewReader(pipe)
-	port, err := out.ReadString('\n')
-	if err != nil {
-		t.Fatalf("server.py: %v: install python3-grpcio", err)
-	}
-	code, stdout, stderr := runCall(t, "localhost:"+strings.TrimSpace(port), "--cacert", crt, "--metadata", "foo=bar",
+	code, stdout, stderr := runCall(t, server.Address, "--cacert", crt, "--metadata", "foo=bar",
 		"--compression", "deflate:low", "--method", "/Server/Foo", "--request", "@"+message)
 	if code != exitDone || stderr != "" {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
@@ -64,20 +46,18 @@ func TestACallOfAPeerServerShowsBothEnds(t *testing.T) {
 			t.Errorf("must print %q:\n%s", want, stdout)
 		}
 	}
-	if err := in.Close(); err != nil {
+	out, err := server.End()
+	if err != nil {
 		t.Fatal(err)
 	}
 	var saw struct {
 		RPCs int      `json:"rpcs"`
 		Foo  []string `json:"foo"`
 	}
-	if err := json.NewDecoder(out).Decode(&saw); err != nil {
+	if err := json.Unmarshal(out, &saw); err != nil {
 		t.Fatalf("server.py: %v", err)
 	}
 	if saw.RPCs != 1 || len(saw.Foo) != 1 || saw.Foo[0] != "bar" {
 		t.Errorf("the server saw %+v, want one RPC with foo=bar", saw)
-	}
-	if err := server.Wait(); err != nil {
-		t.Errorf("server.py: %v", err)
 	}
 }

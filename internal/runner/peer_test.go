@@ -97,7 +97,7 @@ func TestARefusingServerIsMeasuredByARun(t *testing.T) {
 		p := newPeer(t, refusing(10))
 		a := measureUntil(t, func() bool { return p.Counts().Refused >= least },
 			"--engine", engine, "--loop", "closed", "--concurrency", "1", "--connections", "1",
-			"--method", "/Server/Foo", "--request", "@testdata/server.py", "--compression", "gzip", p.Address())
+			"--method", "/Server/Foo", "--request", "@../foreign/testdata/ccore/server.py", "--compression", "gzip", p.Address())
 		if l, c := a.LedgerTotal, p.Counts(); l.OK != c.OK || l.Started != c.OK || a.Compressed != c.OK {
 			t.Errorf("ledger %+v, %d messages compressed, the server counted %+v", l, a.Compressed, c)
 		}

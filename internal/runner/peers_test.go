@@ -3,12 +3,9 @@
 package runner_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,22 +14,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"grpcbench/internal/certs"
+	"grpcbench/internal/foreign"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
-
-// python is Debian's, which sees Debian's packages.
-const python = "/usr/bin/python3"
 
 // cCore is the published example's server on gRPC's C core, which Python, C++,
 // Ruby and PHP stand on.
 type cCore struct {
 	addr, certificate string
 
-	cmd   *exec.Cmd
-	stdin io.Closer
-	out   *bufio.Reader
+	server *foreign.Server
 }
 
 // saw is what the server says when it ends.
@@ -45,9 +38,6 @@ type saw struct {
 
 func newCCore(t *testing.T, compression string) *cCore {
 	t.Helper()
-	if out, err := exec.Command(python, "-c", "import grpc").CombinedOutput(); err != nil {
-		t.Fatalf("%s -c 'import grpc': %v: install python3-grpcio\n%s", python, err, out)
-	}
 	pair, err := certs.SelfSigned(certs.Options{Key: certs.RSA2048, Days: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -58,40 +48,24 @@ func newCCore(t *testing.T, compression string) *cCore {
 	if err := errors.Join(os.WriteFile(s.certificate, pair.CertPEM, 0o600), os.WriteFile(key, pair.KeyPEM, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.CommandContext(t.Context(), python, "testdata/server.py", s.certificate, key, compression)
-	s.cmd.Stderr = t.Output()
-	in, err := s.cmd.StdinPipe()
+	server, err := foreign.CCore(t.Context(), s.certificate, key, compression)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s.stdin, s.out = in, bufio.NewReader(out)
-	port, err := s.out.ReadString('\n')
-	if err != nil {
-		t.Fatalf("server.py: %v", err)
-	}
-	s.addr = "localhost:" + strings.TrimSpace(port)
+	s.server, s.addr = server, server.Address
 	return s
 }
 
 // end stops the server and returns what it saw.
 func (s *cCore) end(t *testing.T) saw {
 	t.Helper()
-	if err := s.stdin.Close(); err != nil {
+	out, err := s.server.End()
+	if err != nil {
 		t.Fatal(err)
 	}
 	var all saw
-	if err := json.NewDecoder(s.out).Decode(&all); err != nil {
+	if err := json.Unmarshal(out, &all); err != nil {
 		t.Fatalf("server.py: %v", err)
-	}
-	if err := s.cmd.Wait(); err != nil {
-		t.Errorf("server.py: %v", err)
 	}
 	return all
 }

@@ -4,7 +4,8 @@ Usage: server.py CERTIFICATE KEY COMPRESSION
 
 Serves Server.Foo over TLS on a free port, which is the first line it prints, and
 answers each request with its own bytes, compressed with COMPRESSION. Server.Tenth
-does so too, but refuses every tenth RPC, and Server.Never refuses each. When its
+does so too, but refuses every tenth RPC, and Server.Never refuses each. Server.Any takes
+whatever bytes come, as a handler without a message type does. When its
 standard input ends it prints one line of JSON: the number of RPCs, the values of
 the metadata foo and, in hexadecimal, of foo-bin, and the sizes of the requests.
 """
@@ -35,10 +36,10 @@ class Server(grpc.GenericRpcHandler):
         self.sizes = set()
 
     def service(self, details):
-        refusing = {"/Server/Foo": 0, "/Server/Tenth": 10, "/Server/Never": 1}.get(details.method)
+        refusing = {"/Server/Foo": 0, "/Server/Any": 0, "/Server/Tenth": 10, "/Server/Never": 1}.get(details.method)
         if refusing is None:
             return None
-        return grpc.unary_unary_rpc_method_handler(lambda r, c: self.answer(r, c, refusing), request_deserializer=read)
+        return grpc.unary_unary_rpc_method_handler(lambda r, c: self.answer(r, c, refusing), request_deserializer=None if details.method == "/Server/Any" else read)
 
     def answer(self, request, context, refusing):
         metadata = dict(context.invocation_metadata())
