@@ -68,6 +68,7 @@ func Nginx(ctx context.Context, dir, servers string) (*Server, error) {
 const nginxConfig = `daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log;
 events { worker_connections 512; }
 http {
+	ssl_protocols TLSv1.2 TLSv1.3;
 	log_format peer '$host $status $http_user_agent'; access_log {access} peer;
 	client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
 	uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
@@ -191,12 +192,11 @@ func (s *Server) End() ([]byte, error) {
 func (s *Server) Stop() error {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	_, _ = io.Copy(io.Discard, s.out)         // until it has
-	if err := s.cmd.Wait(); err != nil {
-		if _, ended := errors.AsType[*exec.ExitError](err); !ended {
-			return err
-		}
+	err := s.cmd.Wait()
+	if _, ended := errors.AsType[*exec.ExitError](err); ended || errors.Is(err, context.Canceled) { // as it should
+		return nil
 	}
-	return nil
+	return err
 }
 
 // Access is what a proxy has written into its access log.
