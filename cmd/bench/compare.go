@@ -57,7 +57,7 @@ Formats:
 			if err := report.BetweenFormats(textOptions(c.OutOrStdout()))[i].Render(c.OutOrStdout(), b); err != nil {
 				return err
 			}
-			return tellGates(b.Gates, gates.Inconclusive, c.ErrOrStderr())
+			return tellGates(b.Gates, b.NotMeasured, gates.Inconclusive, c.ErrOrStderr())
 		},
 	}
 	c.Flags().StringVar(&o.dir, "results", "results", "`directory` of the results")
@@ -100,7 +100,7 @@ func (o compareOptions) between(base, new string, gates plan.Gates) (compare.Bet
 	between.Base.Baseline, _ = result.BaselineName(base)
 	between.New.Baseline, _ = result.BaselineName(new)
 	if err == nil {
-		between.Gates = compare.Gates(gates, &n, &between)
+		between.Gates, between.NotMeasured = compare.Gates(gates, &n, &between), compare.NotMeasured(gates, &n, &between)
 	}
 	return between, err
 }

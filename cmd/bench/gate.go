@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/mask"
 	"grpcbench/internal/plan"
+	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
 
@@ -43,11 +45,32 @@ func readGates(config plan.Config, p plan.Plan) (gatekeeper, error) {
 	if err == nil && !compare.Passes(base.Verdict, p.Gates) {
 		err = fmt.Errorf("must be VALID, or DEGRADED with --allow-degraded, and is %s", base.Verdict)
 	}
+	if err == nil {
+		err = rehearse(p.Gates, base)
+	}
 	if err != nil {
 		return g, usageError{fmt.Errorf("--baseline %s: %w", name, err)}
 	}
 	g.base = &base
 	return g, nil
+}
+
+// rehearse refuses relative gates for which the baseline has nothing that a result could
+// be compared with: beside itself it has all that it can have.
+func rehearse(gates plan.Gates, base result.Result) error {
+	gates.Thresholds = slices.DeleteFunc(slices.Clone(gates.Thresholds), func(t plan.Threshold) bool { return !t.Relative })
+	b, err := compare.Results(&base, &base, false)
+	if err != nil {
+		return err
+	}
+	base.Comparisons = compare.Arms(&base)
+	var errs []error
+	for _, g := range compare.Gates(gates, &base, &b) {
+		if g.NotJudged && g.Ratio == nil {
+			errs = append(errs, fmt.Errorf("%s cannot be judged: %s", g.Asked, g.Text))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // reference is what result.Read calls a baseline or the id of a result.
@@ -105,13 +128,15 @@ func (g gatekeeper) saveBaseline(r result.Result, stderr io.Writer) error {
 	return nil
 }
 
-// tellGates says which gates failed or could not be answered; the error is their exit
-// code.
-func tellGates(gates []result.Gate, inconclusive string, stderr io.Writer) error {
+// tellGates says which gates failed, were not judged or could not be answered, and how
+// many there were; the error is their exit code.
+func tellGates(gates []result.Gate, notMeasured []string, inconclusive string, stderr io.Writer) error {
 	var err error
 	for _, g := range gates {
 		said := ""
 		switch {
+		case g.NotJudged:
+			said, err = "gate not judged, which fails", exitError(exitGate)
 		case g.Outcome == result.Fail:
 			said, err = "gate failed", exitError(exitGate)
 		case g.Outcome == result.Undecided && inconclusive == plan.InconclusiveFails:
@@ -122,6 +147,9 @@ func tellGates(gates []result.Gate, inconclusive string, stderr io.Writer) error
 		if said != "" {
 			fmt.Fprintf(stderr, "grpc-bench: %s: %s\n", said, mask.Harmless(g.Asked+": "+g.Text))
 		}
+	}
+	if tally := report.GateTally(gates, notMeasured); tally != "" {
+		fmt.Fprintf(stderr, "grpc-bench: %s\n", mask.Harmless(tally))
 	}
 	return err
 }

@@ -26,12 +26,15 @@ func TestGatesDecideTheExitCode(t *testing.T) {
 	if code != exitGate {
 		t.Fatalf("exit code %d, want %d\n%s", code, exitGate, stderr)
 	}
-	for _, part := range []string{"GATES · 1 gate failed · 2 gates passed", "✗ sent_bytes_per_rpc<+1%: tls=1.3 is +71", "✓ failed<1%: tls=off has 0%"} {
+	for _, part := range []string{"GATES · 3 gates asked, 3 judged: 2 passed, 1 failed\n", "✗ sent_bytes_per_rpc<+1%: tls=1.3 is +71", "✓ failed<1%: tls=off has 0%"} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("the report does not say %q:\n%s", part, stdout)
 		}
 	}
 	if said := "grpc-bench: gate failed: sent_bytes_per_rpc<+1%: tls=1.3 is +71"; strings.Count(stderr, said) != 1 {
+		t.Errorf("stderr must say once %q:\n%s", said, stderr)
+	}
+	if said := "grpc-bench: 3 gates asked, 3 judged: 2 passed, 1 failed\n"; strings.Count(stderr, said) != 1 {
 		t.Errorf("stderr must say once %q:\n%s", said, stderr)
 	}
 	if !strings.Contains(stderr, "grpc-bench: saved "+filepath.Join(results, result.Baselines, "main")+"\n") {
@@ -127,6 +130,48 @@ func TestWhatGatesNeedIsAskedBeforeAnyLoad(t *testing.T) {
 	}
 }
 
+// TestOneArmBesideABaselineIsNotGreen: a build that may be slower, measured alone.
+//
+//	fault:   `run --baseline` and `compare` with one arm and gates on latency and CPU, which two runs do not have in common
+//	promise: `run` refuses before the load, exit code 2, and names what can be run instead; `compare` fails as not judged, exit code 3; what can be judged passes, and is counted
+//	figure:  exit codes, sentences and counts
+func TestOneArmBesideABaselineIsNotGreen(t *testing.T) {
+	results := t.TempDir()
+	one := func(more ...string) []string {
+		return append([]string{"run", "--results", results, "--tls", "off", "--loop", "closed", "--concurrency", "1", "--connections", "1", "--epochs", "8", "--window", "100ms", "--warmup", "20ms", "--format", "json", "--allow-degraded"}, more...)
+	}
+	code, stdout, stderr := command(t, one("--save-baseline", "main")...)
+	var r result.Result
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != exitDone {
+		t.Fatalf("exit code %d, %v\n%s", code, err, stderr)
+	}
+	before := filesIn(t, results)
+	want := "--baseline: one arm cannot be judged by latency_p50, client_cpu_ns_per_rpc, server_cpu_ns_per_rpc: "
+	if code, stdout, stderr := command(t, one("--baseline", "main", "--fail-on-regression")...); code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
+		t.Errorf("run: exit code %d, stdout %q, stderr %q, want %q", code, stdout, stderr, want)
+	}
+	if after := filesIn(t, results); len(after) != len(before) {
+		t.Errorf("results %v, were %v: nothing must be measured", after, before)
+	}
+	for args, row := range map[string]struct {
+		code int
+		said string
+	}{
+		"--fail-on-regression":                              {exitGate, "grpc-bench: 7 gates asked, 4 judged: 4 passed, 0 failed; 3 not judged: latency_p50 not slower, client_cpu_ns_per_rpc not slower, server_cpu_ns_per_rpc not slower\n"},
+		"--fail-on-regression --inconclusive pass":          {exitGate, "; 3 not judged: latency_p50 not slower"},
+		"--threshold p50<+3%":                               {exitGate, "grpc-bench: gate not judged, which fails: latency_p50<+3%: every arm could not be compared: no arm has a control"},
+		"--fail-on-regression=sent_bytes_per_rpc":           {exitDone, "grpc-bench: 1 gate asked, 1 judged: 1 passed, 0 failed\n"},
+		"--threshold saturated_server_cpu_ns_per_rpc<1s":    {exitGate, "grpc-bench: 1 gate asked, 0 judged: 0 passed, 0 failed; 1 not judged: saturated_server_cpu_ns_per_rpc<1s of "},
+		"--threshold handshake_resumed_sent_bytes<1KiB":     {exitGate, "; 1 not judged: handshake_resumed_sent_bytes<1024 of "},
+		"--fail-on-regression=handshake_resumed_sent_bytes": {exitGate, "1 gate asked, 0 judged"},
+	} {
+		all := append([]string{"compare", "baseline:main", r.ID, "--results", results, "--allow-degraded"}, strings.Fields(args)...)
+		if code, _, stderr := command(t, all...); code != row.code || !strings.Contains(stderr, row.said) {
+			t.Errorf("compare %s: exit code %d, want %d and %q\n%s", args, code, row.code, row.said, stderr)
+		}
+	}
+}
+
 func TestAnUnusableResultIsNoBaseline(t *testing.T) {
 	results := t.TempDir()
 	code, stdout, stderr := command(t, short(results, "1", "--deadline", "1us", "--save-baseline", "main", "--fail-on-regression=sent_bytes_per_rpc", "--epochs", "1")...)
@@ -139,6 +184,9 @@ func TestAnUnusableResultIsNoBaseline(t *testing.T) {
 	}
 	if !strings.Contains(stdout, "✗ VALID: the result is INVALID, and only a VALID one passes") {
 		t.Errorf("the report does not say that the gates failed:\n%s", stdout)
+	}
+	if said := "grpc-bench: 3 gates asked, 1 judged: 0 passed, 1 failed; 2 not judged: failed<1% of tls=off, failed<1% of tls=1.3\n"; !strings.Contains(stderr, said) {
+		t.Errorf("stderr does not say %q:\n%s", said, stderr)
 	}
 	if names := filesIn(t, filepath.Join(results)); len(names) != 1 {
 		t.Errorf("results %v, want the one result and no baseline", names)

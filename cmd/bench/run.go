@@ -101,7 +101,7 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	if err := format.Render(stdout, stored); err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
-	told := tellGates(stored.Gates, p.Gates.Inconclusive, stderr)
+	told := tellGates(stored.Gates, p.Gates.NotMeasured, p.Gates.Inconclusive, stderr)
 	saved := gates.saveBaseline(stored, stderr)
 	return exitOf(stored, context.Cause(ctx), told, saved)
 }

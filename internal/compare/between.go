@@ -39,6 +39,9 @@ type Between struct {
 	Distributions []Distribution `json:"distributions"`
 	// Gates are what was asked of the new result, and the answers.
 	Gates []result.Gate `json:"gates,omitempty"`
+	// NotMeasured are the default metrics of gates that neither result has: none of the
+	// Gates is about them.
+	NotMeasured []string `json:"not_measured,omitempty"`
 }
 
 // Side is one of the two results.

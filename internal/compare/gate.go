@@ -23,14 +23,15 @@ import (
 // and no epoch was left out because of RPCs that did not end well. A metric that must
 // not be slower is kept by the verdicts same and faster. An absolute limit is held
 // against the figure of all epochs together. r is not changed.
+//
+// Each limit has an answer for every arm that it is for. One that nothing can be held
+// against, or whose comparison has too few epochs to break it whatever they show, is not
+// judged, which fails.
 func Gates(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
 	if !asked.Asked() {
 		return nil
 	}
 	gates := usable(asked, r, b)
-	if r.Verdict == result.Invalid || r.Verdict == result.Partial {
-		return gates
-	}
 	for _, t := range asked.Thresholds {
 		if !t.Relative {
 			gates = append(gates, absolute(t, r)...)
@@ -43,16 +44,38 @@ func Gates(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
 	var questions []question
 	for _, t := range asked.Thresholds {
 		if t.Relative {
-			questions = append(questions, ask(all, t, r.Groups)...)
+			questions = append(questions, ask(all, t, subject{r, b})...)
 		}
 	}
+	unasked := NotMeasured(asked, r, b)
 	for _, metric := range asked.Regressions {
-		if asked.Defaulted && !slices.ContainsFunc(all, func(j judged) bool { return j.metric == metric }) {
-			continue // nobody asked for it by name
+		if !slices.Contains(unasked, metric) {
+			questions = append(questions, ask(all, plan.Threshold{Metric: metric}, subject{r, b})...)
 		}
-		questions = append(questions, ask(all, plan.Threshold{Metric: metric}, r.Groups)...)
 	}
-	return append(gates, answer(questions)...)
+	gates = append(gates, answer(questions)...)
+	if why := unusable(r, b); why != "" {
+		for i := range gates {
+			if gates[i].Asked != validGate {
+				gates[i].Outcome, gates[i].NotJudged, gates[i].Text = result.Fail, true, why
+			}
+		}
+	}
+	return gates
+}
+
+// validGate is what is asked of every result that has gates.
+const validGate = "VALID"
+
+// unusable is why no figure may be held against a limit; "" if figures may.
+func unusable(r *result.Result, b *Between) string {
+	switch {
+	case r.Verdict == result.Invalid || r.Verdict == result.Partial:
+		return "the result is " + string(r.Verdict)
+	case b != nil && (b.Base.Verdict == result.Invalid || b.Base.Verdict == result.Partial):
+		return "the base result is " + string(b.Base.Verdict)
+	}
+	return ""
 }
 
 // Passes reports whether a result of this verdict may pass gates.
@@ -64,7 +87,7 @@ func Passes(v result.Verdict, asked plan.Gates) bool {
 func usable(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
 	var gates []result.Gate
 	broken := func(what string, v result.Verdict) {
-		g := result.Gate{Asked: "VALID", Outcome: result.Fail, Text: fmt.Sprintf("%s is %s, and only a VALID one passes", what, v)}
+		g := result.Gate{Asked: validGate, Outcome: result.Fail, Text: fmt.Sprintf("%s is %s, and only a VALID one passes", what, v)}
 		if v == result.Degraded {
 			g.Text += ", or with --allow-degraded a DEGRADED one"
 		}
@@ -77,75 +100,6 @@ func usable(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
 		broken("the base result", b.Base.Verdict)
 	}
 	return gates
-}
-
-// judged is one comparison that a gate can look at: of an arm with its control, or of
-// a new result with a base one.
-type judged struct {
-	group, arm, metric  string
-	what, against       string // of which is said that it changed, against what
-	ratio, low, high, p *float64
-	verdict, reason     string
-	beyond              int
-}
-
-// within are the comparisons of r's own arms; the A/A arm is none.
-func within(r *result.Result) []judged {
-	var all []judged
-	for _, c := range r.Comparisons {
-		if a, ok := r.Plan.Arm(c.Arm); !ok || !a.AA {
-			all = append(all, judged{c.Group, c.Arm, c.Metric, c.Arm, c.Control, c.Ratio, c.Low, c.High, c.P, c.Verdict, c.Reason, c.Beyond})
-		}
-	}
-	return all
-}
-
-// across are the comparisons of b with its base. Figures that last are compared by
-// themselves, once an arm, and others as arm/control. Saturated figures are left out:
-// of equal builds 6 in 100 were judged different.
-func (b *Between) across(r *result.Result) []judged {
-	against := "result " + b.Base.ID
-	if b.Base.Baseline != "" {
-		against = "baseline " + b.Base.Baseline
-	}
-	var all []judged
-	for _, c := range slices.Concat(b.Ratios, b.Absolutes) {
-		a, _ := r.Plan.Arm(c.Arm)
-		if a.AA || plan.Lasts(c.Metric) == (c.Control != "") || strings.HasPrefix(c.Metric, "saturated_") {
-			continue
-		}
-		what := c.Arm
-		if c.Control != "" {
-			what += "/" + c.Control
-		}
-		all = append(all, judged{c.Group, c.Arm, c.Metric, what, against, c.Ratio, c.Low, c.High, c.P, c.Verdict, c.Reason, c.Beyond})
-	}
-	return all
-}
-
-// question is one comparison that has to keep a limit.
-type question struct {
-	judged
-	threshold plan.Threshold // without Op: must not be slower
-}
-
-// ask finds the comparisons that t is for. If there are none, that is a question too,
-// without an answer.
-func ask(all []judged, t plan.Threshold, groups []plan.Group) []question {
-	var questions []question
-	for _, j := range all {
-		if j.metric == t.Metric && (t.Group == "" || j.group == t.Group || j.group == "" && inGroup(t.Group, j.arm, groups)) {
-			questions = append(questions, question{j, t})
-		}
-	}
-	if len(questions) == 0 {
-		questions = []question{{judged{metric: t.Metric, group: t.Group, reason: "it was not measured, or has no control"}, t}}
-	}
-	return questions
-}
-
-func inGroup(name, arm string, groups []plan.Group) bool {
-	return slices.ContainsFunc(groups, func(g plan.Group) bool { return g.Name == name && slices.Contains(g.Arms, arm) })
 }
 
 // answer answers questions. The p-values of all comparisons, each once, are adjusted
@@ -175,16 +129,39 @@ func answer(questions []question) []result.Gate {
 			g.P = &adjusted[i]
 		}
 		g.Outcome, g.Text = q.decide(g.P), q.text()
-		if g.Outcome == result.Undecided && q.above() && certain(q.p) { // Holm's method alone is against it
-			g.Text += fmt.Sprintf("; p %.2g %% after Holm's adjustment for %d comparisons, must be %g %%", 100**g.P, len(p), 100*plan.GateAlpha)
+		switch {
+		case q.ratio == nil:
+			g.Outcome, g.NotJudged = result.Fail, true
+		case g.Outcome == result.Undecided && !q.breakable(len(p)):
+			g.Outcome, g.NotJudged = result.Fail, true
+			g.Text += fmt.Sprintf("; epochs are too few for %s to fail: use more --epochs, or gate fewer metrics", many(len(p)))
+		case g.Outcome == result.Undecided && q.above() && certain(q.p): // Holm's method alone is against it
+			g.Text += fmt.Sprintf("; p %.2g %% after Holm's adjustment for %s, must be %g %%", 100**g.P, many(len(p)), 100*plan.GateAlpha)
 		}
 		gates = append(gates, g)
 	}
 	return gates
 }
 
+func many(comparisons int) string {
+	if comparisons == 1 {
+		return "1 comparison"
+	}
+	return fmt.Sprintf("%d comparisons", comparisons)
+}
+
 // certain reports whether an adjusted p lets a gate fail.
 func certain(p *float64) bool { return p != nil && *p <= plan.GateAlpha }
+
+// breakable reports whether epochs are enough to break the limit, if they show it clearly,
+// among so many comparisons.
+func (q question) breakable(comparisons int) bool {
+	enough := stats.MinVerdict
+	if q.threshold.Op != "" { // an interval suffices
+		enough = stats.MinInterval
+	}
+	return q.epochs >= enough && q.least*float64(comparisons) <= plan.GateAlpha
+}
 
 // limit is the ratio that must not be exceeded.
 func (q question) limit() float64 { return 1 + q.threshold.Value }
@@ -214,14 +191,10 @@ func (q question) decide(p *float64) string {
 
 // text says what was found, with why it may be no answer.
 func (q question) text() string {
-	what := q.what
-	if what == "" {
-		what = "every arm"
-	}
 	if q.ratio == nil {
-		return fmt.Sprintf("%s could not be compared: %s", what, q.reason)
+		return fmt.Sprintf("%s could not be compared: %s", q.what, q.reason)
 	}
-	text := fmt.Sprintf("%s is %s", what, change(*q.ratio))
+	text := fmt.Sprintf("%s is %s", q.what, change(*q.ratio))
 	if q.low != nil && q.high != nil {
 		text += fmt.Sprintf(" [%s, %s]", change(*q.low), change(*q.high))
 	}
@@ -244,21 +217,25 @@ func change(ratio float64) string {
 // absolute holds the arms' own figures against t.
 func absolute(t plan.Threshold, r *result.Result) []result.Gate {
 	var gates []result.Gate
+	unseen := func(g result.Gate, why string) result.Gate {
+		g.Outcome, g.NotJudged, g.Text = result.Fail, true, why
+		return g
+	}
 	for i := range r.Arms {
 		a := &r.Arms[i]
 		if a.AA || t.Group != "" && !inGroup(t.Group, a.Name, r.Groups) {
 			continue
 		}
-		g := result.Gate{Asked: t.String(), Group: t.Group, Arm: a.Name, Metric: t.Metric, Outcome: result.Undecided}
+		g := result.Gate{Asked: t.String(), Group: t.Group, Arm: a.Name, Metric: t.Metric}
 		value, beyond := own(a, t.Metric)
 		few, isFew := fewAbove(a.Latency, t.Metric)
 		switch {
 		case beyond:
 			g.Outcome, g.Text = result.Fail, a.Name+": the quantile lies among the RPCs that did not end well"
 		case isFew:
-			g.Text = fmt.Sprintf("%s: %d observations above the quantile, a limit needs %d", a.Name, few, result.MinAbove)
+			g = unseen(g, fmt.Sprintf("%s: %d observations above the quantile, a limit needs %d: use a longer --window or more --epochs", a.Name, few, result.MinAbove))
 		case value == nil:
-			g.Text = a.Name + ": it was not measured"
+			g = unseen(g, a.Name+": it was not measured")
 		default:
 			g.Value, g.Outcome = value, result.Fail
 			if t.Holds(*value) {
@@ -267,6 +244,9 @@ func absolute(t plan.Threshold, r *result.Result) []result.Gate {
 			g.Text = fmt.Sprintf("%s has %s", a.Name, t.Show(*value))
 		}
 		gates = append(gates, g)
+	}
+	if len(gates) == 0 {
+		gates = []result.Gate{unseen(result.Gate{Asked: t.String(), Group: t.Group, Metric: t.Metric}, "there is no arm that it is for")}
 	}
 	return gates
 }

@@ -34,9 +34,23 @@ func asking(t *testing.T, texts ...string) plan.Gates {
 // answers are the outcomes and sentences of gates.
 func answers(gates []result.Gate) (lines []string) {
 	for _, g := range gates {
-		lines = append(lines, g.Outcome+" "+g.Asked+": "+g.Text)
+		outcome := g.Outcome
+		if g.NotJudged {
+			outcome = "not judged, " + outcome
+		}
+		lines = append(lines, outcome+" "+g.Asked+": "+g.Text)
 	}
 	return lines
+}
+
+// answer is the outcome and the sentence of a gate.
+func answer(g result.Gate) string {
+	_, text, _ := strings.Cut(answers([]result.Gate{g})[0], ": ")
+	outcome := g.Outcome
+	if g.NotJudged {
+		outcome = "not judged, " + outcome
+	}
+	return outcome + " " + text
 }
 
 // compared is run with its comparisons.
@@ -72,7 +86,8 @@ func TestRelativeGates(t *testing.T) {
 			[]string{"inconclusive server_cpu_ns_per_rpc<+3%: b is +3.8 [-10.8, +20.8] % against a"}},
 		// Six differences have no p-value below 2/2⁶ = 3 %.
 		{"too few epochs", times(6, 150), "server_cpu_ns_per_rpc<+3%",
-			[]string{"inconclusive server_cpu_ns_per_rpc<+3%: b is +50.0 [+50.0, +50.0] % against a; epochs 6: a verdict needs 8"}},
+			[]string{"not judged, fail server_cpu_ns_per_rpc<+3%: b is +50.0 [+50.0, +50.0] % against a; epochs 6: a verdict needs 8; " +
+				"epochs are too few for 1 comparison to fail: use more --epochs, or gate fewer metrics"}},
 		// δ of CPU is 3 %, so that +1.2 % is no verdict; the limit is finer.
 		{"above a limit finer than the verdict", times(8, 101.2), "server_cpu_ns_per_rpc<+1%",
 			[]string{"fail server_cpu_ns_per_rpc<+1%: b is +1.2 [+1.2, +1.2] % against a"}},
@@ -81,7 +96,7 @@ func TestRelativeGates(t *testing.T) {
 		{"equal is not below", times(8, 100), "server_cpu_ns_per_rpc<+0%",
 			[]string{"inconclusive server_cpu_ns_per_rpc<+0%: b is 0.0 [0.0, 0.0] % against a"}},
 		{"not measured", times(8, 100), "latency_p50<+3%",
-			[]string{"inconclusive latency_p50<+3%: every arm could not be compared: it was not measured, or has no control"}},
+			[]string{"not judged, fail latency_p50<+3%: b could not be compared: it was not measured"}},
 	} {
 		r := compared(of("a", serverCPU, times(len(row.arm), 100)...), of("b", serverCPU, row.arm...))
 		if diff := cmp.Diff(row.want, answers(compare.Gates(asking(t, row.threshold), r, nil))); diff != "" {
@@ -102,18 +117,25 @@ func TestMustNotBeSlower(t *testing.T) {
 	}
 }
 
-// With eight epochs a difference has p = 2/2⁸ = .0078 at best. One comparison can fail
-// a gate of .01; of two, Holm's method asks .005 of the clearer one, and neither can.
+// With nine epochs of which the least differs to the other side p = 4/2⁹ = .0078. One such
+// comparison can fail a gate of .01; of two, Holm's method asks .005 of the clearer one.
+// With eight epochs no two comparisons have p = .005, whatever they show.
 func TestTheMoreGatesCompareTheClearerEachMustBe(t *testing.T) {
-	one := compared(of("a", serverCPU, times(8, 100)...), of("b", serverCPU, times(8, 110)...))
-	two := compared(of("a", serverCPU, times(8, 100)...), of("b", serverCPU, times(8, 110)...), of("c", serverCPU, times(8, 110)...))
+	clear := append(times(8, 110), 99.99)
+	one := compared(of("a", serverCPU, times(9, 100)...), of("b", serverCPU, clear...))
+	two := compared(of("a", serverCPU, times(9, 100)...), of("b", serverCPU, clear...), of("c", serverCPU, clear...))
 	gates := asking(t, "server_cpu_ns_per_rpc<+3%")
-	if got := compare.Gates(gates, one, nil); len(got) != 1 || got[0].Outcome != result.Fail || *got[0].P != 2.0/256 {
+	if got := compare.Gates(gates, one, nil); len(got) != 1 || got[0].Outcome != result.Fail || *got[0].P != 4.0/512 {
 		t.Errorf("one comparison: %v", answers(got))
 	}
 	const why = "; p 1.6 % after Holm's adjustment for 2 comparisons, must be 1 %"
-	if got := compare.Gates(gates, two, nil); len(got) != 2 || got[0].Outcome != result.Undecided || *got[0].P != 4.0/256 || !strings.HasSuffix(got[0].Text, why) {
+	if got := compare.Gates(gates, two, nil); len(got) != 2 || got[0].Outcome != result.Undecided || *got[0].P != 8.0/512 || !strings.HasSuffix(got[0].Text, why) {
 		t.Errorf("two comparisons: %v", answers(got))
+	}
+	eight := compared(of("a", serverCPU, times(8, 100)...), of("b", serverCPU, times(8, 110)...), of("c", serverCPU, times(8, 110)...))
+	const few = "; epochs are too few for 2 comparisons to fail: use more --epochs, or gate fewer metrics"
+	if got := compare.Gates(gates, eight, nil); len(got) != 2 || !got[0].NotJudged || !strings.HasSuffix(got[0].Text, few) {
+		t.Errorf("eight epochs: %v", answers(got))
 	}
 	// The same comparison asked about twice is one comparison.
 	twice := asking(t, "server_cpu_ns_per_rpc<+3%", "server_cpu_ns_per_rpc<=+5%")
@@ -171,13 +193,13 @@ func TestDefaultMetricsThatWereNotMeasuredAreLeftOut(t *testing.T) {
 
 func TestAFewObservationsAboveAQuantileKeepNoLimit(t *testing.T) {
 	for count, want := range map[int64]string{
-		9000:  "inconclusive a: 9 observations above the quantile, a limit needs 10",
+		9000:  "not judged, fail a: 9 observations above the quantile, a limit needs 10: use a longer --window or more --epochs",
 		10000: "pass a has 1ms",
 	} {
 		a := result.Arm{Name: "a"}
 		a.Latency = result.Distribution{Count: count, P999: new(int64(1e6))}
 		gates := compare.Gates(asking(t, "p999<2ms"), run("a", a), nil)
-		if len(gates) != 1 || gates[0].Outcome+" "+gates[0].Text != want {
+		if len(gates) != 1 || answer(gates[0]) != want {
 			t.Errorf("%d observations: %v, want %s", count, answers(gates), want)
 		}
 	}
@@ -204,8 +226,8 @@ func TestAGroupsThresholdIsForItsArms(t *testing.T) {
 	r.Groups = []plan.Group{{Name: "x", Control: "a", Arms: []string{"a", "b"}}, {Name: "y", Control: "a", Arms: []string{"a", "c"}}}
 	r.Comparisons = compare.Arms(r)
 	want := []string{
-		"inconclusive server_cpu_ns_per_rpc<1s: a: it was not measured", // of all epochs together
-		"inconclusive server_cpu_ns_per_rpc<1s: c: it was not measured",
+		"not judged, fail server_cpu_ns_per_rpc<1s: a: it was not measured", // of all epochs together
+		"not judged, fail server_cpu_ns_per_rpc<1s: c: it was not measured",
 		"fail server_cpu_ns_per_rpc<+3%: b is +10.0 [+10.0, +10.0] % against a",
 	}
 	got := answers(compare.Gates(asking(t, "y: server_cpu_ns_per_rpc<1s", "x: server_cpu_ns_per_rpc<+3%"), r, nil))
@@ -231,14 +253,14 @@ func TestAbsoluteGates(t *testing.T) {
 		"achieved>=99.5":                     "pass a has 99.5",
 		"achieved>99.5":                      "fail a has 99.5",
 		"server_cpu_ns_per_rpc<20us":         "fail a has 20µs",
-		"client_allocs_per_rpc<100":          "inconclusive a: it was not measured",
-		"saturated_server_cpu_ns_per_rpc<1s": "inconclusive a: it was not measured",
+		"client_allocs_per_rpc<100":          "not judged, fail a: it was not measured",
+		"saturated_server_cpu_ns_per_rpc<1s": "not judged, fail a: it was not measured",
 		"handshake_full_sent_bytes<1636":     "fail a has 1636.0",
 		"handshake_full_received_bytes<2KiB": "pass a has 1963.0",
-		"handshake_resumed_sent_bytes<2KiB":  "inconclusive a: it was not measured",
+		"handshake_resumed_sent_bytes<2KiB":  "not judged, fail a: it was not measured",
 	} {
 		gates := compare.Gates(asking(t, threshold), r, nil)
-		if len(gates) != 1 || gates[0].Outcome+" "+gates[0].Text != want {
+		if len(gates) != 1 || answer(gates[0]) != want {
 			t.Errorf("%s: %v, want %s", threshold, answers(gates), want)
 		}
 	}
@@ -253,8 +275,8 @@ func TestOnlyUsableResultsPass(t *testing.T) {
 		{result.Valid, "", false, []string{"pass"}},
 		{result.Degraded, "", false, []string{"fail VALID: the result is DEGRADED, and only a VALID one passes, or with --allow-degraded a DEGRADED one", "pass"}},
 		{result.Degraded, "", true, []string{"pass"}},
-		{result.Invalid, "", true, []string{"fail VALID: the result is INVALID, and only a VALID one passes"}},
-		{result.Partial, "", true, []string{"fail VALID: the result is PARTIAL, and only a VALID one passes"}},
+		{result.Invalid, "", true, []string{"fail VALID: the result is INVALID, and only a VALID one passes", "not judged, fail server_cpu_ns_per_rpc<+3%: the result is INVALID"}},
+		{result.Partial, "", true, []string{"fail VALID: the result is PARTIAL, and only a VALID one passes", "not judged, fail server_cpu_ns_per_rpc<+3%: the result is PARTIAL"}},
 		{result.Valid, result.Degraded, false, []string{"fail VALID: the base result is DEGRADED, and only a VALID one passes, or with --allow-degraded a DEGRADED one", "pass"}},
 	} {
 		r := compared(of("a", serverCPU, times(8, 100)...), of("b", serverCPU, times(8, 100)...))

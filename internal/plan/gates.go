@@ -28,6 +28,9 @@ type Gates struct {
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Regressions are the metrics that must not be slower.
 	Regressions []string `json:"fail_on_regression,omitempty"`
+	// NotMeasured are the default metrics of --fail-on-regression that the plan does not
+	// measure: they are not asked about, and every count of gates names them.
+	NotMeasured []string `json:"not_measured,omitempty"`
 	// Defaulted says of gates for stored results that nobody named the Regressions: those
 	// that were not measured are left out.
 	Defaulted bool `json:"-"`
@@ -81,7 +84,7 @@ func gateOptions() []option {
 				}
 				return err
 			}},
-		{name: "fail-on-regression", value: "METRICS", alone: "default", doc: "fail if one of these metrics is slower than the control or --baseline; without a value those of these that are measured: " + strings.Join(regressionMetrics(), ","),
+		{name: "fail-on-regression", value: "METRICS", alone: "default", doc: "fail if one of these metrics is slower than the control or --baseline; without a value those of these that are measured, the others being named: " + strings.Join(regressionMetrics(), ","),
 			set: into(parseRegressions, func(d *draft) *[]string { return &gates(d).Regressions })},
 		{name: "baseline", value: "NAME", doc: "what relative gates compare with: a baseline in --results, or the ID of a result",
 			set: into(parseLabel, func(d *draft) *string { return &gates(d).Baseline })},
@@ -130,9 +133,10 @@ func (r request) completeGates(d *draft, m *mistakes) {
 	}
 	r.dropUnused(d, m)
 	r.dropUnmeasured(d)
+	d.plan.checkMeasured(m)
 	if g.Baseline != "" {
 		g.checkAcross(m, "--baseline")
-		g.checkAlone(m, len(d.plan.Arms))
+		d.plan.checkAlone(m)
 	} else {
 		g.checkWithin(m)
 	}
@@ -144,6 +148,7 @@ func (r request) completeGates(d *draft, m *mistakes) {
 		m.add("%s: must be compared with another arm or a --baseline, and there is one arm", r.comparing())
 		return
 	}
+	d.plan.checkComparable(m)
 	r.completeEpochs(d, m)
 }
 
@@ -161,26 +166,110 @@ func (r request) dropUnused(d *draft, m *mistakes) {
 	g.Inconclusive = ""
 }
 
-// dropUnmeasured leaves out of the default metrics what only a bundled server tells, and
-// what an arm without a control does not have beside a baseline.
+// dropUnmeasured leaves out of the default metrics what the plan does not measure, and
+// keeps their names.
 func (r request) dropUnmeasured(d *draft) {
-	values := r.options["fail-on-regression"]
-	if len(values) == 0 || values[0].text != "default" || len(d.plan.Arms) == 0 {
+	if values := r.options["fail-on-regression"]; len(values) == 0 || values[0].text != "default" {
 		return
 	}
-	target, binary := r.hasTarget(), d.plan.Arms[0].Settings.ServerBinary != ""
-	alone := d.plan.Gates.Baseline != "" && len(d.plan.Arms) == 1
-	d.plan.Gates.Regressions = slices.DeleteFunc(d.plan.Gates.Regressions, func(metric string) bool {
-		return metric == "server_allocs_per_rpc" && (target || binary) ||
-			metric == "server_cpu_ns_per_rpc" && target || alone && !Lasts(metric)
+	g := &d.plan.Gates
+	g.Regressions = slices.DeleteFunc(g.Regressions, func(metric string) bool {
+		unmeasured := d.plan.unmeasured(metric, d.plan.Arms) != ""
+		if unmeasured {
+			g.NotMeasured = append(g.NotMeasured, metric)
+		}
+		return unmeasured
 	})
 }
 
-// checkAlone refuses metrics that a plan of one arm cannot compare with a baseline.
-func (g Gates) checkAlone(m *mistakes, arms int) {
-	for _, name := range g.Compared() {
-		if arms == 1 && !Lasts(name) {
-			m.add("--baseline: %s must be left out, or another arm be there: of two runs it is compared as arm/control, and there is one arm", name)
+// unmeasured is why none of arms has a metric, and what to give; "" if some arm may have it.
+func (p Plan) unmeasured(metric string, arms []Arm) string {
+	some := func(has func(Settings) bool) bool {
+		return slices.ContainsFunc(arms, func(a Arm) bool { return has(a.Settings) })
+	}
+	m, _ := metricNamed(metric)
+	switch {
+	case m.saturated && p.Saturated == 0:
+		return "it is measured in saturated blocks, which need --loop open and no TARGET"
+	case metric == "server_allocs_per_rpc" && !some(func(s Settings) bool { return s.Target == "" && s.ServerBinary == "" }):
+		return "only the bundled server counts its allocations"
+	case metric == "server_cpu_ns_per_rpc" && (p.Target == nil || p.Target.ServerPID == 0) && !some(func(s Settings) bool { return s.Target == "" }):
+		return "the CPU of a TARGET is measured with one arm and --server-pid alone"
+	case strings.HasPrefix(metric, "handshake_resumed_") && !some(func(s Settings) bool { return s.Resumption }):
+		return "no connection resumes a session without --resumption on"
+	}
+	return ""
+}
+
+// checkMeasured refuses gates on metrics that no arm they are for measures.
+func (p Plan) checkMeasured(m *mistakes) {
+	refuse := func(asked, group, metric string) {
+		if why := p.unmeasured(metric, p.armsOf(group)); why != "" {
+			m.add("%s: cannot be judged: %s", asked, why)
+		}
+	}
+	for _, t := range p.Gates.Thresholds {
+		refuse(t.where(), t.Group, t.Metric)
+	}
+	for _, metric := range p.Gates.Regressions {
+		refuse("--fail-on-regression "+metric, "", metric)
+	}
+}
+
+// where names a threshold with the group whose it is.
+func (t Threshold) where() string {
+	if t.Group == "" {
+		return "--threshold " + t.String()
+	}
+	return fmt.Sprintf("threshold %s of group %q", t, t.Group)
+}
+
+// armsOf are the arms of a group; "": all of them.
+func (p Plan) armsOf(group string) []Arm {
+	if group == "" {
+		return p.Arms
+	}
+	var arms []Arm
+	for _, g := range p.Groups {
+		for _, name := range g.Arms {
+			if a, ok := p.Arm(name); ok && g.Name == group {
+				arms = append(arms, a)
+			}
+		}
+	}
+	return arms
+}
+
+// checkAlone refuses metrics that a plan of one arm cannot compare with a baseline, and
+// names what can be run instead.
+func (p Plan) checkAlone(m *mistakes) {
+	var moved, lasting []string
+	for _, name := range p.Gates.Compared() {
+		if Lasts(name) {
+			lasting = append(lasting, name)
+		} else {
+			moved = append(moved, name)
+		}
+	}
+	if len(p.Arms) != 1 || len(moved) == 0 {
+		return
+	}
+	if len(lasting) == 0 {
+		lasting = []string{"client_allocs_per_rpc", "sent_bytes_per_rpc", "received_bytes_per_rpc"}
+	}
+	m.add("--baseline: one arm cannot be judged by %s: of two runs only arm/control is compared, because the machine differs; "+
+		"measure both builds in one run (--vary server-binary=OLD,NEW or --vary target=OLD,NEW), add an arm that does not change, "+
+		"or gate what one arm can be judged by: --fail-on-regression=%s", strings.Join(moved, ", "), strings.Join(lasting, ","))
+}
+
+// checkComparable refuses thresholds of groups that have nothing to compare.
+func (p Plan) checkComparable(m *mistakes) {
+	for _, t := range p.Gates.Thresholds {
+		alone := !slices.ContainsFunc(p.Groups, func(g Group) bool {
+			return g.Name == t.Group && slices.ContainsFunc(g.Arms, func(name string) bool { a, _ := p.Arm(name); return name != g.Control && !a.AA })
+		})
+		if t.Relative && t.Group != "" && alone && (p.Gates.Baseline == "" || !Lasts(t.Metric)) {
+			m.add("%s: cannot be judged: the group has no arm beside its control", t.where())
 		}
 	}
 }

@@ -109,21 +109,34 @@ func TestGatesAskForTheEpochsTheyNeed(t *testing.T) {
 
 func TestGatesThatCannotBeAnsweredAreRefused(t *testing.T) {
 	const tls = "--vary tls=off,1.3 "
+	const alone = "of two runs only arm/control is compared, because the machine differs; measure both builds in one run " +
+		"(--vary server-binary=OLD,NEW or --vary target=OLD,NEW), add an arm that does not change, or gate what one arm can be judged by: --fail-on-regression="
 	for args, want := range map[string]string{
-		tls + "--fail-on-regression --epochs 8..10":                               "--epochs 8..10: must allow 11 epochs, which 7 gated comparisons need, or fewer be gated",
-		"--tls off --threshold p50<+3%":                                           "--threshold p50<+3%: must be compared with another arm or a --baseline, and there is one arm",
-		"--tls off --fail-on-regression":                                          "--fail-on-regression default: must be compared with another arm or a --baseline, and there is one arm",
-		tls + "--baseline main":                                                   `--baseline "main": must come with a gate that compares: --fail-on-regression, or a relative --threshold`,
-		tls + "--baseline main --threshold p50<5ms":                               `--baseline "main": must come with a gate that compares: --fail-on-regression, or a relative --threshold`,
-		tls + "--inconclusive fail":                                               "--inconclusive fail: must come with a gate: --threshold or --fail-on-regression",
-		tls + "--allow-degraded":                                                  "--allow-degraded true: must come with a gate: --threshold or --fail-on-regression",
-		tls + "--inconclusive maybe --threshold p50<5ms":                          `--inconclusive "maybe": must be fail, warn or pass`,
-		tls + "--fail-on-regression=p999":                                         `--fail-on-regression "p999": metric "p999": must be one that is compared with a control`,
-		tls + "--fail-on-regression=p50,":                                         `--fail-on-regression "p50,": metric "": must be a known one, such as failed`,
-		tls + "--baseline m --fail-on-regression=p50 --epochs 4":                  "--epochs 4: must allow 8 epochs, which 1 gated comparisons need, or fewer be gated",
-		"--tls off --baseline m --fail-on-regression=p50":                         "--baseline: latency_p50 must be left out, or another arm be there: of two runs it is compared as arm/control, and there is one arm",
-		tls + "--fail-on-regression=handshake_full_sent_bytes":                    "handshake_full_sent_bytes: must come with --baseline: within a run arms differ in it by what they are",
-		tls + "--baseline m --fail-on-regression=saturated_server_cpu_ns_per_rpc": "--baseline: saturated_server_cpu_ns_per_rpc must be left to gates within a run: of two runs of one server 6 in 100 differ in it",
+		tls + "--fail-on-regression --epochs 8..10":                                                      "--epochs 8..10: must allow 11 epochs, which 7 gated comparisons need, or fewer be gated",
+		"--tls off --threshold p50<+3%":                                                                  "--threshold p50<+3%: must be compared with another arm or a --baseline, and there is one arm",
+		"--tls off --fail-on-regression":                                                                 "--fail-on-regression default: must be compared with another arm or a --baseline, and there is one arm",
+		tls + "--baseline main":                                                                          `--baseline "main": must come with a gate that compares: --fail-on-regression, or a relative --threshold`,
+		tls + "--baseline main --threshold p50<5ms":                                                      `--baseline "main": must come with a gate that compares: --fail-on-regression, or a relative --threshold`,
+		tls + "--inconclusive fail":                                                                      "--inconclusive fail: must come with a gate: --threshold or --fail-on-regression",
+		tls + "--allow-degraded":                                                                         "--allow-degraded true: must come with a gate: --threshold or --fail-on-regression",
+		tls + "--inconclusive maybe --threshold p50<5ms":                                                 `--inconclusive "maybe": must be fail, warn or pass`,
+		tls + "--fail-on-regression=p999":                                                                `--fail-on-regression "p999": metric "p999": must be one that is compared with a control`,
+		tls + "--fail-on-regression=p50,":                                                                `--fail-on-regression "p50,": metric "": must be a known one, such as failed`,
+		tls + "--baseline m --fail-on-regression=p50 --epochs 4":                                         "--epochs 4: must allow 8 epochs, which 1 gated comparisons need, or fewer be gated",
+		"--tls off --baseline m --fail-on-regression=p50":                                                "--baseline: one arm cannot be judged by latency_p50: " + alone + "client_allocs_per_rpc,sent_bytes_per_rpc,received_bytes_per_rpc",
+		"--tls off --baseline m --fail-on-regression":                                                    "--baseline: one arm cannot be judged by latency_p50, client_cpu_ns_per_rpc, server_cpu_ns_per_rpc: " + alone + "client_allocs_per_rpc,server_allocs_per_rpc,sent_bytes_per_rpc,received_bytes_per_rpc",
+		"h:1 --tls off --baseline m --fail-on-regression":                                                "--baseline: one arm cannot be judged by latency_p50, client_cpu_ns_per_rpc: " + alone + "client_allocs_per_rpc,sent_bytes_per_rpc,received_bytes_per_rpc",
+		"h:1 --tls off --server-pid 1 --baseline m --fail-on-regression":                                 "--baseline: one arm cannot be judged by latency_p50, client_cpu_ns_per_rpc, server_cpu_ns_per_rpc: " + alone + "client_allocs_per_rpc,sent_bytes_per_rpc,received_bytes_per_rpc",
+		"h:1 --tls off --baseline m --threshold p99<+10%":                                                "--baseline: one arm cannot be judged by latency_p99: " + alone + "client_allocs_per_rpc,sent_bytes_per_rpc,received_bytes_per_rpc",
+		"h:1 " + tls + "--fail-on-regression=server_cpu_ns_per_rpc":                                      "--fail-on-regression server_cpu_ns_per_rpc: cannot be judged: the CPU of a TARGET is measured with one arm and --server-pid alone",
+		"h:1 --tls off --threshold server_cpu_ns_per_rpc<1ms":                                            "--threshold server_cpu_ns_per_rpc<1ms: cannot be judged: the CPU of a TARGET is measured with one arm and --server-pid alone",
+		"h:1 " + tls + "--threshold server_allocs_per_rpc<+3%":                                           "--threshold server_allocs_per_rpc<+3%: cannot be judged: only the bundled server counts its allocations",
+		"h:1 --tls off --threshold saturated_client_cpu_ns_per_rpc<1ms":                                  "--threshold saturated_client_cpu_ns_per_rpc<1ms: cannot be judged: it is measured in saturated blocks, which need --loop open and no TARGET",
+		tls + "--loop closed --fail-on-regression=saturated_server_cpu_ns_per_rpc":                       "--fail-on-regression saturated_server_cpu_ns_per_rpc: cannot be judged: it is measured in saturated blocks, which need --loop open and no TARGET",
+		"--server-binary ./s{addr} --tls off --vary connections=1,2 --threshold server_allocs_per_rpc<9": "--threshold server_allocs_per_rpc<9: cannot be judged: only the bundled server counts its allocations",
+		tls + "--threshold handshake_resumed_sent_bytes<2KiB":                                            "--threshold handshake_resumed_sent_bytes<2048: cannot be judged: no connection resumes a session without --resumption on",
+		tls + "--fail-on-regression=handshake_full_sent_bytes":                                           "handshake_full_sent_bytes: must come with --baseline: within a run arms differ in it by what they are",
+		tls + "--baseline m --fail-on-regression=saturated_server_cpu_ns_per_rpc":                        "--baseline: saturated_server_cpu_ns_per_rpc must be left to gates within a run: of two runs of one server 6 in 100 differ in it",
 	} {
 		if p, err := planOf(t, strings.Fields(args)...); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, %v, want %s", args, p.Gates, err, want)
@@ -159,15 +172,29 @@ func TestABaselineOfTooFewEpochsIsRefused(t *testing.T) {
 	}
 }
 
-// Of one arm only what lasts can be held against a baseline.
-func TestTheDefaultGatesOfOneArmBesideABaselineAreWhatLasts(t *testing.T) {
-	p, err := planOf(t, "--tls", "off", "--baseline", "main", "--fail-on-regression")
-	if err != nil {
-		t.Fatal(err)
+// Of one arm what lasts can be held against a baseline, if it is named: without names
+// latency and CPU are asked for too, and refused (see above).
+func TestOneArmIsHeldAgainstABaselineByWhatLasts(t *testing.T) {
+	p, err := planOf(t, "--tls", "off", "--baseline", "main", "--fail-on-regression=sent_bytes_per_rpc", "--threshold", "client_allocs_per_rpc<+3%", "--threshold", "p99<5ms")
+	if err != nil || !slices.Equal(p.Gates.Regressions, []string{"sent_bytes_per_rpc"}) || len(p.Gates.Thresholds) != 2 {
+		t.Errorf("%+v, %v", p.Gates, err)
 	}
-	want := []string{"client_allocs_per_rpc", "server_allocs_per_rpc", "sent_bytes_per_rpc", "received_bytes_per_rpc"}
-	if diff := cmp.Diff(want, p.Gates.Regressions); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+}
+
+// A group whose only arm is its control compares nothing.
+func TestALimitOfAGroupThatComparesNothingIsRefused(t *testing.T) {
+	path := writeFile(t, "suite.yaml", `groups:
+- name: A
+  control: {tls: off}
+  arms: [{tls: 1.3}]
+- name: B
+  control: {connections: 2}
+  arms: [{connections: 2}]
+  thresholds: ["p50<+10%"]
+`)
+	want := `threshold latency_p50<+10% of group "B": cannot be judged: the group has no arm beside its control`
+	if _, err := planOf(t, "--suite", path); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 
@@ -232,9 +259,8 @@ func TestTheDefaultMetricsOfARegressionAreThoseMeasured(t *testing.T) {
 		if got := [2]bool{slices.Contains(p.Gates.Regressions, allocs), slices.Contains(p.Gates.Regressions, cpu)}; got != want {
 			t.Errorf("%s: %v, want allocations and CPU of the server %v", args, p.Gates.Regressions, want)
 		}
-	}
-	p, err := planOf(t, "host:1", "--vary", "tls=off,1.3", "--fail-on-regression="+cpu)
-	if err != nil || !slices.Contains(p.Gates.Regressions, cpu) {
-		t.Errorf("%v, %v: what is named must be kept", p.Gates.Regressions, err)
+		if got := [2]bool{!slices.Contains(p.Gates.NotMeasured, allocs), !slices.Contains(p.Gates.NotMeasured, cpu)}; got != want {
+			t.Errorf("%s: %v are named as not measured, want the others", args, p.Gates.NotMeasured)
+		}
 	}
 }

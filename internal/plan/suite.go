@@ -163,8 +163,12 @@ func (s suiteReader) group(n ast.Node) (g groupRequest, ok bool) {
 		case "control":
 			g.control = s.choices(value)
 		case "arms":
+			told := len(s.errs)
 			for _, item := range s.sequence(value) {
 				g.arms = append(g.arms, s.choices(item))
+			}
+			if len(g.arms) == 0 && len(s.errs) == told { // or the group, and its thresholds, would be dropped
+				s.add("%s arms: must hold an arm", s.at(value))
 			}
 		case thresholdsKey:
 			g.thresholds = s.values(key, value, true)

@@ -28,7 +28,7 @@ func BetweenPart(w io.Writer, b compare.Between) error {
 func betweenPage(b compare.Between, d detail) webpage.Page {
 	p := webpage.Page{
 		Title: "From " + clean(b.Base.ID) + " to " + clean(b.New.ID), Verdict: "COMPARED", Tone: "good", Headline: outcome(b),
-		Notes: append(gateNotes(b.Gates), differenceNotes(b)...),
+		Notes: append(gateNotes(b.Gates, b.NotMeasured), differenceNotes(b)...),
 		Foot:  "grpc-bench compare · this file loads nothing and runs no script but its own",
 	}
 	if f := betweenFlag(b); f != "" {

@@ -14,7 +14,7 @@ import (
 func BetweenMarkdown(w io.Writer, b compare.Between) error {
 	m := &markdown{flag: betweenFlag(b)}
 	m.betweenHead(b)
-	m.gates(b.Gates)
+	m.gates(b.Gates, b.NotMeasured)
 	m.differences("Plans differ", b.Unlike)
 	m.differences("Fingerprints differ: what else may have made a difference", b.Fingerprint)
 	for _, t := range ratioTables(b) {

@@ -12,7 +12,7 @@ func BetweenText(w io.Writer, b compare.Between, o TextOptions) error {
 	p := o.page()
 	p.flag = betweenFlag(b)
 	p.betweenHead(b)
-	p.gates(b.Gates)
+	p.gates(b.Gates, b.NotMeasured)
 	p.differences("PLANS DIFFER", "what both have is compared", b.Unlike)
 	p.differences("FINGERPRINTS DIFFER", "what else may have made a difference", b.Fingerprint)
 	for _, t := range ratioTables(b) {

@@ -68,11 +68,11 @@ func htmlPage(r result.Result, d detail) webpage.Page {
 		Title: clean(htmlTitle(r)), Verdict: string(knownVerdict(r.Verdict)), Tone: tone(r.Verdict),
 		Headline: strings.Trim(strings.TrimPrefix(headline(r, clean), string(r.Verdict))+" · "+tally(r), ": ·"),
 		Lead:     []string{strings.Join(shape(r), " · ")},
-		Facts:    h.facts(), Notes: append(gateNotes(r.Gates), h.doubts()...),
+		Facts:    h.facts(), Notes: append(gateNotes(r.Gates, r.Plan.Gates.NotMeasured), h.doubts()...),
 		Foot: "grpc-bench " + clean(r.Tool.Version) + " · " + clean(r.ID) + " · this file loads nothing and runs no script but its own",
 	}
 	if flag(r.Verdict) != "" { // why it may not be used comes first
-		p.Notes = append(h.doubts(), gateNotes(r.Gates)...)
+		p.Notes = append(h.doubts(), gateNotes(r.Gates, r.Plan.Gates.NotMeasured)...)
 	}
 	for _, s := range h.sections() {
 		if len(s.Blocks) == 0 {
@@ -170,12 +170,20 @@ func (h htmlBook) doubts() []webpage.Note {
 	return capped(notes, h.detail.rows, func(n int) webpage.Note { return webpage.Note{Head: "AND", Text: plural(n, "more finding")} })
 }
 
-// gateNotes are the answers of gates, those that failed first.
-func gateNotes(gates []result.Gate) []webpage.Note {
-	var notes []webpage.Note
-	for i, g := range gateGroups(gates) {
+// gateNotes are the answers of gates, their count first, then those that failed.
+func gateNotes(gates []result.Gate, notMeasured []string) []webpage.Note {
+	if len(gates) == 0 {
+		return nil
+	}
+	groups := gateGroups(gates)
+	count := webpage.Note{Head: "gates", Text: gateTally(groups)}
+	if unasked := notAsked(notMeasured); unasked != "" {
+		count.Text += "; " + clean(unasked)
+	}
+	notes := []webpage.Note{count}
+	for _, g := range groups {
 		for _, l := range g.lines {
-			notes = append(notes, webpage.Note{Tone: [3]string{"bad", "doubt", "good"}[i], Head: g.sign + " gate " + g.word, Text: clean(l)})
+			notes = append(notes, webpage.Note{Tone: g.tone, Head: g.sign + " gate " + g.word, Text: clean(l)})
 		}
 	}
 	return capped(notes, 200, func(n int) webpage.Note { return webpage.Note{Head: "AND", Text: plural(n, "more gate")} })

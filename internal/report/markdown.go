@@ -18,7 +18,7 @@ func Markdown(w io.Writer, r result.Result) error {
 	m := &markdown{flag: flag(r.Verdict)}
 	b := newBook(r)
 	m.head(r)
-	m.gates(r.Gates)
+	m.gates(r.Gates, r.Plan.Gates.NotMeasured)
 	alone := make(map[string]bool)
 	for _, g := range r.Groups {
 		if t, ok := b.table(g); ok {

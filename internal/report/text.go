@@ -24,7 +24,7 @@ func Text(w io.Writer, r result.Result, o TextOptions) error {
 	p.flag = flag(r.Verdict)
 	b := newBook(r)
 	p.head(r)
-	p.gates(r.Gates)
+	p.gates(r.Gates, r.Plan.Gates.NotMeasured)
 	alone := make(map[string]bool)
 	for _, g := range r.Groups {
 		if t, ok := b.table(g); ok {

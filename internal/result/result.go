@@ -297,5 +297,8 @@ type Gate struct {
 	// P is adjusted for all the comparisons that gates look at (Holm).
 	P       *float64 `json:"p_adjusted,omitempty"`
 	Outcome string   `json:"outcome"` // "pass", "fail" or "inconclusive"
-	Text    string   `json:"text"`    // what was found, one sentence
+	// NotJudged says that there was nothing to hold the limit against, or too little for it
+	// to be broken by anything. The outcome is then Fail: a limit is not kept unseen.
+	NotJudged bool   `json:"not_judged,omitempty"`
+	Text      string `json:"text"` // what was found, one sentence
 }

@@ -206,3 +206,14 @@ func differences(base, new []float64) []float64 {
 	slices.Sort(d)
 	return d
 }
+
+// LeastShiftP is the least p-value that [RankSum] can have for samples of these sizes:
+// that of all values of one above all of the other, 2/C(base+new, new). It is 1 if either
+// is empty.
+func LeastShiftP(base, new int) float64 {
+	p := 2.0
+	for i := 1; i <= new; i++ {
+		p *= float64(i) / float64(base+i)
+	}
+	return min(1, p)
+}

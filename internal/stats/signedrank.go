@@ -173,3 +173,7 @@ func finite(d []float64) bool {
 		return math.IsNaN(v) || math.IsInf(v, 0)
 	})
 }
+
+// LeastP is the least p-value that [SignedRank] can have for n differences: that of all
+// of one sign, 2/2ⁿ. It is 1 for none.
+func LeastP(n int) float64 { return min(1, 2*math.Pow(2, -float64(n))) }

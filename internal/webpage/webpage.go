@@ -30,7 +30,7 @@ var script []byte
 // Page is a document.
 type Page struct {
 	Title    string
-	Tone     string   // of its verdict: "good", "doubt", "bad" or ""
+	Tone     string   // of its verdict: "good", "doubt", "bad", "unknown" (nothing was judged) or ""
 	Verdict  string   // at its head
 	Headline string   // beside the verdict
 	Lead     []string // what it is about, each a line
@@ -45,7 +45,7 @@ type Fact struct{ Name, Text string }
 
 // Note is a remark of some weight.
 type Note struct {
-	Tone string // "bad", "doubt", "good" or "": a remark
+	Tone string // "bad", "doubt", "good", "unknown" (not judged) or "": a remark
 	Head string
 	Text string
 }
