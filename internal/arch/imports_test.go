@@ -28,13 +28,14 @@ func edges() map[string]string {
 		"internal/load":        "internal/hist",
 		"internal/probe":       "internal/hist",
 		"internal/plan":        "internal/certs internal/codec internal/payload internal/stats",
-		"internal/call":        "internal/channel internal/codec internal/load" + protos,
+		"internal/channel":     "internal/cause",
+		"internal/call":        "internal/cause internal/channel internal/codec internal/load" + protos,
 		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
 		"internal/servercmd":   "internal/benchserver internal/certs internal/codec proto/bench/v1",
-		"internal/wire":        "internal/channel internal/load",
-		"internal/worker": "internal/wire internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
+		"internal/wire":        "internal/cause internal/channel internal/load",
+		"internal/worker": "internal/cause internal/wire internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":           "internal/ceiling internal/codec internal/hist internal/load internal/plan internal/stats",
+		"internal/result":           "internal/cause internal/ceiling internal/codec internal/hist internal/load internal/plan internal/stats",
 		"internal/runner":           "internal/ceiling internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
 		"internal/exchange":         "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
 		"internal/compare":          "internal/ceiling internal/hist internal/plan internal/result internal/stats",

@@ -8,17 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
-	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/load"
 	serverpb "grpcbench/proto"
@@ -66,7 +63,9 @@ type Caller struct {
 }
 
 // Call is the load.Call.
-func (c *Caller) Call(ctx context.Context, conn int, seq int64) string { return c.call(ctx, conn, seq) }
+func (c *Caller) Call(ctx context.Context, conn int, seq int64) load.End {
+	return c.call(ctx, conn, seq)
+}
 
 // Close releases what New opened.
 func (c *Caller) Close() {
@@ -82,22 +81,31 @@ func New(o Options, conns []grpc.ClientConnInterface) (*Caller, error) {
 		return nil, err
 	}
 	outgoing := o.outgoing()
-	call := func(ctx context.Context, conn int, seq int64) string {
+	var doubtful atomic.Bool
+	call := func(ctx context.Context, conn int, seq int64) load.End {
 		ctx = outgoing(ctx, seq)
 		if o.Deadline > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, o.Deadline)
 			defer cancel()
 		}
-		if err := once(ctx, conn); err != nil {
-			return Code(err)
+		if doubtful.Load() {
+			return examined(ctx, once, conn, conns[conn])
 		}
-		return load.OK
+		err := once(ctx, conn)
+		if err == nil {
+			return load.Good
+		}
+		e := end(ctx, err, conns[conn], nil)
+		if byStream(e.Cause) {
+			doubtful.Store(true)
+		}
+		return e
 	}
 	return &Caller{call: call, plain: plain}, nil
 }
 
-// Once makes one RPC and returns its error as gRPC gave it, for a preflight.
+// Once makes one RPC, for a preflight. An RPC that fails gives a *Failure.
 func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) error {
 	once, plain, err := o.prepare([]grpc.ClientConnInterface{conn})
 	if err != nil {
@@ -107,7 +115,12 @@ func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) error {
 		defer plain.close()
 	}
 	// The RPCs of a run are numbered from 0: no unique value is used twice.
-	return once(o.outgoing()(ctx, -1), 0)
+	ctx = o.outgoing()(ctx, -1)
+	var a answer
+	if err = once(ctx, 0, a.options()...); err == nil {
+		return nil
+	}
+	return &Failure{End: end(ctx, err, conn, &a), Err: err}
 }
 
 // prepare returns the function that makes one RPC, and the stream that messages
@@ -132,7 +145,15 @@ func (o Options) prepare(conns []grpc.ClientConnInterface) (unary, *plainStream,
 }
 
 // unary makes one RPC on a connection.
-type unary func(ctx context.Context, conn int) error
+type unary func(ctx context.Context, conn int, more ...grpc.CallOption) error
+
+// with is options and, seldom, more. It allocates only then.
+func with(options, more []grpc.CallOption) []grpc.CallOption {
+	if len(more) == 0 {
+		return options
+	}
+	return slices.Concat(options, more)
+}
 
 // unary returns the function for the method that is asked for. Foo goes through
 // the generated stub, as an application's call does.
@@ -142,9 +163,9 @@ func (o Options) unary(conns []grpc.ClientConnInterface, options []grpc.CallOpti
 		return o.announced(conns, options, plain)
 	case o.Method != "":
 		options = append(options, grpc.ForceCodecV2(rawCodec{}))
-		return func(ctx context.Context, conn int) error {
+		return func(ctx context.Context, conn int, more ...grpc.CallOption) error {
 			var response []byte
-			return conns[conn].Invoke(ctx, o.Method, o.Request, &response, options...)
+			return conns[conn].Invoke(ctx, o.Method, o.Request, &response, with(options, more)...)
 		}
 	case o.Echo != nil:
 		clients := make([]benchv1.BenchClient, len(conns))
@@ -152,8 +173,8 @@ func (o Options) unary(conns []grpc.ClientConnInterface, options []grpc.CallOpti
 			clients[i] = benchv1.NewBenchClient(cc)
 		}
 		want := o.ResponseSize()
-		return func(ctx context.Context, conn int) error {
-			response, err := clients[conn].Echo(ctx, o.Echo, options...)
+		return func(ctx context.Context, conn int, more ...grpc.CallOption) error {
+			response, err := clients[conn].Echo(ctx, o.Echo, with(options, more)...)
 			if err != nil {
 				return err
 			}
@@ -165,8 +186,8 @@ func (o Options) unary(conns []grpc.ClientConnInterface, options []grpc.CallOpti
 		clients[i] = serverpb.NewServerClient(cc)
 	}
 	empty := &serverpb.Empty{}
-	return func(ctx context.Context, conn int) error {
-		_, err := clients[conn].Foo(ctx, empty, options...)
+	return func(ctx context.Context, conn int, more ...grpc.CallOption) error {
+		_, err := clients[conn].Foo(ctx, empty, with(options, more)...)
 		return err
 	}
 }
@@ -184,13 +205,13 @@ func (o Options) announced(conns []grpc.ClientConnInterface, options []grpc.Call
 		message, response = o.Echo, func() any { return &benchv1.EchoResponse{} }
 		check = func(r any) error { return checkSize(r.(*benchv1.EchoResponse), want) }
 	}
-	return func(ctx context.Context, conn int) error {
+	return func(ctx context.Context, conn int, more ...grpc.CallOption) error {
 		var request grpc.PreparedMsg
 		if err := request.Encode(plain.stream, message); err != nil {
 			return err
 		}
 		r := response()
-		if err := conns[conn].Invoke(ctx, method, &request, r, options...); err != nil {
+		if err := conns[conn].Invoke(ctx, method, &request, r, with(options, more)...); err != nil {
 			return err
 		}
 		return check(r)
@@ -218,23 +239,7 @@ func checkSize(r *benchv1.EchoResponse, want int) error {
 // Code names how an RPC failed: the gRPC code in capitals, as the specification
 // writes it, load.BadPayload or load.ClientLimit. err is not nil.
 func Code(err error) string {
-	if errors.Is(err, ErrBadPayload) {
-		return load.BadPayload
-	}
-	s := status.Convert(err)
-	if s.Code() == codes.Unavailable && atLimit(s.Message()) {
-		return load.ClientLimit
-	}
-	return codeName(s.Code())
-}
-
-// atLimit says whether grpc-go's message tells that dialling met a limit of this
-// machine. The error that dialling gave is in it as text alone.
-func atLimit(message string) bool {
-	if !strings.HasPrefix(message, `connection error: desc = "transport: Error while dialing`) {
-		return false
-	}
-	return slices.ContainsFunc(channel.Limits(), func(limit syscall.Errno) bool { return strings.Contains(message, limit.Error()) })
+	return EndOf(err).Code
 }
 
 // mostCode is the largest undefined code that is told by its number. A server may

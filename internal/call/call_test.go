@@ -16,7 +16,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"grpcbench/internal/cause"
+	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
+	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
 	serverpb "grpcbench/proto"
 	benchv1 "grpcbench/proto/bench/v1"
@@ -81,8 +84,8 @@ func TestUniqueMetadataNeverRepeatsAndKeepsItsLength(t *testing.T) {
 	c := caller(t, Options{Sized: SizedMetadata{Bytes: 1001, Keys: 3, Unique: true}, Metadata: []Pair{{"foo", "bar"}}}, w)
 	values := map[string]bool{}
 	for seq := range int64(50) {
-		if code := c.Call(t.Context(), 0, seq); code != load.OK {
-			t.Fatalf("RPC %d: %s", seq, code)
+		if end := c.Call(t.Context(), 0, seq); end != load.Good {
+			t.Fatalf("RPC %d: %s", seq, end)
 		}
 	}
 	for _, md := range w.seen {
@@ -128,7 +131,7 @@ func TestFailuresAreNamedByTheSpecification(t *testing.T) {
 		t.Errorf("code 99 is named %q", got)
 	}
 	w := &witness{foo: status.Error(codes.ResourceExhausted, "busy")}
-	if got := caller(t, Options{}, w).Call(t.Context(), 0, 0); got != "RESOURCE_EXHAUSTED" {
+	if got := caller(t, Options{}, w).Call(t.Context(), 0, 0).Code; got != "RESOURCE_EXHAUSTED" {
 		t.Errorf("outcome %q, want RESOURCE_EXHAUSTED", got)
 	}
 }
@@ -137,11 +140,11 @@ func TestAResponseOfTheWrongSizeIsNotOK(t *testing.T) {
 	w := &witness{bytes: 99}
 	o := Options{Echo: &benchv1.EchoRequest{ResponseSize: 100, ResponseContent: benchv1.Content_CONTENT_ZEROS}}
 	c := caller(t, o, w)
-	if got := c.Call(t.Context(), 0, 0); got != load.BadPayload {
+	if got := c.Call(t.Context(), 0, 0).Code; got != load.BadPayload {
 		t.Errorf("outcome %q of 99 bytes where 100 were asked for, want %s", got, load.BadPayload)
 	}
 	w.bytes = 100
-	if got := c.Call(t.Context(), 0, 1); got != load.OK {
+	if got := c.Call(t.Context(), 0, 1).Code; got != load.OK {
 		t.Errorf("outcome %q of 100 bytes, want OK", got)
 	}
 }
@@ -149,7 +152,7 @@ func TestAResponseOfTheWrongSizeIsNotOK(t *testing.T) {
 func TestADeadlineEndsACall(t *testing.T) {
 	w := &witness{foo: status.Error(codes.Internal, "must not be seen")}
 	c := caller(t, Options{Deadline: time.Nanosecond}, w)
-	if got := c.Call(t.Context(), 0, 0); got != "DEADLINE_EXCEEDED" {
+	if got := c.Call(t.Context(), 0, 0).Code; got != "DEADLINE_EXCEEDED" {
 		t.Errorf("outcome %q, want DEADLINE_EXCEEDED", got)
 	}
 }
@@ -164,7 +167,7 @@ func TestLevelNoneAnnouncesTheCompressorAndSendsTheMessageAsItIs(t *testing.T) {
 		"raw":  {Compression: announced, Method: Echo, Request: append([]byte{0x0a, 0x04}, "body"...)},
 	} {
 		w := &witness{}
-		if got := caller(t, o, w).Call(t.Context(), 0, 0); got != load.OK || len(w.seen) != 1 {
+		if got := caller(t, o, w).Call(t.Context(), 0, 0).Code; got != load.OK || len(w.seen) != 1 {
 			t.Errorf("%s: outcome %q, %d RPCs seen", name, got, len(w.seen))
 		}
 	}
@@ -184,7 +187,7 @@ func TestARequestIsCompressedAtALevelUnlessItIsEmpty(t *testing.T) {
 		{Compression: low, Echo: &benchv1.EchoRequest{Body: body, ResponseContent: benchv1.Content_CONTENT_ZEROS}},
 		{Compression: low, Method: Echo, Request: append([]byte{0x0a, 0x04}, "body"...)},
 	} {
-		if got := caller(t, o, &witness{}).Call(t.Context(), 0, 0); got != load.OK {
+		if got := caller(t, o, &witness{}).Call(t.Context(), 0, 0).Code; got != load.OK {
 			t.Errorf("%s: outcome %q", o.Name(), got)
 		}
 	}
@@ -192,6 +195,30 @@ func TestARequestIsCompressedAtALevelUnlessItIsEmpty(t *testing.T) {
 	if n := counters.Snapshot().Decompress.Messages; n != 2 {
 		t.Errorf("%d messages were decompressed, want 2", n)
 	}
+}
+
+// lost is a channel to a server that is to be closed: every connection after the first
+// fails with err.
+func lost(t *testing.T, err error) (*channel.Channel, *faultproxy.Peer) {
+	t.Helper()
+	server, failed := faultproxy.NewPeer(func(s *faultproxy.Stream) { s.Answer(nil) })
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	t.Cleanup(server.Close)
+	dialled := false
+	ch, failed := channel.Open(t.Context(), channel.Options{Address: server.Address(), Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dialled {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", err)}
+		}
+		dialled = true
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}})
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	t.Cleanup(func() { _ = ch.Close() })
+	return ch, server
 }
 
 // A server that is not there and a machine that has no descriptor left are not
@@ -205,18 +232,14 @@ func TestALimitOfThisMachineIsNotAFailureOfTheServer(t *testing.T) {
 		{syscall.EMFILE, load.ClientLimit}, {syscall.ENFILE, load.ClientLimit}, {syscall.EADDRNOTAVAIL, load.ClientLimit},
 		{syscall.ECONNREFUSED, "UNAVAILABLE"},
 	} {
-		dial := func(context.Context, string) (net.Conn, error) {
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", of.cause)}
+		ch, server := lost(t, of.cause)
+		server.Close()
+		end := EndOf(Once(t.Context(), Options{}, ch))
+		for end.Cause == cause.Ended || end.Cause == cause.Reset { // it had not been seen to be over
+			end = EndOf(Once(t.Context(), Options{}, ch))
 		}
-		conn, err := grpc.NewClient("passthrough:///test", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := Code(Once(t.Context(), Options{}, conn)); got != of.want {
-			t.Errorf("%v: %s, want %s", of.cause, got, of.want)
-		}
-		if err := conn.Close(); err != nil {
-			t.Error(err)
+		if end.Code != of.want {
+			t.Errorf("%v: %v, want %s", of.cause, end, of.want)
 		}
 	}
 	said := &witness{foo: status.Error(codes.Unavailable, "accept: too many open files")}

@@ -33,9 +33,11 @@ const StaticWindow = 1 << 20
 const (
 	defaultTimeout = 5 * time.Second
 	maxHeaderList  = 64 << 10
-	// maxMessage fits a payload of 4 MiB with its protobuf framing.
-	maxMessage = 4<<20 + 4<<10
 )
+
+// MaxMessage is the largest message in bytes that is sent and received: a payload of
+// 4 MiB with its protobuf framing.
+const MaxMessage = 4<<20 + 4<<10
 
 // Options says where and how to connect.
 type Options struct {
@@ -66,6 +68,7 @@ type Channel struct {
 	connections []*Connection // in the order they were made
 	reached     bool          // TCP has connected once
 	lastError   error         // of the latest failed attempt
+	fates       []fate        // of the latest connections, oldest first
 }
 
 // Connection is what making one connection cost and what was negotiated.
@@ -129,7 +132,7 @@ func (o Options) client() (*Channel, error) {
 		grpc.WithDisableRetry(),
 		grpc.WithIdleTimeout(0),
 		grpc.WithMaxHeaderListSize(maxHeaderList),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: c.timeout,
@@ -293,6 +296,7 @@ func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
 func (c *Channel) failed(err error) {
 	c.mu.Lock()
 	c.lastError = err
+	c.remember(err)
 	c.mu.Unlock()
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"grpcbench/internal/cause"
 )
 
 // Classes of connections that could not be made.
@@ -60,6 +62,41 @@ func Class(err error) string {
 		return Refused
 	}
 	return classOfTLS(err)
+}
+
+// Cause names why a connection could not be made, or ended, as the cause of the RPCs that
+// it cost: err is that of the system, of TLS, or of Open.
+func Cause(err error) string {
+	switch Class(err) {
+	case ClientLimit:
+		return cause.NoResources
+	case Unresolved:
+		return cause.Unresolved
+	case Refused:
+		return cause.Refused
+	case TimeoutTCP, TimeoutTLS, TimeoutSettings:
+		return cause.Timeout
+	case CertificateExpired, CertificateRefused, TLSRefused:
+		return cause.TLS
+	case Interrupted:
+		return cause.Cancelled
+	}
+	is := func(those ...error) bool {
+		return slices.ContainsFunc(those, func(one error) bool { return errors.Is(err, one) })
+	}
+	switch {
+	case is(ErrNoALPN):
+		return cause.TLS
+	case is(ErrNotHTTP2):
+		return cause.Violation
+	case is(syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN):
+		return cause.Unreachable
+	case is(syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED):
+		return cause.Reset
+	case is(io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, ErrNoSettings):
+		return cause.Ended
+	}
+	return cause.NoConnect
 }
 
 // classOfTLS tells what TLS says from an end without a word.

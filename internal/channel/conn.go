@@ -91,6 +91,11 @@ func (s *settled) Read(b []byte) (int, error) {
 	if !s.read {
 		s.first(n, err)
 	}
+	if err != nil {
+		s.channel.mu.Lock()
+		s.channel.remember(err)
+		s.channel.mu.Unlock()
+	}
 	return n, err
 }
 

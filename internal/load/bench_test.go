@@ -27,7 +27,7 @@ func BenchmarkTurn(b *testing.B) {
 		op.Sent = now
 		r.Sent(op)
 		now += 300 * time.Microsecond % time.Second
-		r.Ended(op, OK, now)
+		r.Ended(op, Good, now)
 		op, _ = r.Next(op, now)
 		if now > time.Second {
 			now, op.Intended = 0, 0

@@ -12,7 +12,7 @@ type Sample struct {
 	Intended time.Duration // when the schedule wanted it
 	Sent     time.Duration // when the caller began it
 	Done     time.Duration // when the caller had its outcome
-	Code     string        // OK, or what it failed with
+	End      End
 }
 
 // Latency is what a client that arrived on schedule would have waited. It
@@ -74,7 +74,8 @@ type shard struct {
 // counts is a ledger without allocation on its common path.
 type counts struct {
 	scheduled, started, ok, abandoned int64
-	notStarted, failed                map[string]int64 // nil until needed
+	notStarted                        map[string]int64 // nil until needed
+	failed                            map[End]int64    // likewise
 }
 
 // interval is one second of one shard.
@@ -189,7 +190,7 @@ func (b *Book) Ended(seq int64, x Sample) {
 	s := &b.shard[seq%shards]
 	s.mu.Lock()
 	c, iv := b.at(s, x.Intended)
-	if x.Code == OK {
+	if x.End.Code == OK {
 		c.ok++
 		if iv != nil {
 			iv.latency.Record(int64(x.Latency()))
@@ -197,9 +198,9 @@ func (b *Book) Ended(seq int64, x Sample) {
 		}
 	} else {
 		if c.failed == nil {
-			c.failed = map[string]int64{}
+			c.failed = map[End]int64{}
 		}
-		c.failed[x.Code]++
+		c.failed[x.End]++
 	}
 	s.mu.Unlock()
 }
@@ -220,10 +221,12 @@ func (c *counts) settled() bool {
 }
 
 func (c *counts) ledger() Ledger {
-	l := Ledger{Scheduled: c.scheduled, Started: c.started, OK: c.ok, Abandoned: c.abandoned,
-		NotStarted: c.notStarted, Failed: c.failed}
+	l := Ledger{Scheduled: c.scheduled, Started: c.started, OK: c.ok, Abandoned: c.abandoned, NotStarted: c.notStarted}
 	var sum Ledger
 	sum.Add(l)
+	for end, n := range c.failed {
+		sum.Fail(end, n)
+	}
 	return sum
 }
 

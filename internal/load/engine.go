@@ -34,7 +34,7 @@ type Turns interface {
 	// Sent is told right before an RPC is made; the engine has noted when.
 	Sent(op Op)
 	// Ended is told of every RPC that Sent was told of, once.
-	Ended(op Op, code string, now time.Duration)
+	Ended(op Op, end End, now time.Duration)
 	// Next is asked after Ended: is there another RPC to make on this connection? An
 	// engine asks when it can make it, so that a dead connection is not asked as fast
 	// as a processor can fail.
@@ -95,9 +95,9 @@ func (c *Callers) turn(op Op) {
 	for more := true; more; op, more = c.turns.Next(op, c.turns.Now()) {
 		op.Sent = c.turns.Now()
 		c.turns.Sent(op)
-		code := c.call(c.ctx, op.Conn, op.Seq)
-		c.turns.Ended(op, code, c.turns.Now())
-		if code != OK && c.afterFailure != nil {
+		end := c.call(c.ctx, op.Conn, op.Seq)
+		c.turns.Ended(op, end, c.turns.Now())
+		if end.Code != OK && c.afterFailure != nil {
 			c.afterFailure(c.ctx, op.Conn)
 		}
 	}

@@ -1,8 +1,10 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // Outcomes of an RPC, beside gRPC's codes.
@@ -18,6 +20,20 @@ const (
 	ClientLimit = "CLIENT_LIMIT"
 )
 
+// End is how an RPC ended.
+type End struct {
+	Code string // OK, or what it failed with
+	// Cause is why it failed, of a list that whoever makes the RPC keeps closed, as each
+	// cause takes memory. It is empty with OK, and elsewhere means NotKnown.
+	Cause string
+}
+
+// Good is the End of an RPC that succeeded.
+var Good = End{Code: OK}
+
+// NotKnown is the cause of a failure of which nothing more than its code is known.
+const NotKnown = "not known"
+
 // Reasons why an arrival was not started.
 const (
 	MaxInFlight = "MAX_IN_FLIGHT" // as many calls as allowed were already in flight
@@ -28,6 +44,8 @@ const (
 //	Scheduled = Started + Σ NotStarted
 //	Started   = OK + Σ Failed + Abandoned
 //
+// and, where causes are counted, the causes of each code of Failed add up to its count.
+//
 // The zero value is an empty ledger.
 type Ledger struct {
 	Scheduled  int64            `json:"scheduled"`
@@ -36,6 +54,15 @@ type Ledger struct {
 	OK         int64            `json:"ok"`
 	Failed     map[string]int64 `json:"failed"`    // by gRPC code in capitals, or BAD_PAYLOAD or CLIENT_LIMIT
 	Abandoned  int64            `json:"abandoned"` // cancelled by the generator after the drain
+	// Causes counts what failed by code and cause; nil: nothing failed, or an older tool
+	// counted.
+	Causes map[string]map[string]int64 `json:"causes,omitempty"`
+}
+
+// Fail adds n RPCs that ended in this way, which is not OK.
+func (l *Ledger) Fail(end End, n int64) {
+	l.Failed = addCounts(l.Failed, map[string]int64{end.Code: n})
+	l.Causes = addCauses(l.Causes, map[string]map[string]int64{end.Code: {cmp.Or(end.Cause, NotKnown): n}})
 }
 
 // Add adds o's counts. The maps of l are never shared with o.
@@ -45,7 +72,25 @@ func (l *Ledger) Add(o Ledger) {
 	l.OK += o.OK
 	l.Abandoned += o.Abandoned
 	l.NotStarted = addCounts(l.NotStarted, o.NotStarted)
+	switch {
+	case l.Causes == nil && l.Failures() > 0, o.Causes == nil && o.Failures() > 0:
+		l.Causes = nil // those of one part are not those of the sum
+	default:
+		l.Causes = addCauses(l.Causes, o.Causes)
+	}
 	l.Failed = addCounts(l.Failed, o.Failed)
+}
+
+func addCauses(to, from map[string]map[string]int64) map[string]map[string]int64 {
+	if to == nil && from == nil {
+		return nil
+	}
+	sum := map[string]map[string]int64{}
+	maps.Copy(sum, to)
+	for code, causes := range from {
+		sum[code] = addCounts(sum[code], causes)
+	}
+	return sum
 }
 
 func addCounts(to, from map[string]int64) map[string]int64 {
@@ -82,6 +127,18 @@ func (l Ledger) Check() error {
 	}
 	if got := l.OK + l.Failures() + l.Abandoned; got != l.Started {
 		return fmt.Errorf("started %d: must be ok %d + failed %d + abandoned %d", l.Started, l.OK, l.Failures(), l.Abandoned)
+	}
+	if l.Causes == nil {
+		return nil
+	}
+	byCause := map[string]int64{}
+	for code, causes := range l.Causes {
+		byCause[code] = total(causes)
+	}
+	for _, code := range slices.Sorted(maps.Keys(addCounts(byCause, l.Failed))) {
+		if byCause[code] != l.Failed[code] {
+			return fmt.Errorf("failed %s %d: must be the sum of its causes, %d", code, l.Failed[code], byCause[code])
+		}
 	}
 	return nil
 }

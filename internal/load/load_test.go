@@ -2,12 +2,15 @@ package load
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"sort"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestUniformDoesNotDrift(t *testing.T) {
@@ -105,10 +108,60 @@ func TestLedgerNamesTheSumThatDoesNotHold(t *testing.T) {
 	unscheduled, unended := good, good
 	unscheduled.Scheduled++
 	unended.OK--
-	for name, l := range map[string]Ledger{"unscheduled": unscheduled, "unended": unended} {
+	causes := func(of map[string]map[string]int64) Ledger {
+		l := good
+		l.Causes = of
+		return l
+	}
+	if err := causes(map[string]map[string]int64{"INTERNAL": {"a": 1, "b": 1}}).Check(); err != nil {
+		t.Errorf("causes that add up: %v", err)
+	}
+	for name, l := range map[string]Ledger{"unscheduled": unscheduled, "unended": unended,
+		"a cause too few":              causes(map[string]map[string]int64{"INTERNAL": {"a": 1}}),
+		"no cause":                     causes(map[string]map[string]int64{}),
+		"a cause of what did not fail": causes(map[string]map[string]int64{"INTERNAL": {"a": 2}, "UNKNOWN": {"a": 1}}),
+	} {
 		if l.Check() == nil {
 			t.Errorf("%s: a broken sum passed", name)
 		}
+	}
+}
+
+// What fails has its cause in the ledger, in the window and in the warm-up, and a part
+// of which the causes are not known makes those of the sum unknown.
+func TestCausesAreCountedByCode(t *testing.T) {
+	b := NewBook(Phases{Warmup: time.Second, Window: 2 * time.Second})
+	ends := []End{{"UNAVAILABLE", "connection refused"}, {"UNAVAILABLE", "connection reset"}, {"INTERNAL", ""}, Good}
+	for seq := range int64(12) {
+		at := time.Duration(seq%3) * time.Second
+		b.Scheduled(seq, at)
+		b.Started(seq, at, at)
+		b.Ended(seq, Sample{Intended: at, Sent: at, Done: at, End: ends[seq%4]})
+	}
+	a, err := b.Close(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := map[string]map[string]int64{"UNAVAILABLE": {"connection refused": 1, "connection reset": 1}, "INTERNAL": {NotKnown: 1}}
+	if diff := cmp.Diff(one, a.Warmup.Causes); diff != "" {
+		t.Errorf("of the warm-up, -want +got:\n%s", diff)
+	}
+	two := map[string]map[string]int64{"UNAVAILABLE": {"connection refused": 2, "connection reset": 2}, "INTERNAL": {NotKnown: 2}}
+	if diff := cmp.Diff(two, a.Window.Causes); diff != "" {
+		t.Errorf("of the window, -want +got:\n%s", diff)
+	}
+	if err := errors.Join(a.Warmup.Check(), a.Window.Check()); err != nil {
+		t.Error(err)
+	}
+	older := Ledger{Scheduled: 1, Started: 1, Failed: map[string]int64{"INTERNAL": 1}}
+	sum := a.Window
+	sum.Add(older)
+	if err := sum.Check(); err != nil || sum.Causes != nil {
+		t.Errorf("with a part of an older tool: causes %v, %v", sum.Causes, err)
+	}
+	older.Add(a.Window)
+	if err := older.Check(); err != nil || older.Causes != nil {
+		t.Errorf("added to a part of an older tool: causes %v, %v", older.Causes, err)
 	}
 }
 
@@ -120,7 +173,7 @@ func TestALostSampleBreaksTheLedger(t *testing.T) {
 		b.Scheduled(seq, 0)
 		b.Started(seq, 0, 1)
 	}
-	b.Ended(0, Sample{Sent: 1, Done: 2, Code: OK})
+	b.Ended(0, Sample{Sent: 1, Done: 2, End: Good})
 	a, err := b.Close(0)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +190,7 @@ func TestRecordingDoesNotAllocate(t *testing.T) {
 		at := time.Duration(seq) * time.Microsecond
 		b.Scheduled(seq, at)
 		b.Started(seq, at, at+10)
-		b.Ended(seq, Sample{Intended: at, Sent: at + 10, Done: at + 5000, Code: OK})
+		b.Ended(seq, Sample{Intended: at, Sent: at + 10, Done: at + 5000, End: Good})
 		seq++
 	})
 	if n != 0 {
@@ -158,7 +211,7 @@ func TestEdgesAreReadAtTheWindowsEnds(t *testing.T) {
 				Close: func() { closed = clock.Now() },
 				Quiet: func(n int64) bool { quiet = n; return true },
 			}}
-		o, err := l.Run(t.Context(), callers(func(context.Context, int, int64) string { time.Sleep(time.Millisecond); return OK }))
+		o, err := l.Run(t.Context(), callers(func(context.Context, int, int64) End { time.Sleep(time.Millisecond); return Good }))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +230,7 @@ func TestConnectionsTakeTurns(t *testing.T) {
 		var byConn [3]int
 		phases := Phases{Window: time.Second}
 		l := OpenLoop{Schedule: Uniform{Rate: 300, Duration: phases.End()}, Clock: clock, Phases: phases, Connections: 3, MaxInFlight: 10, Drain: time.Second}
-		if _, err := l.Run(t.Context(), callers(func(_ context.Context, conn int, _ int64) string { byConn[conn]++; return OK })); err != nil {
+		if _, err := l.Run(t.Context(), callers(func(_ context.Context, conn int, _ int64) End { byConn[conn]++; return Good })); err != nil {
 			t.Fatal(err)
 		}
 		if byConn != [3]int{100, 100, 100} {
@@ -193,7 +246,7 @@ func BenchmarkBook(b *testing.B) {
 	for b.Loop() {
 		book.Scheduled(seq, 0)
 		book.Started(seq, 0, 10)
-		book.Ended(seq, Sample{Sent: 10, Done: 5000, Code: OK})
+		book.Ended(seq, Sample{Sent: 10, Done: 5000, End: Good})
 		seq++
 	}
 }

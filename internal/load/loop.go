@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Call makes one RPC on connection conn and returns its code: OK or what it
-// failed with. seq numbers the RPCs of a run from 0. It must return soon after
+// Call makes one RPC on connection conn and returns how it ended. seq
+// numbers the RPCs of a run from 0. It must return soon after
 // ctx ends. It is called from many goroutines at once.
-type Call func(ctx context.Context, conn int, seq int64) (code string)
+type Call func(ctx context.Context, conn int, seq int64) End
 
 // A Clock tells time as an offset from the common start and waits.
 type Clock interface {
@@ -123,7 +123,7 @@ func (r *run) Now() time.Duration { return r.clock.Now() }
 func (r *run) Sent(op Op) { r.book.Started(op.Seq, op.Intended, op.Sent) }
 
 // Ended implements Turns.
-func (r *run) Ended(op Op, code string, now time.Duration) {
+func (r *run) Ended(op Op, end End, now time.Duration) {
 	cancelled := r.cancelled.Load()
 	if cancelled {
 		r.late.Lock()
@@ -132,12 +132,12 @@ func (r *run) Ended(op Op, code string, now time.Duration) {
 			return // it was given up
 		}
 	}
-	if code != OK && cancelled {
+	if end.Code != OK && cancelled {
 		r.book.Abandoned(op.Seq, op.Intended)
 	} else {
-		r.book.Ended(op.Seq, Sample{Intended: op.Intended, Sent: op.Sent, Done: now, Code: code})
+		r.book.Ended(op.Seq, Sample{Intended: op.Intended, Sent: op.Sent, Done: now, End: end})
 	}
-	if code == OK && op.Intended >= r.phases.Warmup {
+	if end.Code == OK && op.Intended >= r.phases.Warmup {
 		r.flow.busy.Add(int64(now - op.Sent))
 	}
 	r.flow.inFlight.Add(-1)

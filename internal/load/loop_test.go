@@ -69,14 +69,14 @@ func (g *gathering) Start(op Op) {
 
 func (g *gathering) Flush() {
 	for _, op := range g.started {
-		time.AfterFunc(time.Millisecond, func() { g.turns.Ended(op, OK, g.turns.Now()) })
+		time.AfterFunc(time.Millisecond, func() { g.turns.Ended(op, Good, g.turns.Now()) })
 	}
 	g.started = nil
 }
 
 func (g *gathering) Cancel() {
 	for _, op := range g.started {
-		g.turns.Ended(op, "CANCELLED", g.turns.Now())
+		g.turns.Ended(op, End{Code: "CANCELLED"}, g.turns.Now())
 	}
 }
 
@@ -135,7 +135,7 @@ func (d *deaf) release(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, op := range d.ops[:n] {
-		go func() { d.turns.Ended(op, "CANCELLED", d.turns.Now()) }()
+		go func() { d.turns.Ended(op, End{Code: "CANCELLED"}, d.turns.Now()) }()
 	}
 }
 
@@ -161,7 +161,7 @@ func TestRPCsThatComeBackWhileTheBookIsClosedAreGivenUp(t *testing.T) {
 			t.Errorf("%d abandoned, want %d", o.Window.Abandoned, rpcs)
 		}
 		before := o.Flow.InFlight()
-		r.Ended(e.ops[rpcs-1], "CANCELLED", r.Now())
+		r.Ended(e.ops[rpcs-1], End{Code: "CANCELLED"}, r.Now())
 		if after := o.Flow.InFlight(); before < 1 || after != before {
 			t.Errorf("%d in flight, then %d, want at least 1, and as many", before, after)
 		}

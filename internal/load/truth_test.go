@@ -52,10 +52,10 @@ func queue(mean time.Duration, seed uint64) server {
 
 // against returns a Call on s, in the bubble's time.
 func against(clock Clock, s server) Call {
-	return func(_ context.Context, _ int, seq int64) string {
+	return func(_ context.Context, _ int, seq int64) End {
 		now := clock.Now()
 		time.Sleep(s(now, seq) - now)
-		return OK
+		return Good
 	}
 }
 
@@ -270,7 +270,7 @@ func TestArrivalsBeyondTheCapAreBookedAndRankAboveAllOthers(t *testing.T) {
 	phases := Phases{Window: 10 * time.Second}
 	o := open(t, OpenLoop{Schedule: Uniform{Rate: 100, Duration: phases.End()}, Phases: phases, MaxInFlight: 30, Drain: 2 * time.Second},
 		func(Clock) Call {
-			return func(ctx context.Context, _ int, _ int64) string { <-ctx.Done(); return "CANCELLED" }
+			return func(ctx context.Context, _ int, _ int64) End { <-ctx.Done(); return End{Code: "CANCELLED"} }
 		})
 	if w := o.Window; w.Scheduled != 1000 || w.Started != 30 || w.NotStarted[MaxInFlight] != 970 || w.Abandoned != 30 {
 		t.Errorf("window %+v, want 1000 scheduled, 30 started and abandoned, 970 not started", w)
@@ -301,12 +301,12 @@ func TestArrivalsBeyondTheCapAreNeverQueued(t *testing.T) {
 func TestFailedCallsRankAboveAllOthers(t *testing.T) {
 	phases := Phases{Window: 10 * time.Second}
 	o := open(t, OpenLoop{Schedule: Uniform{Rate: 100, Duration: phases.End()}, Phases: phases}, func(Clock) Call {
-		return func(_ context.Context, _ int, seq int64) string {
+		return func(_ context.Context, _ int, seq int64) End {
 			time.Sleep(time.Millisecond)
 			if seq%50 == 0 {
-				return "UNAVAILABLE"
+				return End{Code: "UNAVAILABLE"}
 			}
-			return OK
+			return Good
 		}
 	})
 	if o.Window.Failed["UNAVAILABLE"] != 20 || o.Window.OK != 980 {
@@ -405,13 +405,13 @@ func TestAnInterruptStopsStartingAndDrainsBriefly(t *testing.T) {
 		l := OpenLoop{Schedule: Uniform{Rate: 100, Duration: phases.End()}, Clock: clock, Phases: phases,
 			Connections: 1, MaxInFlight: 1000, Drain: time.Minute, DrainStopped: time.Second}
 		var err error
-		o, err = l.Run(ctx, callers(func(ctx context.Context, _ int, seq int64) string {
+		o, err = l.Run(ctx, callers(func(ctx context.Context, _ int, seq int64) End {
 			if seq == 300 {
 				<-ctx.Done()
-				return "CANCELLED"
+				return End{Code: "CANCELLED"}
 			}
 			time.Sleep(time.Millisecond)
-			return OK
+			return Good
 		}))
 		if err != nil {
 			t.Fatal(err)
@@ -443,13 +443,13 @@ func TestAnInterruptCutsADrainShort(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(2*time.Second, cancel)
 				var err error
-				o, err = loop(SleepClock{Start: time.Now()})(ctx, callers(func(ctx context.Context, _ int, seq int64) string {
+				o, err = loop(SleepClock{Start: time.Now()})(ctx, callers(func(ctx context.Context, _ int, seq int64) End {
 					if seq == 3 {
 						<-ctx.Done()
-						return "CANCELLED"
+						return End{Code: "CANCELLED"}
 					}
 					time.Sleep(100 * time.Millisecond)
-					return OK
+					return Good
 				}))
 				if err != nil {
 					t.Fatal(err)
@@ -472,11 +472,11 @@ func TestACallThatNeverReturnsIsAbandoned(t *testing.T) {
 		phases := Phases{Window: time.Second}
 		l := OpenLoop{Schedule: Uniform{Rate: 10, Duration: phases.End()}, Clock: clock, Phases: phases,
 			Connections: 1, MaxInFlight: 1000, Drain: time.Second}
-		o, err := l.Run(t.Context(), callers(func(_ context.Context, _ int, seq int64) string {
+		o, err := l.Run(t.Context(), callers(func(_ context.Context, _ int, seq int64) End {
 			if seq == 3 {
 				<-release
 			}
-			return OK
+			return Good
 		}))
 		if err != nil {
 			t.Fatal(err)

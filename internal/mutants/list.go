@@ -67,9 +67,10 @@ func account() []Mutant {
 	}, {
 		Name: "an RPC ends as its first attempt does, at stats.End",
 		File: "internal/call/call.go", Package: "internal/runner", Test: "TestARefusedStreamIsTriedAgainAndCountedOnce",
-		Old: "err := once(ctx, conn); err",
-		New: "err := channel.EndOfAttempt(ctx, func(ctx context.Context) error { return once(ctx, conn) }); err",
+		Old: "err := once(ctx, conn)\n",
+		New: "err := channel.EndOfAttempt(ctx, func(ctx context.Context) error { return once(ctx, conn) })\n",
 		Also: []Edit{
+			{"internal/call/call.go", "\t\"grpcbench/internal/codec\"\n", "\t\"grpcbench/internal/channel\"\n\t\"grpcbench/internal/codec\"\n"},
 			{"internal/channel/channel.go", "\t\tgrpc.WithNoProxy(),\n", "\t\tgrpc.WithNoProxy(), grpc.WithStatsHandler(new(ends)),\n"},
 			{"internal/channel/channel.go", "\t\"google.golang.org/grpc/credentials/insecure\"\n", "\t\"google.golang.org/grpc/credentials/insecure\"\n\t\"google.golang.org/grpc/stats\"\n"},
 			{"internal/channel/channel.go", "// Open makes a channel", endOfAttempt + "// Open makes a channel"},

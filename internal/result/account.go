@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"grpcbench/internal/cause"
 	"grpcbench/internal/hist"
+	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 )
 
@@ -52,6 +54,13 @@ func checkLedgers(q *question, arm, where string, f Figures) {
 		if err := l.Check(); err != nil {
 			q.invalid(arm, "%s: %s: %v", where, l.name, err)
 		}
+		for _, code := range slices.Sorted(maps.Keys(l.Causes)) {
+			for _, name := range slices.Sorted(maps.Keys(l.Causes[code])) {
+				if name != load.NotKnown && !cause.Known(name) {
+					q.invalid(arm, "%s: %s: failed %s: %q is no cause", where, l.name, code, name)
+				}
+			}
+		}
 		for name, n := range counters(l.Ledger) {
 			if n < 0 {
 				q.invalid(arm, "%s: %s: %s %d: must not be negative", where, l.name, name, n)
@@ -75,6 +84,11 @@ func counters(l Ledger) map[string]int64 {
 	}
 	for code, n := range l.Failed {
 		m["failed "+code] = n
+	}
+	for code, causes := range l.Causes {
+		for name, n := range causes {
+			m["failed "+code+": "+name] = n
+		}
 	}
 	maps.DeleteFunc(m, func(_ string, n int64) bool { return n == 0 })
 	return m

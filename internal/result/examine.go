@@ -139,7 +139,7 @@ func checks() []check {
 	return []check{
 		{"nothing_measured", "every arm has at least one epoch with a scheduled RPC", askMeasured},
 		{"run_failed", "nothing ended the run before its last epoch", askFailed},
-		{"ledger_unbalanced", "scheduled = started + not started; started = ok + failed + abandoned; the windows lie inside the whole life", askLedgers},
+		{"ledger_unbalanced", "scheduled = started + not started; started = ok + failed + abandoned; the causes of each code add up to its count and are of the list; the windows lie inside the whole life", askLedgers},
 		{"epochs_do_not_add_up", "the sum over epochs is the arm", askEpochSums},
 		{"windows_do_not_add_up", "the sum over one-second windows is the epoch", askWindowSums},
 		{"blocks_do_not_add_up", "the sum over a ceiling's windows is the epoch, and by callers or rate the level", askBlocks},

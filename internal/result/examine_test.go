@@ -402,7 +402,40 @@ func runMutations() map[string][]mutation {
 }
 
 func mutations() []map[string][]mutation {
-	return []map[string][]mutation{accountMutations(), lossMutations(), observedMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations(), ceilingMutations()}
+	return []map[string][]mutation{accountMutations(), causeMutations(), lossMutations(), observedMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations(), ceilingMutations()}
+}
+
+// causeMutations are those of why RPCs failed.
+func causeMutations() map[string][]mutation {
+	return map[string][]mutation{
+		"ledger_unbalanced": {
+			{"a failure with its cause", causes(map[string]int64{"RST_STREAM INTERNAL_ERROR": 2}), Valid, false},
+			{"of which none is known", causes(map[string]int64{"not known": 2}), Valid, false},
+			{"a cause too many", causes(map[string]int64{"server's status": 2, "HTTP 502": 1}), Invalid, true},
+			{"a cause of no list", causes(map[string]int64{"a server's own words": 2}), Invalid, true},
+			{"a negative count of a cause", causes(map[string]int64{"server's status": 3, "HTTP 502": -1}), Invalid, true},
+			{"a cause that only the window knows", func(r *Result) {
+				causes(map[string]int64{"HTTP 502": 2})(r)
+				first(r).LedgerTotal.Causes = map[string]map[string]int64{"INTERNAL": {"HTTP 503": 2}}
+			}, Invalid, true},
+		},
+		"epochs_do_not_add_up": {
+			{"a failure of another cause", func(r *Result) {
+				causes(map[string]int64{"HTTP 502": 2})(r)
+				first(r).Epochs[0].Ledger.OK, first(r).Epochs[0].Ledger.Failed = first(r).Epochs[0].Ledger.OK-2, map[string]int64{"INTERNAL": 2}
+				first(r).Epochs[0].Ledger.Causes = map[string]map[string]int64{"INTERNAL": {"HTTP 503": 2}}
+			}, Invalid, true},
+		},
+	}
+}
+
+// causes makes two RPCs of an arm fail with INTERNAL, for those causes.
+func causes(of map[string]int64) func(*Result) {
+	return func(r *Result) {
+		for _, l := range []*Ledger{&first(r).Ledger, &first(r).LedgerTotal} {
+			l.OK, l.Failed, l.Causes = l.OK-2, map[string]int64{"INTERNAL": 2}, map[string]map[string]int64{"INTERNAL": of}
+		}
+	}
 }
 
 func TestEachCheckSaysWhatIsWrongAndNothingElse(t *testing.T) {

@@ -114,8 +114,8 @@ func (w *watched) Bind(t load.Turns) {
 }
 
 // Ended implements load.Turns.
-func (w *watched) Ended(op load.Op, code string, now time.Duration) {
-	if w.Turns.Ended(op, code, now); code == load.OK {
+func (w *watched) Ended(op load.Op, end load.End, now time.Duration) {
+	if w.Turns.Ended(op, end, now); end.Code == load.OK {
 		w.g.ok.Add(1)
 	} else {
 		w.g.failed.Add(1)

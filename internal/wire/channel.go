@@ -12,13 +12,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"math/rand/v2"
-	"slices"
 	"sync"
-	"syscall"
 	"time"
 
+	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
 	"grpcbench/internal/load"
 )
@@ -51,8 +49,8 @@ type Channel struct {
 	current  *conn
 	conns    map[*conn]struct{} // all that live: current, in the making, and draining
 	dialing  bool
-	// unreachable is the code of RPCs while there is no connection.
-	unreachable string
+	// unreachable is the end of RPCs while there is no connection.
+	unreachable load.End
 	closed      bool
 	queue       []pending            // RPCs that wait for the connection being dialled
 	resting     []load.Op            // failed without a server: their callers wait a moment before the next
@@ -139,12 +137,12 @@ func (c *Channel) again(op load.Op) { c.begin(pending{op: op, redone: true}) }
 
 // finish tells of an RPC that has ended, and begins its caller's next: at once, or
 // after a moment where there is no connection.
-func (c *Channel) finish(op load.Op, code string) {
-	if code != load.OK && c.current == nil {
-		c.refuse(op, code)
+func (c *Channel) finish(op load.Op, end load.End) {
+	if end.Code != load.OK && c.current == nil {
+		c.refuse(op, end)
 		return
 	}
-	c.turns.Ended(op, code, c.at)
+	c.turns.Ended(op, end, c.at)
 	if next, more := c.turns.Next(op, c.at); more {
 		c.first(next)
 	}
@@ -152,8 +150,8 @@ func (c *Channel) finish(op load.Op, code string) {
 
 // refuse tells of an RPC that failed before a server had it. The next one might fail
 // as fast, so its caller rests.
-func (c *Channel) refuse(op load.Op, code string) {
-	c.turns.Ended(op, code, c.at)
+func (c *Channel) refuse(op load.Op, end load.End) {
+	c.turns.Ended(op, end, c.at)
 	if c.resting = append(c.resting, op); len(c.resting) == 1 {
 		time.AfterFunc(rest, c.wake)
 	}
@@ -185,11 +183,11 @@ func (c *Channel) rested() {
 
 // late is what a cancelled RPC is whose deadline has passed: a server that keeps
 // the deadline too may be first to say so.
-func (c *Channel) late(op load.Op, code string) string {
-	if d := c.options.Request.Deadline; d > 0 && code == codeCancelled && c.turns.Now() >= op.Sent+d {
-		return codeDeadlineExceeded
+func (c *Channel) late(op load.Op, end load.End) load.End {
+	if d := c.options.Request.Deadline; d > 0 && end.Code == codeCancelled && c.turns.Now() >= op.Sent+d {
+		return pastDeadline
 	}
-	return code
+	return end
 }
 
 // count adds a response's message.
@@ -339,13 +337,13 @@ func (c *Channel) pause(wait float64) bool {
 }
 
 // undialled ends the RPCs that waited for a connection which could not be made.
-func (c *Channel) undialled(cause error) {
+func (c *Channel) undialled(err error) {
 	if c.closed {
 		return
 	}
-	c.dialing, c.unreachable = false, codeUnavailable
-	if slices.ContainsFunc(channel.Limits(), func(limit syscall.Errno) bool { return errors.Is(cause, limit) }) {
-		c.unreachable = load.ClientLimit
+	c.dialing, c.unreachable = false, load.End{Code: codeUnavailable, Cause: channel.Cause(err)}
+	if c.unreachable.Cause == cause.NoResources {
+		c.unreachable.Code = load.ClientLimit
 	}
 	queue := c.queue
 	c.queue = nil
@@ -356,11 +354,11 @@ func (c *Channel) undialled(cause error) {
 }
 
 // lost ends the RPCs of a connection that has ended.
-func (c *Channel) lost(from *conn, cause error) {
+func (c *Channel) lost(from *conn, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.turns.Now()
-	c.explain(from, cause)
+	c.explain(from, err)
 	_ = from.net.Close() // whatever it was: it is over
 	if c.current == from {
 		c.current = nil
@@ -376,33 +374,33 @@ func (c *Channel) lost(from *conn, cause error) {
 	})
 	c.move(from)
 	for _, op := range ops {
-		c.finish(op, codeUnavailable)
+		c.finish(op, from.over(err))
 	}
 	if c.current != nil {
 		c.current.flush()
 	}
 }
 
-// Abandon ends every RPC that has not ended, with the given code.
-func (c *Channel) Abandon(code string) {
+// Abandon ends every RPC that has not ended, in the given way.
+func (c *Channel) Abandon(end load.End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.abandon(code)
+	c.abandon(end)
 }
 
-func (c *Channel) abandon(code string) {
+func (c *Channel) abandon(end load.End) {
 	c.at = c.turns.Now()
 	for conn := range c.conns {
-		conn.abandon(code)
+		conn.abandon(end)
 	}
 	queue := c.queue
 	c.queue = nil
 	for _, p := range queue {
-		c.finish(p.op, code)
+		c.finish(p.op, end)
 	}
 }
 
-func (c *conn) abandon(code string) {
+func (c *conn) abandon(end load.End) {
 	var ops []load.Op
 	c.streams.all(func(s *stream) {
 		c.reset(s.id)
@@ -416,7 +414,7 @@ func (c *conn) abandon(code string) {
 	c.flush()
 	c.retire()
 	for _, op := range ops {
-		c.channel.finish(op, code)
+		c.channel.finish(op, end)
 	}
 }
 
@@ -441,7 +439,7 @@ func (c *Channel) expire() {
 	var late []load.Op
 	c.queue, late = c.overdue(c.queue)
 	for _, op := range late {
-		c.finish(op, codeDeadlineExceeded)
+		c.finish(op, pastDeadline)
 	}
 	for conn := range c.conns {
 		conn.expire(c.at)
@@ -507,9 +505,9 @@ func (c *Channel) Close() error {
 	if c.closed {
 		return nil
 	}
-	c.closed, c.current, c.dialing, c.unreachable = true, nil, false, codeCancelled
+	c.closed, c.current, c.dialing, c.unreachable = true, nil, false, cancelled
 	close(c.closing)
-	c.abandon(codeCancelled)
+	c.abandon(cancelled)
 	for conn := range c.conns {
 		conn.goAway(codeNoError)
 		_ = conn.net.Close() // over
@@ -525,5 +523,5 @@ type nobody struct{ start time.Time }
 
 func (n nobody) Now() time.Duration                               { return time.Since(n.start) }
 func (nobody) Sent(load.Op)                                       {}
-func (nobody) Ended(load.Op, string, time.Duration)               {}
+func (nobody) Ended(load.Op, load.End, time.Duration)             {}
 func (nobody) Next(load.Op, time.Duration) (o load.Op, more bool) { return o, false }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"grpcbench/internal/cause"
+	"grpcbench/internal/channel"
 	"grpcbench/internal/load"
 )
 
@@ -39,6 +41,8 @@ type conn struct {
 	settled  bool          // the server's SETTINGS came
 	ready    chan struct{} // closed then
 	draining bool          // GOAWAY came, or the stream numbers are used up
+	goAways  int           // that came
+	goneWith uint32        // the error code of the latest
 	made     time.Time     // when TCP, and TLS, were
 	answered bool          // the server has answered an RPC, or begun to
 	replies  int           // PING and SETTINGS, and informational headers, since the last response
@@ -71,12 +75,12 @@ func (c *conn) start(p pending) {
 func (c *conn) open(p pending) {
 	block, err := c.sender.headers(c.channel.firstSeq + p.op.Seq)
 	if err != nil { // the encoder writes to memory
-		c.channel.refuse(p.op, codeInternal)
+		c.channel.refuse(p.op, load.End{Code: codeInternal})
 		return
 	}
 	if c.sender.size > c.peer.maxHeaderList {
 		c.channel.said = fmt.Sprintf("header list size %d: must be at most %d, which is the server's limit", c.sender.size, c.peer.maxHeaderList)
-		c.channel.refuse(p.op, codeInternal)
+		c.channel.refuse(p.op, load.End{Code: codeInternal, Cause: cause.HeaderLimit})
 		return
 	}
 	c.channel.attempts++
@@ -140,14 +144,14 @@ func (c *conn) resume() {
 }
 
 // end closes a stream with an outcome and lets the next one begin.
-func (c *conn) end(s *stream, code string) {
+func (c *conn) end(s *stream, end load.End) {
 	c.replies = 0
 	op, unsent := s.op, s.unsent
 	if unsent > 0 { // the server answered before it had everything: it needs no more
 		c.reset(s.id)
 	}
 	c.streams.remove(s)
-	c.channel.finish(op, code)
+	c.channel.finish(op, end)
 	c.admit()
 }
 
@@ -164,10 +168,10 @@ func (c *conn) admit() {
 func (c *conn) allowed() int { return int(min(c.peer.maxConcurrent, 1<<30)) }
 
 // fail resets a stream that went wrong on our side of it.
-func (c *conn) fail(s *stream, code string) {
+func (c *conn) fail(s *stream, end load.End) {
 	c.reset(s.id)
 	s.unsent = 0
-	c.end(s, code)
+	c.end(s, end)
 }
 
 func (c *conn) reset(id uint32) { c.out = appendUint32Frame(c.out, frameRSTStream, id, codeCancel) }
@@ -233,14 +237,14 @@ func (c *conn) read() error {
 			have = copy(buffer, rest)
 		}
 		if err != nil {
-			return c.cause(err)
+			return c.why(err)
 		}
 	}
 }
 
-// cause is why the connection ended, of which the reading knows err: the error of
+// why is why the connection ended, of which the reading knows err: the error of
 // writing, if there is one and err says no more than that the end has come.
-func (c *conn) cause(err error) error {
+func (c *conn) why(err error) error {
 	c.channel.mu.Lock()
 	defer c.channel.mu.Unlock()
 	if c.unsaid != nil && (errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF)) {
@@ -402,16 +406,35 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 		return violation(codeProtocolError, "a malformed GOAWAY")
 	}
 	last := binary.BigEndian.Uint32(payload) &^ (1 << 31)
+	c.goAways++
+	c.goneWith = binary.BigEndian.Uint32(payload[4:])
 	c.channel.replace(c)
 	c.redo(func(s *stream) bool { return s.id > last })
 	return nil
 }
 
+// wentAway is the end of an RPC that the connection's GOAWAY ended.
+func (c *conn) wentAway() load.End {
+	return load.End{Code: codeUnavailable, Cause: cause.GoAway(c.goneWith)}
+}
+
+// over is the end of RPCs on a connection that has ended for err.
+func (c *conn) over(err error) load.End {
+	var v *Violation
+	switch {
+	case errors.As(err, &v):
+		return load.End{Code: codeUnavailable, Cause: cause.Violation}
+	case c.goAways > 0:
+		return c.wentAway()
+	}
+	return load.End{Code: codeUnavailable, Cause: channel.Cause(err)}
+}
+
 // explain tells the server what it did wrong before the connection is closed (RFC
 // 9113, 5.4.1), and the user.
-func (c *Channel) explain(from *conn, cause error) {
+func (c *Channel) explain(from *conn, err error) {
 	var v *Violation
-	if errors.As(cause, &v) {
+	if errors.As(err, &v) {
 		c.said = v.Error()
 		from.goAway(v.code)
 	}
@@ -439,7 +462,7 @@ func (c *conn) redo(chosen func(*stream) bool) {
 		c.streams.remove(s)
 	})
 	for _, op := range lost {
-		c.channel.finish(op, codeUnavailable)
+		c.channel.finish(op, c.wentAway())
 	}
 	for _, op := range again {
 		c.channel.again(op)
@@ -451,13 +474,13 @@ func (c *conn) expire(now time.Duration) {
 	var late []load.Op
 	c.waiting, late = c.channel.overdue(c.waiting)
 	for _, op := range late {
-		c.channel.finish(op, codeDeadlineExceeded)
+		c.channel.finish(op, pastDeadline)
 	}
 	for !c.due.empty() && c.due.head().at <= now {
 		d := c.due.head()
 		c.due.pop()
 		if s := c.streams.get(d.id); s != nil {
-			c.fail(s, codeDeadlineExceeded)
+			c.fail(s, pastDeadline)
 		}
 	}
 }

@@ -34,6 +34,6 @@ func (e Engine) Flush() {
 // Cancel implements load.Engine.
 func (e Engine) Cancel() {
 	for _, c := range e.Channels {
-		c.Abandon(codeCancelled)
+		c.Abandon(cancelled)
 	}
 }

@@ -395,9 +395,9 @@ type passing struct {
 func (w *passing) Now() time.Duration { return time.Since(w.start) }
 func (w *passing) Sent(load.Op)       { w.sent.Add(1) }
 
-func (w *passing) Ended(_ load.Op, code string, _ time.Duration) {
+func (w *passing) Ended(_ load.Op, end load.End, _ time.Duration) {
 	n := w.ended.Add(1)
-	if code != load.OK {
+	if end.Code != load.OK {
 		w.failed.Add(1)
 	}
 	if n%passingQuarter == 0 && n <= 4*passingQuarter {

@@ -16,8 +16,8 @@ type ends struct {
 	at map[int64]time.Duration
 }
 
-func (e ends) Ended(op load.Op, code string, now time.Duration) {
-	e.told.Ended(op, code, now)
+func (e ends) Ended(op load.Op, end load.End, now time.Duration) {
+	e.told.Ended(op, end, now)
 	e.at[op.Seq] = now
 }
 

@@ -18,7 +18,8 @@ type told struct {
 	t     testing.TB
 	start time.Time
 	sent  map[int64]bool
-	codes map[int64]string
+	codes map[int64]string // of each RPC
+	ends  map[int64]load.End
 	again int64 // RPCs that callers still want to make, one after the end of another
 }
 
@@ -31,7 +32,9 @@ func (o *told) Sent(op load.Op) {
 	o.sent[op.Seq] = true
 }
 
-func (o *told) Ended(op load.Op, code string, _ time.Duration) {
+func (o *told) Ended(op load.Op, end load.End, _ time.Duration) {
+	code := end.Code
+	o.ends[op.Seq] = end
 	if before, ended := o.codes[op.Seq]; ended || !o.sent[op.Seq] {
 		o.t.Errorf("RPC %d ended with %s: ended before: %q, sent: %t", op.Seq, code, before, o.sent[op.Seq])
 	}
@@ -72,7 +75,7 @@ func newClient(t testing.TB, r Request) *client {
 	if r.Path == "" {
 		r.Path = "/Server/Foo"
 	}
-	o := &told{t: t, start: time.Now(), sent: map[int64]bool{}, codes: map[int64]string{}}
+	o := &told{t: t, start: time.Now(), sent: map[int64]bool{}, codes: map[int64]string{}, ends: map[int64]load.End{}}
 	c := &client{told: o, Channel: &Channel{options: Options{Address: "localhost:1", Request: r}, conns: map[*conn]struct{}{},
 		closing: make(chan struct{}), dialing: true, turns: o}}
 	t.Cleanup(func() { _ = c.Close() })

@@ -1,6 +1,11 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"grpcbench/internal/cause"
+	"grpcbench/internal/load"
+)
 
 // prefixLen is the length of a message's prefix: the compressed flag and four
 // bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
@@ -30,8 +35,8 @@ func appendMessage(dst, message []byte, compressed bool) []byte {
 	return append(dst, message...)
 }
 
-// take reads the next bytes of DATA; code is why the call has failed, or empty.
-func (m *messages) take(b []byte, limit uint32) (code string) {
+// take reads the next bytes of DATA; failed is how the call has ended, or empty.
+func (m *messages) take(b []byte, limit uint32) (failed load.End) {
 	for len(b) > 0 {
 		if m.left > 0 {
 			n := min(uint32(len(b)), m.left)
@@ -46,21 +51,21 @@ func (m *messages) take(b []byte, limit uint32) (code string) {
 		m.have += uint8(n)
 		b = b[n:]
 		if m.have < prefixLen {
-			return ""
+			return load.End{}
 		}
 		m.have = 0
 		if m.prefix[0] > 1 {
-			return codeInternal
+			return broken
 		}
 		m.compressed = m.prefix[0] == 1
 		m.length = binary.BigEndian.Uint32(m.prefix[1:])
 		if m.length > limit {
-			return codeResourceExhausted
+			return load.End{Code: codeResourceExhausted, Cause: cause.MessageLimit}
 		}
 		m.left = m.length
 		m.n++
 	}
-	return ""
+	return load.End{}
 }
 
 // whole says whether no message is cut off.

@@ -13,8 +13,8 @@ func cut(m *messages, b []byte, sizes []byte) string {
 			n = max(1, int(sizes[i%len(sizes)]))
 		}
 		n = min(n, len(b))
-		if code := m.take(b[:n], MaxMessage); code != "" {
-			return code
+		if failed := m.take(b[:n], MaxMessage); failed.Code != "" {
+			return failed.Code
 		}
 		b = b[n:]
 	}
@@ -41,11 +41,11 @@ func TestAMessageThatIsCutOffOrTooLongOrMarkedWrongIsNone(t *testing.T) {
 		t.Errorf("half a message: %q, whole %v", code, m.whole())
 	}
 	m = messages{}
-	if code := m.take([]byte{0, 0xff, 0xff, 0xff, 0xff}, MaxMessage); code != codeResourceExhausted {
+	if code := m.take([]byte{0, 0xff, 0xff, 0xff, 0xff}, MaxMessage).Code; code != codeResourceExhausted {
 		t.Errorf("a message of 4 GiB: %q, want %s", code, codeResourceExhausted)
 	}
 	m = messages{}
-	if code := m.take([]byte{2, 0, 0, 0, 0}, MaxMessage); code != codeInternal {
+	if code := m.take([]byte{2, 0, 0, 0, 0}, MaxMessage).Code; code != codeInternal {
 		t.Errorf("a flag of 2: %q, want %s", code, codeInternal)
 	}
 }
@@ -58,7 +58,7 @@ func FuzzMessages(f *testing.F) {
 		whole, pieces := messages{keep: MaxMessage}, messages{keep: MaxMessage}
 		want := ""
 		if len(data) > 0 {
-			want = whole.take(data, MaxMessage)
+			want = whole.take(data, MaxMessage).Code
 		}
 		if got := cut(&pieces, data, sizes); got != want {
 			t.Fatalf("cut by %v: %q, want %q", sizes, got, want)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2/hpack"
+
+	"grpcbench/internal/load"
 )
 
 // Field is one metadata entry. The value of a -bin name is raw bytes.
@@ -27,8 +29,8 @@ type Request struct {
 	// Length is the length of a response message that is not compressed; -1: not known.
 	Length int
 	// Check, when not nil, looks into the first 100 responses of a connection and
-	// every 1000th after that. It returns load.OK or what the RPC failed with.
-	Check func(encoding string, compressed bool, message []byte) (code string)
+	// every 1000th after that. It returns how the RPC ended.
+	Check func(encoding string, compressed bool, message []byte) load.End
 }
 
 // keep is how much of a response is kept to be looked into: the whole message, also

@@ -3,11 +3,13 @@ package wire
 import (
 	"encoding/binary"
 
+	"grpcbench/internal/cause"
+	"grpcbench/internal/channel"
 	"grpcbench/internal/load"
 )
 
 // MaxMessage bounds a response message: a payload of 4 MiB with its framing.
-const MaxMessage = 4<<20 + 4<<10
+const MaxMessage = channel.MaxMessage
 
 // maxPieces bounds the CONTINUATIONs of one header block: each may be empty.
 const maxPieces = 256
@@ -58,20 +60,20 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	ended := h.flags&flagEndStream != 0
 	switch {
 	case m.tooLong:
-		c.fail(s, codeInternal)
+		c.fail(s, load.End{Code: codeInternal, Cause: cause.HeaderLimit})
 	case s.answered && ended:
 		c.end(s, c.outcome(s, m))
 	case s.answered: // a second header block is the trailers, and they end the stream
-		c.fail(s, codeInternal)
+		c.fail(s, broken)
 	case ended:
 		c.end(s, c.trailersOnly(s, m))
 	case m.httpStatus >= 100 && m.httpStatus < 200:
 		// Informational; the response's own are to come (RFC 9110, 15.2).
 		return c.replied()
 	case m.httpStatus != 200:
-		c.fail(s, httpCode(m.httpStatus))
+		c.fail(s, c.notGRPC(m))
 	case !m.isGRPC:
-		c.fail(s, codeUnknown)
+		c.fail(s, c.notGRPC(m))
 	default:
 		s.answered, s.encoding = true, m.encoding
 	}
@@ -79,35 +81,40 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 }
 
 // trailersOnly is the outcome of a response that is one header block.
-func (c *conn) trailersOnly(s *stream, m *meaning) string {
+func (c *conn) trailersOnly(s *stream, m *meaning) load.End {
 	if m.grpcStatus < 0 || !m.isGRPC && m.httpStatus != 200 {
-		return httpCode(m.httpStatus)
+		return c.notGRPC(m)
 	}
 	return c.outcome(s, m)
 }
 
+// notGRPC is the outcome of a response that is not gRPC's.
+func (c *conn) notGRPC(m *meaning) load.End {
+	return load.End{Code: httpCode(m.httpStatus), Cause: cause.HTTP(m.httpStatus)}
+}
+
 // outcome is how an RPC ended by its trailers.
-func (c *conn) outcome(s *stream, m *meaning) string {
-	if m.grpcStatus < 0 {
-		return codeUnknown // trailers without a status
+func (c *conn) outcome(s *stream, m *meaning) load.End {
+	if m.grpcStatus < 0 { // trailers without a status, which the other engine cannot tell from UNKNOWN
+		return load.End{Code: codeUnknown, Cause: cause.Status}
 	}
 	if m.grpcStatus != 0 {
 		c.channel.said = m.message
-		return grpcCode(m.grpcStatus)
+		return load.End{Code: grpcCode(m.grpcStatus), Cause: cause.Status}
 	}
 	// A unary call has one message and no part of another.
 	r := &c.channel.options.Request
 	if s.response.n != 1 || !s.response.whole() || s.response.compressed && !r.accepts(s.encoding) {
-		return codeInternal
+		return broken
 	}
 	c.channel.count(s)
 	if r.Length >= 0 && (!s.response.compressed && int(s.response.length) != r.Length || int(s.response.length) > r.keep()) {
-		return load.BadPayload
+		return load.End{Code: load.BadPayload, Cause: cause.Response}
 	}
 	if s.response.keep > 0 {
 		return r.Check(s.encoding, s.response.compressed, s.response.kept)
 	}
-	return load.OK
+	return load.Good
 }
 
 func (c *conn) onData(h frameHeader, payload []byte) error {
@@ -131,12 +138,12 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 		return violation(codeProtocolError, "DATA before HEADERS")
 	}
 	s.unacked += h.length
-	if code := s.response.take(payload, MaxMessage); code != "" {
-		c.fail(s, code)
+	if failed := s.response.take(payload, MaxMessage); failed.Code != "" {
+		c.fail(s, failed)
 		return nil
 	}
 	if h.flags&flagEndStream != 0 { // without trailers
-		c.end(s, codeInternal)
+		c.end(s, broken)
 		return nil
 	}
 	if s.unacked >= window/2 {
@@ -164,6 +171,6 @@ func (c *conn) onReset(h frameHeader, payload []byte) error {
 		c.admit() // it may stand behind others now
 		return nil
 	}
-	c.end(s, c.channel.late(s.op, resetCode(code)))
+	c.end(s, c.channel.late(s.op, load.End{Code: resetCode(code), Cause: cause.RSTStream(code)}))
 	return nil
 }

@@ -166,21 +166,21 @@ func TestEachResponseIsItsCode(t *testing.T) {
 }
 
 // is returns a Check for one message that knows gzip.
-func is(want string) func(encoding string, compressed bool, message []byte) string {
-	return func(encoding string, compressed bool, message []byte) string {
+func is(want string) func(encoding string, compressed bool, message []byte) load.End {
+	return func(encoding string, compressed bool, message []byte) load.End {
 		if compressed {
 			r, err := gzip.NewReader(bytes.NewReader(message))
 			if err != nil || encoding != "gzip" {
-				return load.BadPayload
+				return load.End{Code: load.BadPayload}
 			}
 			if message, err = io.ReadAll(io.LimitReader(r, int64(len(want)+1))); err != nil {
-				return load.BadPayload
+				return load.End{Code: load.BadPayload}
 			}
 		}
 		if string(message) != want {
-			return load.BadPayload
+			return load.End{Code: load.BadPayload}
 		}
-		return load.OK
+		return load.Good
 	}
 }
 

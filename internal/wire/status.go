@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 
+	"grpcbench/internal/cause"
 	"grpcbench/internal/load"
 )
 
@@ -17,6 +18,13 @@ const (
 	codeInternal          = "INTERNAL"
 	codeUnavailable       = "UNAVAILABLE"
 	codeUnauthenticated   = "UNAUTHENTICATED"
+)
+
+// Ends that this client gives a call by itself.
+var (
+	broken       = load.End{Code: codeInternal, Cause: cause.Violation} // gRPC's own rules
+	pastDeadline = load.End{Code: codeDeadlineExceeded, Cause: cause.Deadline}
+	cancelled    = load.End{Code: codeCancelled, Cause: cause.Cancelled}
 )
 
 // mostCode is the largest undefined status that is told by its number: each that is

@@ -185,7 +185,8 @@ func (c *callers) Sent(op load.Op) {
 	c.sent[op.Seq] = true
 }
 
-func (c *callers) Ended(op load.Op, code string, _ time.Duration) {
+func (c *callers) Ended(op load.Op, end load.End, _ time.Duration) {
+	code := end.Code
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if before, ended := c.codes[op.Seq]; ended || !c.sent[op.Seq] {

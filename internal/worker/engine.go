@@ -23,7 +23,7 @@ type engine interface {
 	// loop returns the engine of one loop, whose RPCs are numbered from first on;
 	// closed says that callers come back.
 	loop(first int64, closed bool) load.Engine
-	// once makes one RPC on l and returns its error as gRPC gives it.
+	// once makes one RPC on l and returns a *call.Failure if it fails.
 	once(ctx context.Context, l link) error
 	// work is what the compressors did with requests and responses.
 	work() (compressed, decompressed Work)
@@ -88,7 +88,7 @@ func (g *grpcEngine) use(links []link) error {
 }
 
 func (g *grpcEngine) loop(first int64, closed bool) load.Engine {
-	one := func(ctx context.Context, conn int, seq int64) string { return g.caller.Call(ctx, conn, first+seq) }
+	one := func(ctx context.Context, conn int, seq int64) load.End { return g.caller.Call(ctx, conn, first+seq) }
 	if !closed {
 		return load.NewCallers(one, nil)
 	}

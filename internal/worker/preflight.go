@@ -30,7 +30,7 @@ func (g *generator) probe(ctx context.Context) error {
 	if err == nil {
 		l.OK = 1
 	} else {
-		l.Failed = map[string]int64{call.Code(err): 1}
+		l.Fail(call.EndOf(err), 1)
 	}
 	g.total.Add(l)
 	if err == nil {

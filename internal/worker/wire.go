@@ -7,12 +7,12 @@ import (
 	"io"
 	"strings"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"grpcbench/internal/call"
+	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/load"
@@ -78,39 +78,43 @@ func message(r *wire.Request, o call.Options) (err error) {
 	}
 	size := proto.Size(want)
 	r.Length = size
-	r.Check = func(encoding string, compressed bool, message []byte) string {
-		message, err := unpack(encoding, compressed, message)
+	r.Check = func(encoding string, compressed bool, message []byte) load.End {
+		message, failed := unpack(encoding, compressed, message)
 		switch {
-		case err != nil:
-			return call.Code(err)
+		case failed != load.Good:
+			return failed
 		case len(message) != size:
-			return load.BadPayload
+			return load.End{Code: load.BadPayload, Cause: cause.Response}
 		case proto.Unmarshal(message, response()) != nil:
-			return call.Code(status.Error(codes.Internal, "not the message that was asked for"))
+			return unreadable
 		}
-		return load.OK
+		return load.Good
 	}
 	return err
 }
 
 // unpack decompresses a response, at most to the size that gRPC takes.
-func unpack(name string, compressed bool, message []byte) ([]byte, error) {
+func unpack(name string, compressed bool, message []byte) ([]byte, load.End) {
 	if !compressed {
-		return message, nil
+		return message, load.Good
 	}
 	r, err := encoding.GetCompressor(name).Decompress(bytes.NewReader(message)) // it was accepted
 	if err != nil {
-		return nil, status.Error(codes.Internal, err.Error())
+		return nil, unreadable
 	}
 	b, err := io.ReadAll(io.LimitReader(r, wire.MaxMessage+1))
 	switch {
 	case err != nil:
-		return nil, status.Error(codes.Internal, err.Error())
+		return nil, unreadable
 	case len(b) > wire.MaxMessage:
-		return nil, status.Error(codes.ResourceExhausted, "message too large")
+		return nil, load.End{Code: "RESOURCE_EXHAUSTED", Cause: cause.MessageLimit}
 	}
-	return b, nil
+	return b, load.Good
 }
+
+// unreadable is the end of an RPC whose response is not the message that was asked for,
+// or does not decompress.
+var unreadable = load.End{Code: "INTERNAL", Cause: cause.Response}
 
 func fieldsOf(pairs []call.Pair) []wire.Field {
 	fields := make([]wire.Field, len(pairs))
@@ -145,14 +149,14 @@ func (e *wireEngine) loop(first int64, _ bool) load.Engine {
 
 func (e *wireEngine) once(ctx context.Context, l link) error {
 	// The RPCs of a run are numbered from 0: no unique value is used twice.
-	code, said := l.(*wire.Channel).Once(ctx, -1) // what open returned
-	switch code {
+	end, said := l.(*wire.Channel).Once(ctx, -1) // what open returned
+	switch end.Code {
 	case load.OK:
 		return nil
 	case load.BadPayload:
-		return call.ErrBadPayload
+		return &call.Failure{End: end, Err: call.ErrBadPayload}
 	}
-	return status.Error(call.CodeOf(code), said)
+	return &call.Failure{End: end, Err: status.Error(call.CodeOf(end.Code), said)}
 }
 
 // work counts every RPC's message that went out compressed, though it was compressed

@@ -64,8 +64,8 @@ func TestAStrictClientAcceptsTheSink(t *testing.T) {
 	}
 	defer c.Close()
 	for seq := range int64(100) {
-		if code, said := c.Once(ctx, seq); code != load.OK {
-			t.Fatalf("call %d: %s %q", seq, code, said)
+		if end, said := c.Once(ctx, seq); end != load.Good {
+			t.Fatalf("call %d: %s %q", seq, end, said)
 		}
 	}
 }

@@ -1,0 +1,185 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"grpcbench/internal/cause"
+	"grpcbench/internal/channel"
+	"grpcbench/internal/load"
+)
+
+// quoter is a connection that knows which of its own errors a text of grpc-go quotes;
+// "": none. A server cannot write what it would have to quote.
+type quoter interface{ CauseOf(text string) string }
+
+// answer is what a server has sent of an RPC beside its message. Trailers that have a
+// grpc-status are the server's own end of it, and where it sent neither headers nor
+// trailers it had no way to send one.
+type answer struct{ header, trailer metadata.MD }
+
+// options make an RPC fill a.
+func (a *answer) options() []grpc.CallOption {
+	return []grpc.CallOption{grpc.Header(&a.header), grpc.Trailer(&a.trailer)}
+}
+
+// Failure is an RPC that failed: how, and the error that gRPC gave, or would have given,
+// whose text a server may have written.
+type Failure struct {
+	load.End
+	Err error
+}
+
+// EndOf is how an RPC ended whose error is a *Failure; of any other error its code alone.
+// err is not nil.
+func EndOf(err error) load.End {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f.End
+	}
+	return load.End{Code: codeName(status.Code(err))}
+}
+
+// Error implements error.
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap returns the error that gRPC gave.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// GRPCStatus is what package status makes of it.
+func (f *Failure) GRPCStatus() *status.Status { return status.Convert(f.Err) }
+
+// examined makes an RPC and looks at what the server sent of it if it fails. This costs a
+// few allocations, so it is done where a cause may be nothing but a server's words: once
+// an RPC has failed by what a stream's own end was said to be.
+func examined(ctx context.Context, once unary, conn int, on grpc.ClientConnInterface) load.End {
+	var a answer
+	if err := once(ctx, conn, a.options()...); err != nil {
+		return end(ctx, err, on, &a)
+	}
+	return load.Good
+}
+
+// byStream says whether a cause is one that grpc-go's text alone tells from the server's
+// own status.
+func byStream(c string) bool {
+	return c != cause.Status && c != cause.Deadline && c != cause.Cancelled && !cause.Gone(c)
+}
+
+// end is how an RPC on conn ended, which ctx bounded and which returned err; a is what
+// the server sent of it, nil if that is not known.
+func end(ctx context.Context, err error, conn grpc.ClientConnInterface, a *answer) load.End {
+	if errors.Is(err, ErrBadPayload) {
+		return load.End{Code: load.BadPayload, Cause: cause.Response}
+	}
+	s := status.Convert(err)
+	found := own(ctx, s.Code())
+	if found == "" && s.Code() == codes.Unavailable {
+		if q, ok := conn.(quoter); ok {
+			found = q.CauseOf(s.Message())
+		}
+	}
+	if found == "" && !(a != nil && len(a.trailer) > 0) {
+		found = told(s.Code(), s.Message())
+		if a != nil && len(a.header) > 0 && cause.HTTPStatus(found) != 0 {
+			found = "" // what has headers of gRPC has no other status than its own
+		}
+	}
+	switch found {
+	case "":
+		found = cause.Status
+	case cause.NoResources:
+		return load.End{Code: load.ClientLimit, Cause: found}
+	}
+	return load.End{Code: codeName(s.Code()), Cause: found}
+}
+
+// own is the cause of an RPC that the client's context ended; "": it did not.
+func own(ctx context.Context, code codes.Code) string {
+	switch at, ok := ctx.Deadline(); {
+	case code == codes.DeadlineExceeded && ok && !time.Now().Before(at):
+		return cause.Deadline
+	case code == codes.Canceled && errors.Is(ctx.Err(), context.Canceled):
+		return cause.Cancelled
+	}
+	return ""
+}
+
+// told is the cause that a text of grpc-go's transport names with this code; "": it is
+// none of them.
+func told(code codes.Code, text string) string {
+	if name, ok := strings.CutPrefix(text, "stream terminated by RST_STREAM with error code: "); ok {
+		return numbered(cause.RSTStream, name)
+	}
+	if rest, ok := strings.CutPrefix(text, "closing transport due to: "); ok {
+		_, name, _ := strings.Cut(rest, ", received prior goaway: code: ")
+		name, _, _ = strings.Cut(name, ",")
+		return numbered(cause.GoAway, name)
+	}
+	if rest, ok := strings.CutPrefix(text, "unexpected HTTP status code received from server: "); ok {
+		digits, _, _ := strings.Cut(rest, " ")
+		if n, err := strconv.Atoi(digits); err == nil {
+			return cause.HTTP(n)
+		}
+	}
+	if code == codes.ResourceExhausted && limited(text) {
+		return cause.MessageLimit
+	}
+	for _, known := range texts {
+		if code == known.code && strings.HasPrefix(text, known.prefix) {
+			return known.cause
+		}
+	}
+	return ""
+}
+
+// numbered is what of makes of the error code with that name, as golang.org/x/net/http2
+// writes it.
+func numbered(of func(uint32) string, name string) string {
+	for code := uint32(0); ; code++ {
+		if known := cause.ErrorCode(code); known == name || known == cause.ErrorCode(^uint32(0)) {
+			return of(code)
+		}
+	}
+}
+
+// texts are those that grpc-go gives an RPC by itself, beside those with a number, and
+// of which a server has no reason to write the same.
+var texts = []struct {
+	code          codes.Code
+	prefix, cause string
+}{
+	{codes.Internal, "header list size to send violates the maximum size", cause.HeaderLimit},
+	{codes.Internal, "peer header list size exceeded limit", cause.HeaderLimit},
+	{codes.Internal, "server closed the stream without sending trailers", cause.Violation},
+	{codes.Internal, "a HEADERS frame cannot appear in the middle of a stream", cause.Violation},
+	{codes.Internal, "malformed header: ", cause.Violation},
+	{codes.Internal, "transport: malformed ", cause.Violation},
+	{codes.Unknown, "transport: malformed ", cause.Violation},
+	{codes.Internal, "protocol error: ", cause.Violation},
+	{codes.Internal, "cardinality violation: ", cause.Violation},
+	{codes.Internal, "unexpected EOF", cause.Violation},
+	{codes.Internal, "grpc: received unexpected payload format ", cause.Violation},
+	{codes.Internal, "grpc: Decompressor is not installed ", cause.Violation},
+	{codes.Internal, "grpc: failed to decompress the received message: ", cause.Response},
+	{codes.Internal, "grpc: failed to unmarshal the received message: ", cause.Response},
+	{codes.ResourceExhausted, "trying to send message larger than max ", cause.MessageLimit},
+	{codes.ResourceExhausted, "grpc: received message after decompression larger than max ", cause.MessageLimit},
+	{codes.Unavailable, "connection error: desc = ", cause.NoConnect},
+	{codes.Unavailable, "error reading from server: ", cause.NoConnect},
+}
+
+// limited says whether a text is of a response above this client's own limit: a server
+// says the same of a request, with a limit of its own.
+func limited(text string) bool {
+	return strings.HasPrefix(text, "grpc: received message larger than max ") &&
+		strings.HasSuffix(text, " vs. "+strconv.Itoa(channel.MaxMessage)+")")
+}

@@ -1,0 +1,105 @@
+// Package cause names why an RPC failed, beside its code. The list is closed: a cause
+// holds nothing that a server wrote, so that it needs no masking, and there are only so
+// many of them. Where nothing is known the cause is empty.
+package cause
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Causes of an RPC that had no connection, or lost it.
+const (
+	Refused     = "connection refused"
+	Reset       = "connection reset"
+	Ended       = "connection ended" // by the server, in order (EOF)
+	Timeout     = "connection timeout"
+	Unreachable = "host unreachable"
+	Unresolved  = "name not resolved"
+	TLS         = "TLS failed"
+	NoConnect   = "connection failed" // in another way
+)
+
+// Causes of an RPC that a server had, or that the client itself ended.
+const (
+	Status       = "server's status"         // grpc-status
+	Violation    = "protocol violation"      // of HTTP/2 or gRPC, by the server
+	Response     = "wrong response"          // not the message that was asked for, or not readable
+	Deadline     = "client's deadline"       // --deadline, or the limit of the one RPC
+	MessageLimit = "message size limit"      // the client's
+	HeaderLimit  = "header list limit"       // of the client, or of the server's SETTINGS
+	NoResources  = "no descriptors or ports" // left on this machine
+	Cancelled    = "cancelled by the client"
+)
+
+// fixed are the causes without a number or a name in them.
+var fixed = []string{Refused, Reset, Ended, Timeout, Unreachable, Unresolved, TLS, NoConnect,
+	Status, Violation, Response, Deadline, MessageLimit, HeaderLimit, NoResources, Cancelled}
+
+// What stands before an HTTP status and the name of an error code.
+const (
+	http    = "HTTP "
+	goAway  = "GOAWAY "
+	rstStrm = "RST_STREAM "
+)
+
+// errorCodes are the names of RFC 9113, section 7, by number.
+var errorCodes = [...]string{"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED",
+	"FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY",
+	"HTTP_1_1_REQUIRED"}
+
+// otherCode is what every error code is called that RFC 9113 does not name.
+const otherCode = "OTHER"
+
+// ErrorCode is the name of an HTTP/2 error code.
+func ErrorCode(code uint32) string {
+	if code < uint32(len(errorCodes)) {
+		return errorCodes[code]
+	}
+	return otherCode
+}
+
+// HTTP is the cause of an RPC that was answered with an HTTP status and no gRPC; it is
+// Violation where the number is no status.
+func HTTP(status int) string {
+	if status < 100 || status > 599 {
+		return Violation
+	}
+	return http + strconv.Itoa(status)
+}
+
+// GoAway is the cause of an RPC that ended with a connection which the server ended by a
+// GOAWAY with this error code.
+func GoAway(code uint32) string { return goAway + ErrorCode(code) }
+
+// RSTStream is the cause of an RPC whose stream the server reset with this error code.
+func RSTStream(code uint32) string { return rstStrm + ErrorCode(code) }
+
+// HTTPStatus is the status of a cause that HTTP has made; 0 for all others.
+func HTTPStatus(cause string) int {
+	digits, ok := strings.CutPrefix(cause, http)
+	status, err := strconv.Atoi(digits)
+	if !ok || err != nil || HTTP(status) != cause {
+		return 0
+	}
+	return status
+}
+
+// Known says whether a cause is of the list.
+func Known(cause string) bool {
+	if slices.Contains(fixed, cause) || HTTPStatus(cause) != 0 {
+		return true
+	}
+	name, ok := strings.CutPrefix(cause, goAway)
+	if !ok {
+		name, ok = strings.CutPrefix(cause, rstStrm)
+	}
+	return ok && (name == otherCode || slices.Contains(errorCodes[:], name))
+}
+
+// Gone says whether a cause means that there was no server, or no way to it.
+func Gone(cause string) bool {
+	return slices.Contains([]string{Refused, Reset, Ended, Timeout, Unreachable, Unresolved, TLS, NoConnect}, cause) ||
+		strings.HasPrefix(cause, goAway)
+}
