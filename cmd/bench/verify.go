@@ -105,11 +105,9 @@ func prove(ctx context.Context, full bool, stdout, stderr io.Writer) error {
 		},
 	}
 	rows, err := verify.Prove(ctx, o)
-	passed := 0
+	times := make(map[verify.Outcome]int)
 	for _, r := range rows {
-		if r.Outcome == verify.Pass {
-			passed++
-		}
+		times[r.Outcome]++
 	}
 	if err != nil {
 		if code, ok := exitInterrupted[context.Cause(ctx)]; ok {
@@ -117,11 +115,20 @@ func prove(ctx context.Context, full bool, stdout, stderr io.Writer) error {
 		}
 		return fmt.Errorf("verify %w", err)
 	}
-	fmt.Fprintf(stdout, "%d of %d passed\n", passed, len(rows))
-	if passed < len(rows) {
+	fmt.Fprintln(stdout, verifyTally(len(rows), times))
+	if len(rows) == 0 || times[verify.Pass] < len(rows) {
 		return exitError(exitFailed)
 	}
 	return nil
+}
+
+// verifyTally counts rows; what was void has proven nothing, and is no failure either.
+func verifyTally(rows int, times map[verify.Outcome]int) string {
+	text := fmt.Sprintf("%d of %d passed, %d failed", times[verify.Pass], rows, rows-times[verify.Pass]-times[verify.Void])
+	if n := times[verify.Void]; n > 0 {
+		text += fmt.Sprintf(", %d void: not proven, because the machine was disturbed", n)
+	}
+	return text
 }
 
 // tried says that a disturbed machine was given another chance.

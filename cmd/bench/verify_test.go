@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"grpcbench/internal/verify"
 )
 
 func TestTheRowsOfAProofStayWithin80Columns(t *testing.T) {
@@ -31,5 +33,18 @@ func TestVerifyTakesNoArguments(t *testing.T) {
 	code, stdout, stderr := command(t, "verify", "x")
 	if code != exitUsage || stdout != "" || !strings.Contains(stderr, "verify: must be given no arguments, got 1") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
+// A proof that a disturbed machine spoilt is neither passed nor failed.
+func TestWhatVerifyCouldNotProveIsCountedByItself(t *testing.T) {
+	for want, times := range map[string]map[verify.Outcome]int{
+		"9 of 9 passed, 0 failed": {verify.Pass: 9},
+		"6 of 9 passed, 2 failed, 1 void: not proven, because the machine was disturbed": {verify.Pass: 6, verify.Fail: 2, verify.Void: 1},
+		"0 of 9 passed, 0 failed, 9 void: not proven, because the machine was disturbed": {verify.Void: 9},
+	} {
+		if got := verifyTally(9, times); got != want {
+			t.Errorf("%v: %q, want %q", times, got, want)
+		}
 	}
 }

@@ -33,7 +33,10 @@ type Between struct {
 	Unlike []Difference `json:"unlike"`
 	// Fingerprint are the differences of machine, tool, TLS parameters and settings
 	// observed: what else than the server may have made a difference.
-	Fingerprint   []Difference   `json:"fingerprint"`
+	Fingerprint []Difference `json:"fingerprint"`
+	// NotCompared are the arms and arm/control pairs that one result alone has. There are
+	// none unless the comparison was forced.
+	NotCompared   []Unmatched    `json:"not_compared,omitempty"`
 	Ratios        []Change       `json:"ratios"`    // of arm/control, in the order of the new result's comparisons
 	Absolutes     []Change       `json:"absolutes"` // of each arm's own figures
 	Distributions []Distribution `json:"distributions"`
@@ -60,6 +63,14 @@ type Difference struct {
 	Arms []string `json:"arms,omitempty"` // those it was observed of, in the new result's names; absent: the whole run
 	Base string   `json:"base"`
 	New  string   `json:"new"`
+}
+
+// Unmatched is an arm, or an arm with its control, that one of two results alone has.
+type Unmatched struct {
+	Side    string `json:"side"` // "base" or "new"
+	Group   string `json:"group,omitempty"`
+	Arm     string `json:"arm"`
+	Control string `json:"control,omitempty"` // "" for an arm
 }
 
 // Change is one metric of one arm in the new result against the base.
@@ -140,7 +151,7 @@ func Results(base, new *result.Result, force bool) (Between, error) {
 	}
 	b := Between{
 		Schema: Schema, Base: side(base), New: side(new),
-		Unlike: unlike, Fingerprint: c.fingerprint(base, new),
+		Unlike: unlike, Fingerprint: c.fingerprint(base, new), NotCompared: c.unmatched,
 		Ratios: []Change{}, Absolutes: []Change{},
 	}
 	for _, p := range c.matches {

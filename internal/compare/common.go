@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"maps"
 
 	"grpcbench/internal/hist"
 	"grpcbench/internal/result"
@@ -12,6 +13,8 @@ type shared struct {
 	arms    []twoArms
 	matches []twoMatches
 	single  bool // both have one arm and so nothing to compare it with
+	// unmatched is what one of them alone has.
+	unmatched []Unmatched
 }
 
 // twoArms are one arm in two results.
@@ -33,9 +36,18 @@ func common(base, new *result.Result, alike bool) shared {
 	}
 	ofBase, ofNew := whole(base), whole(new)
 	var s shared
+	alone := maps.Clone(ofBase)
 	for _, a := range new.Arms {
 		if b := ofBase[names[a.Name]]; b != nil {
 			s.arms = append(s.arms, twoArms{b, ofNew[a.Name]})
+			delete(alone, b.Name)
+		} else {
+			s.unmatched = append(s.unmatched, Unmatched{Side: "new", Arm: a.Name})
+		}
+	}
+	for _, a := range base.Arms {
+		if alone[a.Name] != nil {
+			s.unmatched = append(s.unmatched, Unmatched{Side: "base", Arm: a.Name})
 		}
 	}
 	inBase, inNew := versus(base, ofBase), versus(new, ofNew)
@@ -44,8 +56,17 @@ func common(base, new *result.Result, alike bool) shared {
 		known[[3]string{m.group, m.arm.Name, m.control.Name}] = m
 	}
 	for _, m := range inNew {
-		if b, ok := known[[3]string{m.group, names[m.arm.Name], names[m.control.Name]}]; ok {
+		key := [3]string{m.group, names[m.arm.Name], names[m.control.Name]}
+		if b, ok := known[key]; ok {
 			s.matches = append(s.matches, twoMatches{b, m})
+			delete(known, key)
+		} else {
+			s.unmatched = append(s.unmatched, Unmatched{"new", m.group, m.arm.Name, m.control.Name})
+		}
+	}
+	for _, m := range inBase {
+		if _, left := known[[3]string{m.group, m.arm.Name, m.control.Name}]; left {
+			s.unmatched = append(s.unmatched, Unmatched{"base", m.group, m.arm.Name, m.control.Name})
 		}
 	}
 	s.single = len(inBase) == 0 && len(inNew) == 0

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"grpcbench/internal/compare"
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/stats"
 )
@@ -67,17 +68,57 @@ func (s namedSide) items(safe func(string) string) []string {
 	return append(items, s.Created.UTC().Format("2006-01-02 15:04 UTC"))
 }
 
-// outcome counts the verdicts on ratios.
-func outcome(b compare.Between) string {
+// judgedChange reports whether a verdict on c could have been other than inconclusive.
+func judgedChange(c compare.Change) bool {
+	return c.Judged && c.Ratio != nil && min(c.BaseEpochs, c.NewEpochs) >= stats.MinVerdict
+}
+
+// verdicts counts what changes say; what could not be looked at is under "".
+func verdicts(changes []compare.Change) map[string]int {
 	times := make(map[string]int)
-	for _, c := range b.Ratios {
-		times[c.Verdict]++
+	for _, c := range changes {
+		if judgedChange(c) {
+			times[c.Verdict]++
+		} else {
+			times[""]++
+		}
 	}
-	if len(b.Ratios) == 0 {
-		return "one arm without a control: nothing is judged but bytes and allocations"
+	return times
+}
+
+// outcome counts the verdicts on ratios, or, of one arm, on what lasts.
+func outcome(b compare.Between) string {
+	count := func(changes []compare.Change, noun string) string {
+		n := verdicts(changes)
+		text := fmt.Sprintf("%s: %d slower, %d faster, %d same, %d cannot tell", plural(len(changes), noun), n["slower"], n["faster"], n["same"], n["inconclusive"])
+		if n[""] > 0 {
+			text += fmt.Sprintf(", %d not judged", n[""])
+		}
+		return text
 	}
-	return fmt.Sprintf("%s: %d slower, %d faster, %d same, %d cannot tell", plural(len(b.Ratios), "ratio"),
-		times["slower"], times["faster"], times["same"], times["inconclusive"])
+	if len(b.Ratios) > 0 {
+		return count(b.Ratios, "ratio")
+	}
+	lasting := slices.DeleteFunc(slices.Clone(b.Absolutes), func(c compare.Change) bool { return !plan.Lasts(c.Metric) && !c.Judged })
+	return "one arm without a control: latency and CPU are not judged; of bytes and allocations " + count(lasting, "figure")
+}
+
+// badge is what the head of a comparison says in a word, and its tone. What could not be
+// looked at never looks like what was found to be the same.
+func badge(b compare.Between) (word, tone string) {
+	if f := betweenFlag(b); f != "" {
+		return f, "bad"
+	}
+	n := verdicts(b.Ratios)
+	switch {
+	case n[""] == len(b.Ratios):
+		return "NOT JUDGED", "unknown"
+	case n["slower"] > 0:
+		return "SLOWER", "doubt"
+	case n["same"]+n["faster"] == 0:
+		return "CANNOT TELL", "doubt"
+	}
+	return "COMPARED", "good"
 }
 
 // betweenChance says how many of the verdicts would come about without any
@@ -85,7 +126,7 @@ func outcome(b compare.Between) string {
 func betweenChance(b compare.Between) string {
 	judged := 0
 	for _, c := range slices.Concat(b.Ratios, b.Absolutes) {
-		if c.Judged && c.Ratio != nil && min(c.BaseEpochs, c.NewEpochs) >= stats.MinVerdict {
+		if judgedChange(c) {
 			judged++
 		}
 	}
@@ -202,6 +243,18 @@ func sideValues(d compare.Difference) (base, new string) {
 		return s
 	}
 	return dash(d.Base), dash(d.New)
+}
+
+// unmatched says what of one result the other does not have; not safe to print.
+func unmatched(b compare.Between) (lines []string) {
+	for _, u := range b.NotCompared {
+		name := u.Arm
+		if u.Control != "" {
+			name += "/" + u.Control + " (" + u.Group + ")"
+		}
+		lines = append(lines, name+": only the "+u.Side+" result has it")
+	}
+	return lines
 }
 
 // shiftLine is a quantile of a distribution; all of it is safe to print.

@@ -27,13 +27,11 @@ func BetweenPart(w io.Writer, b compare.Between) error {
 
 func betweenPage(b compare.Between, d detail) webpage.Page {
 	p := webpage.Page{
-		Title: "From " + clean(b.Base.ID) + " to " + clean(b.New.ID), Verdict: "COMPARED", Tone: "good", Headline: outcome(b),
+		Title: "From " + clean(b.Base.ID) + " to " + clean(b.New.ID), Headline: outcome(b),
 		Notes: append(gateNotes(b.Gates, b.NotMeasured), differenceNotes(b)...),
 		Foot:  "grpc-bench compare · this file loads nothing and runs no script but its own",
 	}
-	if f := betweenFlag(b); f != "" {
-		p.Verdict, p.Tone = f, "bad"
-	}
+	p.Verdict, p.Tone = badge(b)
 	for _, s := range sides(b) {
 		p.Facts = append(p.Facts, webpage.Fact{Name: s.role, Text: strings.Join(s.items(clean), " · ")})
 	}
@@ -60,6 +58,9 @@ func differenceNotes(b compare.Between) []webpage.Note {
 			base, new := sideValues(d)
 			notes = append(notes, webpage.Note{Tone: group.tone, Head: group.head, Text: clean(head(d)) + ": base " + clean(base) + ", new " + clean(new)})
 		}
+	}
+	for _, l := range unmatched(b) {
+		notes = append(notes, webpage.Note{Tone: "unknown", Head: "NOT COMPARED", Text: clean(l)})
 	}
 	return capped(notes, 100, func(n int) webpage.Note { return webpage.Note{Head: "AND", Text: plural(n, "more difference")} })
 }

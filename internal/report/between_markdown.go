@@ -17,6 +17,13 @@ func BetweenMarkdown(w io.Writer, b compare.Between) error {
 	m.gates(b.Gates, b.NotMeasured)
 	m.differences("Plans differ", b.Unlike)
 	m.differences("Fingerprints differ: what else may have made a difference", b.Fingerprint)
+	if alone := unmatched(b); len(alone) > 0 {
+		m.title("Not compared: only one of the results has it")
+		for _, l := range alone {
+			m.line("- " + code(l))
+		}
+		m.line("")
+	}
 	for _, t := range ratioTables(b) {
 		m.title(code(t.group) + ": arm against " + code(t.control) + " in %")
 		m.blocks(t.blocks)

@@ -15,6 +15,12 @@ func BetweenText(w io.Writer, b compare.Between, o TextOptions) error {
 	p.gates(b.Gates, b.NotMeasured)
 	p.differences("PLANS DIFFER", "what both have is compared", b.Unlike)
 	p.differences("FINGERPRINTS DIFFER", "what else may have made a difference", b.Fingerprint)
+	if alone := unmatched(b); len(alone) > 0 {
+		p.title("NOT COMPARED", "only one of the results has it")
+		for _, l := range alone {
+			p.prose("  ", l)
+		}
+	}
 	for _, t := range ratioTables(b) {
 		p.title(t.group, "arm against "+t.control+" in %", "change in % [95 % interval]")
 		p.blocks(t.blocks)
