@@ -42,6 +42,7 @@ const MaxMessage = 4<<20 + 4<<10
 // Options says where and how to connect.
 type Options struct {
 	Address        string      // host:port
+	Authority      string      // :authority of RPCs, and nothing else; "": Address
 	TLS            *tls.Config // nil: plaintext
 	DynamicWindows bool        // grpc-go's own probing; else StaticWindow
 	// Timeout bounds TCP, TLS and HTTP/2 together; 0 means 5 s.
@@ -126,7 +127,8 @@ func (o Options) client() (*Channel, error) {
 	c := &Channel{address: o.Address, timeout: o.timeout(), dialer: o.Dialer}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
-		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c}),
+		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c, name: o.serverName()}),
+		grpc.WithAuthority(cmp.Or(o.Authority, o.Address)),
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
@@ -148,6 +150,14 @@ func (o Options) client() (*Channel, error) {
 	}
 	c.ClientConn = conn
 	return c, nil
+}
+
+// serverName is what TLS asks for and verifies, with or without a port.
+func (o Options) serverName() string {
+	if o.TLS != nil && o.TLS.ServerName != "" {
+		return o.TLS.ServerName
+	}
+	return o.Address
 }
 
 func transport(config *tls.Config) credentials.TransportCredentials {

@@ -41,12 +41,21 @@ func (c *counted) Write(b []byte) (int, error) {
 type timed struct {
 	credentials.TransportCredentials
 	channel *Channel
+	name    string // to ask for and to verify, whatever the authority is
+}
+
+// Info implements credentials.TransportCredentials. The name is left out: grpc-go
+// takes it for the authority, and refuses another one.
+func (t *timed) Info() credentials.ProtocolInfo {
+	info := t.TransportCredentials.Info()
+	info.ServerName = ""
+	return info
 }
 
 // ClientHandshake implements credentials.TransportCredentials.
-func (t *timed) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (t *timed) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	start := time.Now()
-	conn, info, err := t.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	conn, info, err := t.TransportCredentials.ClientHandshake(ctx, t.name, raw)
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
@@ -72,7 +81,7 @@ func (t *timed) ClientHandshake(ctx context.Context, authority string, raw net.C
 
 // Clone implements credentials.TransportCredentials.
 func (t *timed) Clone() credentials.TransportCredentials {
-	return &timed{TransportCredentials: t.TransportCredentials.Clone(), channel: t.channel}
+	return &timed{TransportCredentials: t.TransportCredentials.Clone(), channel: t.channel, name: t.name}
 }
 
 // settled is the connection above TLS. The first bytes a server sends on it are

@@ -96,6 +96,7 @@ type Target struct {
 	Cert               string `json:"cert,omitempty"`     //
 	KeyFile            string `json:"key_file,omitempty"` //
 	ServerName         string `json:"server_name,omitempty"`
+	Authority          string `json:"authority,omitempty"` // as given; "": see [Target.AuthorityOf]
 	InsecureSkipVerify bool   `json:"insecure_skip_verify,omitempty"`
 	ServerPID          int    `json:"server_pid,omitempty"`
 	// AllowCleartextCredentials lets metadata that looks like a credential go to

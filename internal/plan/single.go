@@ -17,7 +17,7 @@ func singleNames() []string {
 		"tls", "mtls", "key", "group", "resumption",
 		"compression", "response-compression", "metadata", "metadata-size", "payload", "response-payload", "method", "request",
 		"deadline", "windows",
-		"cacert", "cert", "key-file", "server-name", "insecure-skip-verify", "allow-cleartext-credentials",
+		"cacert", "cert", "key-file", "server-name", "authority", "insecure-skip-verify", "allow-cleartext-credentials",
 	}
 }
 

@@ -119,7 +119,7 @@ func targetFlags(t plan.Target) []string {
 		args = append(args, quote(t.Address))
 	}
 	for _, f := range []struct{ flag, value string }{
-		{"--cacert", t.CACert}, {"--cert", t.Cert}, {"--key-file", t.KeyFile}, {"--server-name", t.ServerName},
+		{"--cacert", t.CACert}, {"--cert", t.Cert}, {"--key-file", t.KeyFile}, {"--server-name", t.ServerName}, {"--authority", t.Authority},
 	} {
 		if f.value != "" {
 			args = append(args, f.flag, quote(f.value))

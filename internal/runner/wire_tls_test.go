@@ -120,6 +120,11 @@ func identityRows() []row {
 				t.Errorf("names asked for: %v, want %v", s.target.names, want)
 			}
 		}},
+		{option: "authority", args: "--authority other.example:7", target: secure(nil), check: func(t *testing.T, s seen) {
+			if want := map[string]bool{"other.example:7": true}; !maps.Equal(s.target.metadata[":authority"], want) {
+				t.Errorf(":authority %v, want %v", s.target.metadata[":authority"], want)
+			}
+		}},
 		{option: "insecure-skip-verify", args: "--insecure-skip-verify", target: func(t *testing.T) (*target, []string) {
 			return newTarget(t, newIdentities(t, "elsewhere.example").server), nil
 		}, check: connections(func(s *tls.ConnectionState) bool { return s.HandshakeComplete })},

@@ -23,11 +23,12 @@ import (
 
 // Options say where a channel connects and what is called on it.
 type Options struct {
-	Address string      // host:port
-	TLS     *tls.Config // nil: plaintext
-	Timeout time.Duration
-	Request Request
-	Limit   channel.Limit
+	Address   string      // host:port
+	Authority string      // :authority of requests; "": Address
+	TLS       *tls.Config // nil: plaintext
+	Timeout   time.Duration
+	Request   Request
+	Limit     channel.Limit
 }
 
 const defaultTimeout = 5 * time.Second
@@ -35,7 +36,7 @@ const defaultTimeout = 5 * time.Second
 func (o *Options) timeout() time.Duration { return cmp.Or(o.Timeout, defaultTimeout) }
 
 // authority is the :authority of requests.
-func (o *Options) authority() string { return o.Address }
+func (o *Options) authority() string { return cmp.Or(o.Authority, o.Address) }
 
 // Channel holds one connection at a time and makes a new one when it is lost. It is
 // safe for concurrent use.

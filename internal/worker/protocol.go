@@ -107,6 +107,7 @@ type Trial struct {
 	CertPEM     []byte        `json:"cert_pem,omitempty"`
 	KeyPEM      []byte        `json:"key_pem,omitempty"`
 	ServerName  string        `json:"server_name,omitempty"`
+	Authority   string        `json:"authority,omitempty"` // of RPCs; "": Address
 	SkipVerify  bool          `json:"skip_verify,omitempty"`
 	Load        plan.Load     `json:"load"` // Rate is this arm's
 	Phase       time.Duration `json:"phase_ns"`
