@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"grpcbench/internal/history"
 	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
 	"grpcbench/internal/report"
 )
 
@@ -18,10 +20,12 @@ func newTrackCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "track",
 		Short: "Says since when a figure is higher or lower, from all stored results",
-		Long: `Track puts all results and baselines of a directory in order of time and says
-where a figure changed its level. A series is one metric of one arm against its
-control, as each run of the same plan measured it; bytes and allocations are
-tracked by themselves. INVALID and interrupted runs are gaps.
+		Long: `Track puts all results and baselines of a directory in order of their commits, as
+git has them here, or else of time, and says where a figure changed its level. A
+series is one metric of one arm against its control, as each run of the same plan
+measured it on the same system; bytes and allocations are tracked by themselves.
+INVALID and interrupted runs are gaps. A nomination needs 14 runs: shorter series
+are not judged.
 
 What it finds is a nomination. A fresh A/B of the two builds confirms it or not;
 the command for that is printed.
@@ -43,7 +47,7 @@ Formats:
 				return usageError{err}
 			}
 			recoverRuns(dir, c.ErrOrStderr())
-			h, unreadable := history.Read(dir)
+			h, unreadable := history.Read(dir, placesHere(c.Context()))
 			if len(h.Runs) == 0 && unreadable == nil {
 				return fmt.Errorf("--results %s: must hold a result", dir)
 			} else if len(h.Runs) == 0 {
@@ -63,6 +67,12 @@ Formats:
 	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
 	offer(c, "format", trackFormatNames())
 	return c
+}
+
+// placesHere is the order of commits in the repository of the working directory, whose
+// commits runs are tagged with.
+func placesHere(ctx context.Context) history.Places {
+	return func(commits []string) map[string]int { return probe.Places(ctx, ".", commits) }
 }
 
 // shown says which series of h have a line. Metrics and an arm that no series has are

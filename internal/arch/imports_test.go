@@ -39,7 +39,7 @@ func edges() map[string]string {
 		"internal/runner":           "internal/ceiling internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
 		"internal/exchange":         "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
 		"internal/compare":          "internal/ceiling internal/hist internal/plan internal/result internal/stats",
-		"internal/history":          "internal/plan internal/result internal/stats",
+		"internal/history":          "internal/compare internal/plan internal/result internal/stats",
 		"internal/verify":           "internal/channel internal/plan internal/result internal/stats proto",
 		"internal/history/generate": "internal/result",
 		"internal/webpage":          "internal/svg",

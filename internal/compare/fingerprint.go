@@ -10,15 +10,18 @@ import (
 	"grpcbench/internal/result"
 )
 
-// fact is one thing that is known of a run or an arm; "" if it is not known.
-type fact struct{ what, value string }
+// Fact is one thing that is known of a run or an arm. Its value is "" if it is not known.
+type Fact struct {
+	What  string `json:"what"`
+	Value string `json:"value,omitempty"`
+}
 
 // fingerprint lists the differences of the two runs that are none of their plans.
 // One that several arms show alike is one difference.
 func (s shared) fingerprint(base, new *result.Result) []Difference {
-	all := differences(runFacts(base), runFacts(new))
+	all := Differences(RunFacts(base), RunFacts(new))
 	for _, a := range s.arms {
-		for _, d := range differences(armFacts(a.base), armFacts(a.new)) {
+		for _, d := range Differences(ArmFacts(a.base), ArmFacts(a.new)) {
 			i := slices.IndexFunc(all, func(o Difference) bool {
 				return len(o.Arms) > 0 && o.What == d.What && o.Base == d.Base && o.New == d.New
 			})
@@ -31,12 +34,12 @@ func (s shared) fingerprint(base, new *result.Result) []Difference {
 	return all
 }
 
-// differences are those of facts of the same things, in their order; those that
+// Differences are those of facts of the same things, in their order; those that
 // only new has come last.
-func differences(base, new []fact) []Difference {
+func Differences(base, new []Fact) []Difference {
 	is := make(map[string]string)
 	for _, f := range new {
-		is[f.what] = f.value
+		is[f.What] = f.Value
 	}
 	all := []Difference{}
 	add := func(what, was, is string) {
@@ -45,21 +48,21 @@ func differences(base, new []fact) []Difference {
 		}
 	}
 	for _, f := range base {
-		add(f.what, f.value, is[f.what])
-		delete(is, f.what)
+		add(f.What, f.Value, is[f.What])
+		delete(is, f.What)
 	}
 	for _, f := range new {
-		if v, ok := is[f.what]; ok {
-			add(f.what, "", v)
+		if v, ok := is[f.What]; ok {
+			add(f.What, "", v)
 		}
 	}
 	return all
 }
 
-// runFacts are what a run was made with and where.
-func runFacts(r *result.Result) []fact {
+// RunFacts are what a run was made with and where.
+func RunFacts(r *result.Result) []Fact {
 	m, t := r.Machine, r.Tool
-	all := []fact{
+	all := []Fact{
 		{"grpc-bench", strings.TrimSpace(t.Version + " " + t.Revision)},
 		{"Go", t.Go},
 		{"grpc-go", t.GRPCGo},
@@ -73,15 +76,15 @@ func runFacts(r *result.Result) []fact {
 		{"virtual machine", known(m.Virtual, "yes")},
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Environment)) {
-		all = append(all, fact{"environment " + name, m.Environment[name]})
+		all = append(all, Fact{"environment " + name, m.Environment[name]})
 	}
 	return all
 }
 
-// armFacts are what the wire showed of an arm. What was asked for is the plan's.
-func armFacts(a *result.Arm) []fact {
+// ArmFacts are what the wire showed of an arm. What was asked for is the plan's.
+func ArmFacts(a *result.Arm) []Fact {
 	o := a.Observed
-	return []fact{
+	return []Fact{
 		{"target", a.Settings.Target},
 		{"server binary (SHA-256)", o.ServerSHA256},
 		{"TLS version", o.TLSVersion},

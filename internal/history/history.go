@@ -1,13 +1,15 @@
-// Package history puts stored results in order of time and finds where a figure
-// changed its level. It reads what others stored, and keeps a cache beside it.
+// Package history puts stored results in the order of their commits, or of time, and
+// finds where a figure changed its level. It reads what others stored, and keeps a cache beside it.
 package history
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"time"
 
+	"grpcbench/internal/compare"
 	"grpcbench/internal/result"
 	"grpcbench/internal/stats"
 )
@@ -28,6 +30,40 @@ type Run struct {
 	Groups []string          `json:"groups,omitempty"` // their names
 	Arms   int               `json:"arms,omitempty"`   // how many, the A/A arm left out
 	Tags   map[string]string `json:"tags,omitempty"`
+	System System            `json:"system,omitzero"`
+	// Late says that a commit which comes later in the history was measured before this
+	// run, with the same plan on the same system.
+	Late bool `json:"late,omitempty"`
+}
+
+// System is what a run was made on. Figures of one plan on two systems are two series:
+// what a change of machine does is no change of what is measured.
+type System struct {
+	OS         string  `json:"os,omitempty"`
+	Arch       string  `json:"arch,omitempty"`
+	CPU        string  `json:"cpu,omitempty"`
+	CPUs       int     `json:"cpus,omitempty"`
+	CgroupCPUs float64 `json:"cgroup_cpus,omitempty"` // 0: no limit
+}
+
+// String names the system for people. It is not safe to print.
+func (s System) String() string {
+	if s == (System{}) {
+		return "a system that is not known"
+	}
+	text := s.OS + "/" + s.Arch
+	if s.CPUs == 1 {
+		text += ", 1 CPU"
+	} else {
+		text += fmt.Sprintf(", %d CPUs", s.CPUs)
+	}
+	if s.CPU != "" {
+		text += " " + s.CPU
+	}
+	if s.CgroupCPUs > 0 {
+		text += fmt.Sprintf(", limit %g CPUs", s.CgroupCPUs)
+	}
+	return text
 }
 
 // Ref is what result.Read calls the run.
@@ -69,22 +105,40 @@ type Shift struct {
 	After  int     `json:"after"`  // the first one of the new level
 	Ratio  float64 `json:"ratio"`  // new level / old level, the median of the ratios of all pairs
 	P      float64 `json:"p"`
+	// Facts are what else differs between the two runs, of all that [compare.Results] calls
+	// fingerprint: machine, tool, settings observed.
+	Facts []compare.Difference `json:"facts,omitempty"`
 }
 
 // Series is one figure over time.
 type Series struct {
-	Plan string `json:"plan"`
+	Plan   string `json:"plan"`
+	System System `json:"system,omitzero"`
 	Key
-	Points []Point `json:"points"` // one for each run of the plan, in order of time
+	Points []Point `json:"points"` // one for each run of the plan on the system, in order of History.Runs
 	Shifts []Shift `json:"shifts"`
+	Usable int     `json:"usable"` // points that are no gap
+	// Judged says that there are points enough for a change to be nominated; see Needed.
+	Judged bool `json:"judged"`
 	// Drifts says that neighbouring runs are alike for other reasons than their
 	// commits. Then only the clearest changes are nominated.
 	Drifts bool `json:"drifts,omitempty"`
 }
 
+// Needed is how many usable points the series needs for a nomination.
+func (s Series) Needed() int {
+	if s.Drifts {
+		return minDriftRuns
+	}
+	return MinRuns
+}
+
 // History is what stored results say over time.
 type History struct {
-	Runs   []Run    `json:"runs"`   // in order of time
+	Runs []Run `json:"runs"` // in order of their commits' history, those of no known commit where they were made; or in order of time
+	// Placed is how many runs stand where their commit does in the history; 0: all are in
+	// order of time.
+	Placed int      `json:"placed,omitempty"`
 	Series []Series `json:"series"` // plan by plan, the one that was run last first
 }
 
@@ -119,11 +173,27 @@ const (
 	maxCorrelation = 0.3
 )
 
+// How many usable runs a series needs for a nomination at all: of fewer no order is rare
+// enough. A change then lies in the middle, half of them before it and half after;
+// in longer series at least [MinSide] are on either side.
+const (
+	MinRuns      = 14
+	MinSide      = stats.MinSegment
+	minDriftRuns = 18
+)
+
 // record is a run with its figures, in the order of its layout's keys.
 type record struct {
 	Run
 	keys   []Key
 	values []triple
+	facts  []armFacts // of the run, then of its arms
+}
+
+// armFacts are what is known of an arm, by the name that keys have.
+type armFacts struct {
+	arm  string // "": of the whole run
+	list []compare.Fact
 }
 
 // layouts are lists of keys, each once: the runs of a plan have the same figures, and ten
@@ -164,20 +234,25 @@ func ordered(records []record) []record {
 func assemble(records []record) History {
 	h := History{Runs: make([]Run, len(records)), Series: []Series{}}
 	type place struct {
-		plan string
+		of measured
 		Key
 	}
 	at := make(map[place]int)
-	ofPlan := make(map[string][]int) // runs
+	runs := make(map[measured][]int)
+	last := make(map[measured]time.Time)
 	for i, r := range records {
 		h.Runs[i] = r.Run
-		ofPlan[r.Plan] = append(ofPlan[r.Plan], i)
+		of := measured{r.Plan, r.System}
+		runs[of] = append(runs[of], i)
+		if r.Created.After(last[of]) {
+			last[of] = r.Created
+		}
 		for k, key := range r.keys {
-			s, known := at[place{r.Plan, key}]
+			s, known := at[place{of, key}]
 			if !known {
 				s = len(h.Series)
-				at[place{r.Plan, key}] = s
-				h.Series = append(h.Series, Series{Plan: r.Plan, Key: key, Shifts: []Shift{}})
+				at[place{of, key}] = s
+				h.Series = append(h.Series, Series{Plan: r.Plan, System: r.System, Key: key, Shifts: []Shift{}})
 			}
 			v := r.values[k]
 			if !r.usable() {
@@ -187,11 +262,19 @@ func assemble(records []record) History {
 		}
 	}
 	for i := range h.Series {
-		h.Series[i].fill(ofPlan[h.Series[i].Plan])
+		h.Series[i].fill(runs[h.Series[i].measured()])
 	}
-	slices.SortStableFunc(h.Series, func(a, b Series) int { return b.Points[len(b.Points)-1].Run - a.Points[len(a.Points)-1].Run })
+	slices.SortStableFunc(h.Series, func(a, b Series) int { return last[b.measured()].Compare(last[a.measured()]) })
 	return h
 }
+
+// measured is what one series is of, but for the figure: a plan on a system.
+type measured struct {
+	plan   string
+	system System
+}
+
+func (s Series) measured() measured { return measured{s.Plan, s.System} }
 
 // fill adds a gap for each of the plan's runs that does not have the figure.
 func (s *Series) fill(runs []int) {
@@ -209,8 +292,9 @@ func (s *Series) fill(runs []int) {
 	}
 }
 
-// nominate finds where the level of s seems to have changed in its last usable runs.
-func (s *Series) nominate() {
+// nominate finds where the level of s seems to have changed in its last usable runs, which
+// are among records, and what else changed there.
+func (s *Series) nominate(records []record) {
 	var runs []int
 	var y []float64
 	for _, p := range s.Points {
@@ -218,6 +302,7 @@ func (s *Series) nominate() {
 			runs, y = append(runs, p.Run), append(y, math.Log(p.Value))
 		}
 	}
+	s.Usable = len(y)
 	first := max(0, len(y)-Window)
 	runs, y = runs[first:], y[first:]
 	shifts := stats.Shifts(y, alpha)
@@ -225,6 +310,7 @@ func (s *Series) nominate() {
 		s.Drifts = true
 		shifts = slices.DeleteFunc(shifts, func(c stats.Shift) bool { return c.P > driftAlpha })
 	}
+	s.Judged = s.Usable >= s.Needed()
 	for i, shift := range shifts {
 		from, to := 0, len(y)
 		if i > 0 {
@@ -237,8 +323,36 @@ func (s *Series) nominate() {
 		if math.Abs(change) < math.Log1p(s.Delta/2) {
 			continue
 		}
-		s.Shifts = append(s.Shifts, Shift{Before: runs[shift.At-1], After: runs[shift.At], Ratio: math.Exp(change), P: shift.P})
+		before, after := runs[shift.At-1], runs[shift.At]
+		s.Shifts = append(s.Shifts, Shift{Before: before, After: after, Ratio: math.Exp(change), P: shift.P, Facts: s.differences(records[before], records[after])})
 	}
+}
+
+// differences are what else than the figure differs between two runs of s.
+func (s *Series) differences(before, after record) []compare.Difference {
+	var all []compare.Difference
+	arms := []string{"", s.Arm}
+	if s.Control != "" {
+		arms = append(arms, s.Control)
+	}
+	for _, arm := range arms {
+		for _, d := range compare.Differences(before.factsOf(arm), after.factsOf(arm)) {
+			if arm != "" {
+				d.Arms = []string{arm}
+			}
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func (r record) factsOf(arm string) []compare.Fact {
+	for _, f := range r.facts {
+		if f.arm == arm {
+			return f.list
+		}
+	}
+	return nil
 }
 
 // correlation is the lag-1 autocorrelation of y about the medians between its shifts,
@@ -293,6 +407,9 @@ func recordOf(r *result.Result, baseline string) record {
 	for _, g := range r.Groups {
 		out.Groups = append(out.Groups, g.Name)
 	}
+	m := r.Machine
+	out.System = System{m.OS, m.Arch, m.CPU, m.CPUs, m.CgroupCPUs}
+	out.facts = []armFacts{{"", compare.RunFacts(r)}}
 	names := make(map[string]string) // of arms, those of the plan's question
 	tracked := make(map[string]bool)
 	for i, a := range r.Plan.Question().Arms {
@@ -313,6 +430,7 @@ func recordOf(r *result.Result, baseline string) record {
 		if !tracked[a.Name] {
 			continue
 		}
+		out.facts = append(out.facts, armFacts{names[a.Name], compare.ArmFacts(a)})
 		for _, f := range lasting(a) {
 			out.keys, out.values = append(out.keys, Key{"", names[a.Name], "", f.metric, f.unit, f.delta}), append(out.values, triple{single(f.value)})
 		}

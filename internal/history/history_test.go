@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/compare"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -44,9 +45,7 @@ func noisy(random *rand.Rand, n int, level, disturbed float64) (values []float64
 }
 
 func history(records []record) History {
-	h := assemble(ordered(records))
-	h.nominate()
-	return h
+	return historyOf(ordered(records), nil)
 }
 
 func TestAStepIsNominatedBetweenTheRunsAroundIt(t *testing.T) {
@@ -218,7 +217,8 @@ func TestWhatIsKeptOfAResult(t *testing.T) {
 			{Group: "g", Arm: "server-binary=./v2", Control: "server-binary=./v1", Metric: "latency_p50", Unit: "ns", Delta: .05, Ratio: new(1.5), Low: new(1.25), High: new(1.75)},
 			{Group: "g", Arm: "A/A", Control: "server-binary=./v1", Metric: "latency_p50", Unit: "ns", Delta: .05, Ratio: new(1.5)},
 		},
-		Arms: []result.Arm{{Name: "server-binary=./v1", Figures: result.Figures{SentBytes: new(31.0)}}, {Name: "A/A", AA: true}},
+		Machine: result.Machine{OS: "linux", Arch: "amd64", CPU: "Example 9", CPUs: 4, CgroupCPUs: 1.5},
+		Arms:    []result.Arm{{Name: "server-binary=./v1", Figures: result.Figures{SentBytes: new(31.0)}}, {Name: "A/A", AA: true}},
 	}
 	want := record{
 		Run: Run{ID: "id", Created: r.Created, Verdict: result.Valid, Commit: "abc", Suite: "s", Plan: r.Plan.Hash(), Arms: 2, Tags: r.Plan.Tags},
@@ -228,8 +228,10 @@ func TestWhatIsKeptOfAResult(t *testing.T) {
 			{"", "server-binary=#0", "", "sent_bytes_per_rpc", "bytes", .005}, {"", "server-binary=#0", "", "received_bytes_per_rpc", "bytes", .005},
 		},
 		values: []triple{{1.5, 1.25, 1.75}, {}, {}, {31}, {}},
+		facts:  []armFacts{{"", compare.RunFacts(r)}, {"server-binary=#0", compare.ArmFacts(&r.Arms[0])}},
 	}
-	if diff := cmp.Diff(want, recordOf(r, ""), cmp.AllowUnexported(record{})); diff != "" {
+	want.System = System{OS: "linux", Arch: "amd64", CPU: "Example 9", CPUs: 4, CgroupCPUs: 1.5}
+	if diff := cmp.Diff(want, recordOf(r, ""), cmp.AllowUnexported(record{}, armFacts{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

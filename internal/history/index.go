@@ -9,13 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"grpcbench/internal/compare"
 )
 
 // IndexName is the name of the index in a directory of results.
 const IndexName = ".index"
 
 // indexVersion changes with what the index holds.
-const indexVersion = "grpc-bench/index/v3"
+const indexVersion = "grpc-bench/index/v4"
 
 // maxIndexBytes bounds what is unpacked of an index: 10 000 runs of the built-in suite
 // take 40 MB.
@@ -26,14 +28,23 @@ const maxIndexBytes = 1 << 30
 type indexHead struct {
 	Version string  `json:"version"`
 	Layouts [][]Key `json:"layouts"` // each the figures of some runs
+	// Facts are lists of what is known of some runs, or arms.
+	Facts [][]compare.Fact `json:"facts"`
 }
 
 // indexEntry is what one file held.
 type indexEntry struct {
-	Stamp  stamp    `json:"stamp"`
-	Run    Run      `json:"run"`
-	Layout int      `json:"layout"`
-	Values []triple `json:"values"`
+	Stamp  stamp       `json:"stamp"`
+	Run    Run         `json:"run"`
+	Layout int         `json:"layout"`
+	Values []triple    `json:"values"`
+	Facts  []factEntry `json:"facts"`
+}
+
+// factEntry says which list of facts an arm has; of the whole run it is "".
+type factEntry struct {
+	Arm  string `json:"arm,omitempty"`
+	List int    `json:"list"`
 }
 
 // readIndex returns the records of the index by their files; none if it cannot be
@@ -76,25 +87,35 @@ func decodeIndex(from io.Reader) (map[stamp]record, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		if e.Layout >= 0 && e.Layout < len(head.Layouts) && len(e.Values) == len(head.Layouts[e.Layout]) {
-			all[e.Stamp] = record{e.Run, head.Layouts[e.Layout], slices.Clone(e.Values)}
+		known := !slices.ContainsFunc(e.Facts, func(f factEntry) bool { return f.List < 0 || f.List >= len(head.Facts) })
+		if known && e.Layout >= 0 && e.Layout < len(head.Layouts) && len(e.Values) == len(head.Layouts[e.Layout]) {
+			r := record{Run: e.Run, keys: head.Layouts[e.Layout], values: slices.Clone(e.Values)}
+			for _, f := range e.Facts {
+				r.facts = append(r.facts, armFacts{f.Arm, head.Facts[f.List]})
+			}
+			all[e.Stamp] = r
 		}
 	}
 }
 
 func encodeIndex(to io.Writer, stamps []stamp, records []record) error {
 	var known layouts
+	var lists factLists
 	places := make([]int, len(records))
+	facts := make([][]factEntry, len(records))
 	for i, r := range records {
 		places[i] = known.place(r.keys)
+		for _, f := range r.facts {
+			facts[i] = append(facts[i], factEntry{f.arm, lists.place(f.list)})
+		}
 	}
 	packed := gzip.NewWriter(to)
 	lines := json.NewEncoder(packed)
-	if err := lines.Encode(indexHead{indexVersion, known.all}); err != nil {
+	if err := lines.Encode(indexHead{indexVersion, known.all, lists.all}); err != nil {
 		return err
 	}
 	for i, r := range records {
-		if err := lines.Encode(indexEntry{stamps[i], r.Run, places[i], r.values}); err != nil {
+		if err := lines.Encode(indexEntry{stamps[i], r.Run, places[i], r.values, facts[i]}); err != nil {
 			return err
 		}
 	}

@@ -13,18 +13,26 @@ import (
 	"grpcbench/internal/result"
 )
 
-// Read returns the history of a directory of results and of the baselines in it. A
+// Read returns the history of a directory of results and of the baselines in it, in the
+// order of places; nil: in order of time. A
 // result that cannot be read is left out and one of the errors joined in err; the
 // others are there.
 //
 // What was read is kept in an index, a file of the directory, from which results that
 // did not change since are taken. It is never the truth: without it, or with one that
 // cannot be read, everything is read again. That it cannot be written is no error.
-func Read(dir string) (History, error) {
+func Read(dir string, places Places) (History, error) {
 	records, err := readRecords(dir)
-	h := assemble(ordered(records))
-	h.nominate()
-	return h, err
+	return historyOf(ordered(records), places), err
+}
+
+// historyOf makes the history of records, which are in order of time.
+func historyOf(records []record, places Places) History {
+	records, placed := inHistory(records, places)
+	h := assemble(records)
+	h.Placed = placed
+	h.nominate(records)
+	return h
 }
 
 // readRecords returns the records of all results that can be read.
@@ -60,10 +68,12 @@ type gathered struct {
 func gather(dir string, found []file, known map[stamp]record) gathered {
 	records := make([]record, len(found))
 	var shared layouts
+	var facts factLists
 	var missing []int
 	for i, f := range found {
 		if r, ok := known[f.stamp]; ok && f.regular {
 			r.keys = shared.shared(r.keys)
+			facts.share(r.facts)
 			records[i] = r
 		} else {
 			missing = append(missing, i)
@@ -71,6 +81,7 @@ func gather(dir string, found []file, known map[stamp]record) gathered {
 	}
 	g := gathered{failed: readAll(dir, found, missing, func(i int, r record) {
 		r.keys = shared.shared(r.keys)
+		facts.share(r.facts)
 		records[i] = r
 	})}
 	g.fresh = len(missing) - len(g.failed)
@@ -175,13 +186,13 @@ func readAll(dir string, found []file, missing []int, keep func(i int, r record)
 }
 
 // nominate does so in every series, as many at once as there are CPUs.
-func (h *History) nominate() {
+func (h *History) nominate(records []record) {
 	next := make(chan int)
 	var wait sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for i := range next {
-				h.Series[i].nominate()
+				h.Series[i].nominate(records)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/compare"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -35,7 +37,7 @@ func store(t *testing.T, dir string, ratio float64) (id string) {
 
 func read(t *testing.T, dir string) History {
 	t.Helper()
-	h, err := Read(dir)
+	h, err := Read(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +102,7 @@ func TestTheIndexIsNeverTheTruth(t *testing.T) {
 	if err := os.WriteFile(left, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if h, err := Read(dir); len(h.Runs) != 0 || err == nil || !strings.Contains(err.Error(), left) {
+	if h, err := Read(dir, nil); len(h.Runs) != 0 || err == nil || !strings.Contains(err.Error(), left) {
 		t.Errorf("%d runs and %v, want none and an error that names %s", len(h.Runs), err, left)
 	}
 }
@@ -175,7 +177,7 @@ func TestUnreadableResultsKeepNoneFromBeingRead(t *testing.T) {
 		}
 	}
 	for range 2 { // the second time with an index
-		h, err := Read(dir)
+		h, err := Read(dir, nil)
 		if err == nil || len(h.Runs) != 2 {
 			t.Fatalf("%d runs, %v, want the two good ones and errors", len(h.Runs), err)
 		}
@@ -226,6 +228,14 @@ func TestRunsOfOnePlanShareTheirKeys(t *testing.T) {
 	}
 }
 
+// facts are made of names and values.
+func facts(texts ...string) (list []compare.Fact) {
+	for i := 0; i < len(texts); i += 2 {
+		list = append(list, compare.Fact{What: texts[i], Value: texts[i+1]})
+	}
+	return list
+}
+
 // The figures of the built-in suite: nine arms beside a control in eleven metrics, ten
 // by themselves in four.
 func TestTheIndexTakesAtMost2kBARun(t *testing.T) {
@@ -242,6 +252,11 @@ func TestTheIndexTakesAtMost2kBARun(t *testing.T) {
 			}
 			r.keys, r.values = append(r.keys, Key{Group: "g", Metric: strings.Repeat("m", i)}), append(r.values, v)
 		}
+		// What is known of the run is its own by its revision; of its ten arms it is that of others.
+		r.facts = []armFacts{{"", facts("grpc-bench", "(devel) "+r.ID, "Go", "go1.26.8", "grpc-go", "v1.85.0", "kernel", "6.18.44", "CPU", "AMD EPYC", "memory", "8192 MiB")}}
+		for i := range 10 {
+			r.facts = append(r.facts, armFacts{fmt.Sprint("arm", i), facts("TLS version", "1.3", "cipher", fmt.Sprint(i), "ALPN", "h2", "method", "/Server/Foo")})
+		}
 		stamps, records = append(stamps, stamp{ID: r.ID, Size: 350_000, Modified: time.Now().UnixNano()}), append(records, r)
 	}
 	var b bytes.Buffer
@@ -255,13 +270,15 @@ func TestTheIndexTakesAtMost2kBARun(t *testing.T) {
 	if err != nil || len(back) != count {
 		t.Fatalf("%d records, %v", len(back), err)
 	}
-	if diff := cmp.Diff(records[7], back[stamps[7]], cmp.AllowUnexported(record{}), cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })); diff != "" {
+	if diff := cmp.Diff(records[7], back[stamps[7]], cmp.AllowUnexported(record{}, armFacts{}), cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func FuzzIndex(f *testing.F) {
-	f.Add([]byte(`{"version":"grpc-bench/index/v3","layouts":[[{"arm":"a"}]]}
+	f.Add([]byte(`{"version":"grpc-bench/index/v4","layouts":[[{"arm":"a"}]],"facts":[[{"what":"Go","value":"1"}]]}
+{"layout":0,"values":[[1,2,3]],"facts":[{"list":0},{"arm":"a","list":1}]}`))
+	f.Add([]byte(`{"version":"grpc-bench/index/v4","layouts":[[{"arm":"a"}]]}
 {"layout":0,"values":[[1,2,3]]}
 {"layout":-1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {

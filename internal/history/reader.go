@@ -11,7 +11,8 @@ import (
 // done. Its methods may be called from several goroutines; what they return is not to
 // be changed. The zero value is not usable; call Open.
 type Reader struct {
-	dir string
+	dir    string
+	places Places
 
 	mu      sync.Mutex
 	found   []file // as they were when last asked for
@@ -23,15 +24,15 @@ type Reader struct {
 	history *History // of ordered; nil: not asked for yet
 }
 
-// Open reads a directory as [Read] does, its index with it. The Reader writes nothing
+// Open reads a directory as [Read] does, its index with it; places may be nil. The Reader writes nothing
 // afterwards. The error is that of a directory that cannot be read; files that cannot
 // are the errors of the methods.
-func Open(dir string) (*Reader, error) {
+func Open(dir string, places Places) (*Reader, error) {
 	found, err := list(dir)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{dir: dir}
+	r := &Reader{dir: dir, places: places}
 	r.keep(found, gatherIndexed(dir, found))
 	return r, nil
 }
@@ -55,8 +56,7 @@ func (r *Reader) History() (History, error) {
 		return History{}, err
 	}
 	if r.history == nil {
-		h := assemble(r.ordered)
-		h.nominate()
+		h := historyOf(r.ordered, r.places)
 		r.history = &h
 	}
 	return *r.history, r.failed

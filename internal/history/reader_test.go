@@ -16,7 +16,7 @@ import (
 func TestAReaderSeesWhatTheDirectoryHolds(t *testing.T) {
 	dir := t.TempDir()
 	first := store(t, dir, 1.5)
-	r, err := Open(dir)
+	r, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestAReaderSeesWhatTheDirectoryHolds(t *testing.T) {
 		t.Helper()
 		runs, runsErr := r.Runs()
 		h, err := r.History()
-		want, wantErr := Read(dir)
+		want, wantErr := Read(dir, nil)
 		if diff := cmp.Diff(want, h); diff != "" {
 			t.Errorf("%s (-Read +Reader):\n%s", when, diff)
 		}
@@ -70,7 +70,7 @@ func TestAReaderSeesWhatTheDirectoryHolds(t *testing.T) {
 func TestAReaderWritesNothingOnceItIsOpen(t *testing.T) {
 	dir := t.TempDir()
 	store(t, dir, 1.5)
-	r, err := Open(dir)
+	r, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestAReaderWritesNothingOnceItIsOpen(t *testing.T) {
 func TestAReaderReadsWhatChangedAlone(t *testing.T) {
 	dir := t.TempDir()
 	id := store(t, dir, 1.5)
-	r, err := Open(dir)
+	r, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestARunSaysWhatItWasOf(t *testing.T) {
 	dir := t.TempDir()
 	store(t, dir, 1.5)
 	runs, err := func() ([]Run, error) {
-		r, err := Open(dir)
+		r, err := Open(dir, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -64,11 +64,7 @@ func (t Track) tables() []trackTable {
 	for _, g := range t.groupsOf() {
 		table := trackTable{title: g.title}
 		for _, s := range g.series {
-			mark := ""
-			if len(s.Shifts) > 0 {
-				mark = "◆"
-			}
-			table.lines = append(table.lines, trackLine{s.Arm, metricName(s.Metric), latest(s), chart(s), mark})
+			table.lines = append(table.lines, trackLine{s.Arm, metricName(s.Metric), latest(s), chart(s), seriesMark(s)})
 		}
 		tables = append(tables, table)
 	}
@@ -77,17 +73,25 @@ func (t Track) tables() []trackTable {
 
 // title says what the series beside s are of.
 func (t Track) title(s history.Series) []string {
-	first, last := t.Runs[s.Points[0].Run], t.Runs[s.Points[len(s.Points)-1].Run]
+	newest := t.Runs[s.Points[len(s.Points)-1].Run]
+	first, last := newest.Created, newest.Created
+	for _, p := range s.Points { // which may be in order of commits
+		if at := t.Runs[p.Run].Created; at.Before(first) {
+			first = at
+		} else if at.After(last) {
+			last = at
+		}
+	}
 	title := []string{"plan " + s.Plan[:min(8, len(s.Plan))]}
-	if last.Suite != "" {
-		title = append(title, "suite "+last.Suite)
+	if newest.Suite != "" {
+		title = append(title, "suite "+newest.Suite)
 	}
 	if s.Control != "" {
 		title = append(title, s.Group, "arm against "+s.Control+" in %")
 	} else {
 		title = append(title, "each arm by itself")
 	}
-	return append(title, plural(len(s.Points), "run"), day(first.Created)+" to "+day(last.Created))
+	return append(title, plural(len(s.Points), "run"), day(first)+" to "+day(last), s.System.String())
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02") }
@@ -148,7 +152,8 @@ func chart(s history.Series) string {
 type nomination struct {
 	series  history.Series
 	shift   history.Shift
-	text    string   // not safe to print
+	text    string   // not safe to print, like facts
+	facts   string   // what else changed there; "": nothing
 	command []string // that confirms it; nil if another one's does
 }
 
@@ -156,7 +161,7 @@ func (t Track) nominations() []nomination {
 	var all []nomination
 	for _, s := range t.Series {
 		for _, shift := range s.Shifts {
-			n := nomination{series: s, shift: shift, text: t.sentence(s, shift)}
+			n := nomination{series: s, shift: shift, text: t.sentence(s, shift), facts: changedFacts(shift.Facts)}
 			before, after := t.Runs[shift.Before], t.Runs[shift.After]
 			if p, ok := t.Plan(after); ok {
 				c := confirm(p, s, orID(before), orID(after))
@@ -180,7 +185,7 @@ func (t Track) sentence(s history.Series, shift history.Shift) string {
 	if s.Drifts {
 		text += "; the series drifts, which is not taken out"
 	}
-	return text
+	return text + t.lateAround(shift)
 }
 
 // named is a run's commit, if it has one, and the id.
@@ -225,19 +230,30 @@ func confirm(p plan.Plan, s history.Series, before, after string) []string {
 func TrackText(w io.Writer, t Track, o TextOptions) error {
 	p := o.page()
 	p.items("", append([]string{"grpc-bench track"}, t.counts()...))
+	if late := t.late(); late != "" {
+		p.prose("", late)
+	}
 	for _, table := range t.tables() {
 		p.title(table.title...)
 		p.series(table.lines)
 	}
 	nominations := t.nominations()
 	p.blank()
+	found := t.finding()
 	if len(nominations) == 0 {
-		p.prose("", "No change of level is nominated.")
+		p.paint(hueOf(found.tone), func() { p.prose("", found.word+": "+found.text) })
 	} else {
+		p.prose("", found.word+" "+found.text)
+	}
+	p.prose("", needed())
+	if len(nominations) > 0 {
 		p.prose("◆ ", nominated)
 	}
 	for _, n := range nominations {
 		p.paint(yellow, func() { p.prose("- ", n.text) })
+		if n.facts != "" {
+			p.paint(yellow, func() { p.prose("  ", n.facts) })
+		}
 		if len(n.command) > 0 {
 			p.out.WriteString("  " + strings.Join(command(n.command), "\n  ") + "\n")
 		}
@@ -263,7 +279,7 @@ func (p *page) series(lines []trackLine) {
 		}
 		line := pad("  "+clean(l.metric), seriesColumn) + " " + pad(l.latest, latestColumn) + " " + l.chart + " " + l.mark
 		hue := plain
-		if l.mark != "" {
+		if l.mark == "◆" {
 			hue = yellow
 		}
 		p.out.WriteString(p.dress(hue, strings.TrimRight(line, " ")) + "\n")
@@ -281,7 +297,7 @@ func (t Track) counts() []string {
 	if unusable > 0 {
 		items = append(items, strconv.Itoa(unusable)+" of them not usable: gaps")
 	}
-	return items
+	return append(items, t.order())
 }
 
 // TrackMarkdown writes t as GitHub-flavoured Markdown. The error is that of w.
@@ -289,6 +305,9 @@ func TrackMarkdown(w io.Writer, t Track) error {
 	m := &markdown{}
 	m.paragraph("### grpc-bench track")
 	m.paragraph(strings.Join(t.counts(), " · "))
+	if late := t.late(); late != "" {
+		m.paragraph(code(late))
+	}
 	for _, table := range t.tables() {
 		var title []string
 		for _, item := range table.title {
@@ -302,13 +321,21 @@ func TrackMarkdown(w io.Writer, t Track) error {
 		m.table([]string{"arm", "metric", "latest", "last " + strconv.Itoa(sparkWidth), ""}, rows)
 	}
 	nominations := t.nominations()
+	found := t.finding()
 	if len(nominations) == 0 {
-		m.paragraph("No change of level is nominated.")
+		m.paragraph("**" + found.word + "**: " + found.text)
 	} else {
+		m.paragraph("**" + found.word + "** " + found.text)
+	}
+	m.paragraph(needed())
+	if len(nominations) > 0 {
 		m.paragraph("◆ " + nominated)
 	}
 	for _, n := range nominations {
 		m.paragraph(code(n.text))
+		if n.facts != "" {
+			m.paragraph(code(n.facts))
+		}
 		if len(n.command) > 0 {
 			m.block(command(n.command))
 		}
@@ -342,17 +369,22 @@ func TrackJSON(w io.Writer, t Track) error {
 func TrackCSV(w io.Writer, t Track) error {
 	c := csvTable{out: csv.NewWriter(w)}
 	c.out.UseCRLF = true
-	c.row([]string{"plan", "suite", "group", "arm", "control", "metric", "unit", "run", "created", "commit", "run_verdict", "value", "ci_low", "ci_high", "nominated"})
+	c.row([]string{"plan", "suite", "group", "arm", "control", "metric", "unit", "run", "created", "commit", "run_verdict", "value", "ci_low", "ci_high", "nominated",
+		"os", "arch", "cpu", "cpus", "cgroup_cpus", "late", "judged", "changed_there"})
 	for _, s := range t.Series {
-		after := make(map[int]bool)
+		after := make(map[int]history.Shift)
 		for _, shift := range s.Shifts {
-			after[shift.After] = true
+			after[shift.After] = shift
 		}
+		y := s.System
 		for _, p := range s.Points {
 			r := t.Runs[p.Run]
+			shift, nominated := after[p.Run]
 			c.row([]string{csvText(s.Plan), csvText(r.Suite), csvText(s.Group), csvText(s.Arm), csvText(s.Control), csvText(s.Metric), csvText(s.Unit),
 				csvText(r.ID), r.Created.UTC().Format(time.RFC3339), csvText(r.Commit), csvText(string(r.Verdict)),
-				positive(p.Value), positive(p.Low), positive(p.High), strconv.FormatBool(after[p.Run])})
+				positive(p.Value), positive(p.Low), positive(p.High), strconv.FormatBool(nominated),
+				csvText(y.OS), csvText(y.Arch), csvText(y.CPU), strconv.Itoa(y.CPUs), positive(y.CgroupCPUs),
+				strconv.FormatBool(r.Late), strconv.FormatBool(s.Judged), csvText(strings.TrimPrefix(changedFacts(shift.Facts), "changed there too: "))})
 		}
 	}
 	c.out.Flush()

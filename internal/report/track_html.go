@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"grpcbench/internal/history"
 	"grpcbench/internal/result"
@@ -27,13 +28,14 @@ func TrackPart(w io.Writer, t Track) error {
 }
 
 func (t Track) page(d detail) webpage.Page {
-	p := webpage.Page{Title: "History", Tone: "good", Verdict: "NO CHANGE", Headline: "No change of level is nominated.",
-		Lead:  []string{"Each point is a run with its 95 % interval; a line is the median between two changes, ◆ where the level changed."},
+	found := t.finding()
+	p := webpage.Page{Title: "History", Tone: found.tone, Verdict: found.word, Headline: found.text,
+		Lead:  []string{"Each point is a run with its 95 % interval; a line is the median between two changes, ◆ where the level changed.", needed()},
 		Facts: t.facts(d), Foot: "grpc-bench track · this file loads nothing and runs no script but its own"}
-	all := t.nominations()
-	if len(all) > 0 {
-		p.Tone, p.Verdict = "doubt", "◆ "+plural(len(all), "nomination")
-		p.Headline = "of a change of level"
+	if late := t.late(); late != "" {
+		p.Notes = append(p.Notes, webpage.Note{Tone: "doubt", Head: "LATE", Text: clean(late)})
+	}
+	if all := t.nominations(); len(all) > 0 {
 		p.Sections = append(p.Sections, t.changes(all, d))
 	}
 	for i, table := range t.groupsOf() {
@@ -69,17 +71,17 @@ func (t Track) changes(all []nomination, d detail) webpage.Section {
 	s := webpage.Section{ID: "changes", Title: "Where a level changed", Lead: nominated}
 	size := func(n nomination) float64 { return math.Abs(math.Log(n.shift.Ratio)) }
 	slices.SortStableFunc(all, func(a, b nomination) int { return cmp.Compare(size(b), size(a)) })
-	table := &webpage.Table{Caption: "All nominations, the largest change first", Head: []string{"figure", "change in %", "new level from", "old level until", "p"}}
+	table := &webpage.Table{Caption: "All nominations, the largest change first", Head: []string{"figure", "change in %", "new level from", "old level until", "p", "changed there too"}}
 	var rest []string
 	for i, n := range all {
 		table.Rows = append(table.Rows, webpage.Row{Name: clean(seriesName(n.series)), Cells: webpage.Text("◆ "+percentOf(n.shift.Ratio),
-			clean(orID(t.Runs[n.shift.After])), clean(orID(t.Runs[n.shift.Before])), strconv.FormatFloat(n.shift.P, 'g', 2, 64))})
+			clean(orID(t.Runs[n.shift.After])), clean(orID(t.Runs[n.shift.Before])), strconv.FormatFloat(n.shift.P, 'g', 2, 64), clean(strings.TrimPrefix(n.facts, "changed there too: ")))})
 		var code []string
 		if len(n.command) > 0 {
 			code = cleanAll(command(n.command))
 		}
 		if i < largeChanges {
-			s.Blocks = append(s.Blocks, webpage.Block{Heading: clean(seriesName(n.series) + ": " + percentOf(n.shift.Ratio) + " %"), Lead: clean(n.text), Wide: true,
+			s.Blocks = append(s.Blocks, webpage.Block{Heading: clean(seriesName(n.series) + ": " + percentOf(n.shift.Ratio) + " %"), Lead: clean(n.text), Wide: true, List: factList(n.shift),
 				Figures: []webpage.Figure{t.figure(n.series, d, true)}, Code: code})
 		} else if len(code) > 0 && len(rest) < 10*d.rows {
 			rest = append(append(rest, "# "+clean(n.text)), append(code, "")...)
@@ -93,6 +95,16 @@ func (t Track) changes(all []nomination, d detail) webpage.Section {
 		s.Blocks = append(s.Blocks, webpage.Block{Folded: "What confirms the others", Code: rest})
 	}
 	return s
+}
+
+// factList are what else changed with a level, each a line.
+func factList(shift history.Shift) []string {
+	var list []string
+	for _, d := range shift.Facts {
+		base, new := sideValues(d)
+		list = append(list, "changed there too: "+clean(head(d))+": "+clean(base)+", then "+clean(new))
+	}
+	return capped(list, 30, func(n int) string { return plural(n, "more difference") })
 }
 
 func cleanAll(lines []string) []string {
@@ -119,13 +131,16 @@ type seriesGroup struct {
 // groupsOf are the series that are shown, in groups, both in order.
 func (t Track) groupsOf() []seriesGroup {
 	var groups []seriesGroup
-	type place struct{ plan, group, control string }
+	type place struct {
+		plan, group, control string
+		system               history.System
+	}
 	at := make(map[place]int)
 	for _, s := range t.Series {
 		if len(s.Shifts) == 0 && !t.Show(s) {
 			continue
 		}
-		where := place{s.Plan, s.Group, s.Control}
+		where := place{s.Plan, s.Group, s.Control, s.System}
 		i, known := at[where]
 		if !known {
 			i = len(groups)
@@ -181,7 +196,7 @@ func (t Track) latestCells(s history.Series) []webpage.Cell {
 			break
 		}
 	}
-	mark := webpage.Cell{Text: absent}
+	mark := webpage.Cell{Text: cmp.Or(seriesMark(s), absent)}
 	largest := 0.0
 	for _, shift := range s.Shifts {
 		if size := math.Abs(math.Log(shift.Ratio)); size > largest {
@@ -232,12 +247,15 @@ func (t Track) figure(s history.Series, d detail, large bool) webpage.Figure {
 	plot.XAxis = t.dates(points)
 	plot.YAxis = svg.Ticked(axis, courseScale(plot.Moments, s, of), 5, short)
 	f := webpage.Figure{Title: clean(metricName(s.Metric)), Data: data}
+	if !s.Judged {
+		f.Note = fmt.Sprintf("not judged: %d of %d usable runs", s.Usable, s.Needed())
+	}
 	if large {
 		plot.Width, plot.Height = 860, 260
 		f.Title = "Run by run" // the block names the series
 	}
 	if len(points) < len(s.Points) {
-		f.Note = fmt.Sprintf("the last %d of %s", len(points), plural(len(s.Points), "run"))
+		f.Note = strings.TrimPrefix(f.Note+fmt.Sprintf("; the last %d of %s", len(points), plural(len(s.Points), "run")), "; ")
 	}
 	f.SVG, data.Places = plot.Draw()
 	return f
@@ -253,6 +271,9 @@ func (t Track) label(p history.Point) string {
 	text := r.Created.UTC().Format("2006-01-02 15:04") + " · " + orID(r)
 	if r.Verdict != result.Valid {
 		text += " · " + string(r.Verdict)
+	}
+	if r.Late {
+		text += " · late: measured after a successor"
 	}
 	return clean(text)
 }

@@ -77,7 +77,7 @@ type shown struct {
 
 func serve(t testing.TB, dir string) shown {
 	t.Helper()
-	s, err := ui.New(dir)
+	s, err := ui.New(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

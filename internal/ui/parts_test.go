@@ -69,7 +69,7 @@ func TestPagesHoldWhatTheReportsDo(t *testing.T) {
 	if !slower || !strings.Contains(got, "▲") {
 		t.Error("an arm whose server takes 30 % more is not called slower")
 	}
-	h, err := history.Read(dir)
+	h, err := history.Read(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestHostileTextIsText(t *testing.T) {
 		hour++
 		ids[s] = store(t, dir, hour, poisoned(s[:min(len(s), 5000)]))
 	}
-	h, err := history.Read(dir)
+	h, err := history.Read(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

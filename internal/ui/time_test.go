@@ -45,7 +45,7 @@ func TestWhoeverIsSlowIsCutOff(t *testing.T) {
 		"an answer left there": {"GET /report.css HTTP/1.1\r\nHost: 127.0.0.1:1337\r\n\r\n", 60 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s, err := New(t.TempDir())
+			s, err := New(t.TempDir(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func (w watched) Close() error { w.closed(); return w.Conn.Close() }
 // for one who is gone.
 func TestOnlySoMuchIsMadeAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := New(t.TempDir())
+		s, err := New(t.TempDir(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestOnlySoMuchIsMadeAtOnce(t *testing.T) {
 
 // TestAMistakeEndsTheAnswerAlone.
 func TestAMistakeEndsTheAnswerAlone(t *testing.T) {
-	s, err := New(t.TempDir())
+	s, err := New(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,11 +45,12 @@ const (
 	grace          = 5 * time.Second // in which answers under way are finished
 )
 
-// New returns a server of the results that directory holds, which it reads. The error
+// New returns a server of the results that directory holds, which it reads; places is the
+// order of their commits, or nil: see [history.Read]. The error
 // is that of a directory that cannot be read; results that cannot be are told on the
 // page of all runs.
-func New(directory string) (*Server, error) {
-	reader, err := history.Open(directory)
+func New(directory string, places history.Places) (*Server, error) {
+	reader, err := history.Open(directory, places)
 	if err != nil {
 		return nil, err
 	}
