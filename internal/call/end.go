@@ -17,9 +17,9 @@ import (
 	"grpcbench/internal/load"
 )
 
-// quoter is a connection that knows which of its own errors a text of grpc-go quotes;
-// "": none. A server cannot write what it would have to quote.
-type quoter interface{ CauseOf(text string) string }
+// causer is a channel that knows what became of its connections: as which cause a text
+// of grpc-go tells of it; "": of nothing that happened.
+type causer interface{ CauseOf(text string) string }
 
 // answer is what a server has sent of an RPC beside its message. Trailers that have a
 // grpc-status are the server's own end of it, and where it sent neither headers nor
@@ -30,6 +30,11 @@ type answer struct{ header, trailer metadata.MD }
 func (a *answer) options() []grpc.CallOption {
 	return []grpc.CallOption{grpc.Header(&a.header), grpc.Trailer(&a.trailer)}
 }
+
+// begun says that the server sent headers of gRPC; ended, that it sent trailers with more
+// than a status, which the client never makes up.
+func (a *answer) begun() bool { return a != nil && len(a.header) > 0 }
+func (a *answer) ended() bool { return a != nil && len(a.trailer) > 0 }
 
 // Failure is an RPC that failed: how, and the error that gRPC gave, or would have given,
 // whose text a server may have written.
@@ -82,14 +87,12 @@ func end(ctx context.Context, err error, conn grpc.ClientConnInterface, a *answe
 	}
 	s := status.Convert(err)
 	found := own(ctx, s.Code())
-	if found == "" && s.Code() == codes.Unavailable {
-		if q, ok := conn.(quoter); ok {
-			found = q.CauseOf(s.Message())
-		}
+	if w, ok := conn.(causer); ok && found == "" && s.Code() == codes.Unavailable && !a.ended() {
+		found = w.CauseOf(s.Message())
 	}
-	if found == "" && !(a != nil && len(a.trailer) > 0) {
+	if found == "" && !a.ended() {
 		found = told(s.Code(), s.Message())
-		if a != nil && len(a.header) > 0 && cause.HTTPStatus(found) != 0 {
+		if a.begun() && cause.HTTPStatus(found) != 0 {
 			found = "" // what has headers of gRPC has no other status than its own
 		}
 	}
@@ -117,12 +120,7 @@ func own(ctx context.Context, code codes.Code) string {
 // none of them.
 func told(code codes.Code, text string) string {
 	if name, ok := strings.CutPrefix(text, "stream terminated by RST_STREAM with error code: "); ok {
-		return numbered(cause.RSTStream, name)
-	}
-	if rest, ok := strings.CutPrefix(text, "closing transport due to: "); ok {
-		_, name, _ := strings.Cut(rest, ", received prior goaway: code: ")
-		name, _, _ = strings.Cut(name, ",")
-		return numbered(cause.GoAway, name)
+		return cause.Named(cause.RSTStream, name)
 	}
 	if rest, ok := strings.CutPrefix(text, "unexpected HTTP status code received from server: "); ok {
 		digits, _, _ := strings.Cut(rest, " ")
@@ -139,16 +137,6 @@ func told(code codes.Code, text string) string {
 		}
 	}
 	return ""
-}
-
-// numbered is what of makes of the error code with that name, as golang.org/x/net/http2
-// writes it.
-func numbered(of func(uint32) string, name string) string {
-	for code := uint32(0); ; code++ {
-		if known := cause.ErrorCode(code); known == name || known == cause.ErrorCode(^uint32(0)) {
-			return of(code)
-		}
-	}
 }
 
 // texts are those that grpc-go gives an RPC by itself, beside those with a number, and
@@ -173,8 +161,6 @@ var texts = []struct {
 	{codes.Internal, "grpc: failed to unmarshal the received message: ", cause.Response},
 	{codes.ResourceExhausted, "trying to send message larger than max ", cause.MessageLimit},
 	{codes.ResourceExhausted, "grpc: received message after decompression larger than max ", cause.MessageLimit},
-	{codes.Unavailable, "connection error: desc = ", cause.NoConnect},
-	{codes.Unavailable, "error reading from server: ", cause.NoConnect},
 }
 
 // limited says whether a text is of a response above this client's own limit: a server

@@ -23,10 +23,10 @@ const (
 
 // Causes of an RPC that a server had, or that the client itself ended.
 const (
-	Status       = "server's status"         // grpc-status
+	Status       = "server status"           // grpc-status
 	Violation    = "protocol violation"      // of HTTP/2 or gRPC, by the server
 	Response     = "wrong response"          // not the message that was asked for, or not readable
-	Deadline     = "client's deadline"       // --deadline, or the limit of the one RPC
+	Deadline     = "client deadline"         // --deadline, or the limit of the one RPC
 	MessageLimit = "message size limit"      // the client's
 	HeaderLimit  = "header list limit"       // of the client, or of the server's SETTINGS
 	NoResources  = "no descriptors or ports" // left on this machine
@@ -75,6 +75,16 @@ func GoAway(code uint32) string { return goAway + ErrorCode(code) }
 
 // RSTStream is the cause of an RPC whose stream the server reset with this error code.
 func RSTStream(code uint32) string { return rstStrm + ErrorCode(code) }
+
+// Named is what of makes of the error code with that name, as RFC 9113 has it.
+func Named(of func(code uint32) string, name string) string {
+	for code := range uint32(len(errorCodes)) {
+		if errorCodes[code] == name {
+			return of(code)
+		}
+	}
+	return of(uint32(len(errorCodes)))
+}
 
 // HTTPStatus is the status of a cause that HTTP has made; 0 for all others.
 func HTTPStatus(cause string) int {

@@ -70,6 +70,7 @@ type Channel struct {
 	reached     bool          // TCP has connected once
 	lastError   error         // of the latest failed attempt
 	fates       []fate        // of the latest connections, oldest first
+	broken      bool          // the transport has closed a connection by itself
 }
 
 // Connection is what making one connection cost and what was negotiated.

@@ -119,6 +119,15 @@ func (s *settled) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// Close implements net.Conn. The transport calls it when it is done with a connection,
+// for whatever cause.
+func (s *settled) Close() error {
+	s.channel.mu.Lock()
+	s.channel.broken = true
+	s.channel.mu.Unlock()
+	return s.Conn.Close()
+}
+
 // first notes when the server's first bytes came, or why none did: under TLS
 // 1.3 a server that refuses the client's certificate says so only here.
 func (s *settled) first(n int, err error) {

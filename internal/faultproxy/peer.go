@@ -289,12 +289,20 @@ func (s *Stream) Reset(code http2.ErrCode) {
 }
 
 // GoAway says that no stream after this one is processed. Those that come
-// nevertheless are counted and left unanswered.
-func (s *Stream) GoAway(code http2.ErrCode) {
+// nevertheless are counted and left unanswered. debug is the frame's debug data.
+func (s *Stream) GoAway(code http2.ErrCode, debug ...byte) { s.goAway(s.id, code, debug) }
+
+// Refuse is GoAway where this stream is not processed either.
+func (s *Stream) Refuse(code http2.ErrCode, debug ...byte) { s.goAway(max(s.id, 2)-2, code, debug) }
+
+func (s *Stream) goAway(last uint32, code http2.ErrCode, debug []byte) {
 	s.conn.peer.goAways.Add(1)
-	s.conn.last = s.id
-	s.try(s.conn.framer.WriteGoAway(s.id, code, nil))
+	s.conn.last = last
+	s.try(s.conn.framer.WriteGoAway(last, code, debug))
 }
+
+// Cut ends a response without trailers.
+func (s *Stream) Cut() { s.try(s.conn.framer.WriteData(s.id, true, nil)) }
 
 // HangUp sends what was written and closes the connection.
 func (s *Stream) HangUp() {

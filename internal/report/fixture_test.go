@@ -196,10 +196,12 @@ func invalid() result.Result {
 	r := fixture(8, []plan.Group{{Name: "tls", Control: "tls=off", Arms: []string{"tls=off", "tls=1.3"}}}, base, other)
 	a := &r.Arms[1]
 	a.Ledger = result.Ledger{Scheduled: 3264, NotStarted: map[string]int64{"MAX_IN_FLIGHT": 20}, Started: 3244, OK: 2900,
-		Failed: map[string]int64{"UNAVAILABLE": 320, "DEADLINE_EXCEEDED": 12}, Abandoned: 12}
+		Failed: map[string]int64{"UNAVAILABLE": 320, "DEADLINE_EXCEEDED": 12}, Abandoned: 12,
+		Causes: map[string]map[string]int64{"UNAVAILABLE": {"connection refused": 312, "connection reset": 5, "GOAWAY NO_ERROR": 3}, "DEADLINE_EXCEEDED": {"client deadline": 12}}}
 	a.Latency.Valued, a.Latency.Beyond = 2900, true
 	a.Latency.P90, a.Latency.P99, a.Latency.P999, a.Latency.Max, a.Latency.Mean = nil, nil, nil, nil, nil
 	a.LedgerTotal = a.Ledger
+	a.LedgerTotal.Add(result.Ledger{Scheduled: 3, Started: 3, OK: 2, Failed: map[string]int64{"UNAVAILABLE": 1}, Causes: map[string]map[string]int64{"UNAVAILABLE": {"connection ended": 1}}})
 	a.ServerLedger = &result.ServerLedger{Started: 2932, OK: 2906}
 	r.Verdict = result.Invalid
 	lost := "11.2 % of the scheduled RPCs failed, were not started or were abandoned: the server did not stand the load, see the codes below"

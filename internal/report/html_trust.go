@@ -13,7 +13,7 @@ import (
 
 // trust is what the run says of itself: checks, warnings, ledger.
 func (h htmlBook) trust() webpage.Section {
-	s := webpage.Section{ID: "checks", Title: "Checks and warnings", Lead: strings.Join(agreement(h.Result), " · ") + "."}
+	s := webpage.Section{ID: "checks", Title: "Checks and warnings", Lead: clean(strings.Join(agreement(h.Result), " · ") + ".")}
 	passed := 0
 	t := &webpage.Table{Caption: "Every question that was asked of the result", Head: []string{"check", "answer", "what was found"}}
 	for _, c := range h.Checks {

@@ -264,7 +264,9 @@ func (m *markdown) details(b book) {
 	} else {
 		m.ledger(b.Arms)
 	}
-	m.paragraph(strings.Join(agreement(b.Result), " · ") + ".")
+	books := agreement(b.Result)
+	books[0] = code(books[0])
+	m.paragraph(strings.Join(books, " · ") + ".")
 	m.checks(b.Checks)
 	m.comparisons(b.Comparisons)
 	m.paragraph("**Machine**")

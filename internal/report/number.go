@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"grpcbench/internal/hist"
 	"grpcbench/internal/result"
@@ -55,6 +56,9 @@ func account(l result.Ledger) []measurement {
 	}
 	for _, code := range slices.Sorted(maps.Keys(l.Failed)) {
 		list = append(list, count("failed_"+code, l.Failed[code]))
+		for _, cause := range slices.Sorted(maps.Keys(l.Causes[code])) {
+			list = append(list, count("failed_"+code+"_"+strings.ReplaceAll(strings.ReplaceAll(cause, "'", ""), " ", "_"), l.Causes[code][cause]))
+		}
 	}
 	for _, reason := range slices.Sorted(maps.Keys(l.NotStarted)) {
 		list = append(list, count("not_started_"+reason, l.NotStarted[reason]))

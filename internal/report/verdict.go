@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,7 +160,7 @@ func loadAgreement(r result.Result) []string {
 			server += a.ServerLedger.OK
 		}
 	}
-	items := []string{fmt.Sprintf("ledger %s scheduled, %s ok", count(l.Scheduled), count(ok))}
+	items := []string{strings.Join(append([]string{fmt.Sprintf("ledger %s scheduled, %s ok", count(l.Scheduled), count(ok))}, lostOf(r)...), ", ")}
 	if served && len(r.Arms) > 0 {
 		return append(items, "server counted "+count(server)+" ok")
 	}
@@ -181,7 +180,7 @@ func failures(r result.Result) []failure {
 	var fs []failure
 	for _, a := range r.Arms {
 		l := a.Ledger
-		f := failure{a.Name, tallies(l.Failed), tallies(l.NotStarted), l}
+		f := failure{a.Name, failedBy(l), tallies(l.NotStarted), l}
 		if f.failed != "" || f.notStarted != "" || l.Abandoned > 0 {
 			fs = append(fs, f)
 		}
@@ -192,15 +191,8 @@ func failures(r result.Result) []failure {
 // tallies prints the counts of m that are not zero, the largest first.
 func tallies(m map[string]int64) string {
 	var parts []string
-	for _, k := range slices.SortedFunc(maps.Keys(m), func(a, b string) int {
-		if m[a] != m[b] {
-			return int(max(-1, min(1, m[b]-m[a])))
-		}
-		return strings.Compare(a, b)
-	}) {
-		if m[k] != 0 {
-			parts = append(parts, k+" "+count(m[k]))
-		}
+	for _, k := range largestFirst(m) {
+		parts = append(parts, k+" "+count(m[k]))
 	}
 	return strings.Join(parts, ", ")
 }

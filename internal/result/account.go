@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"grpcbench/internal/cause"
 	"grpcbench/internal/hist"
@@ -355,44 +354,12 @@ func askLost(q *question) {
 	}
 }
 
-// losses lists what became of the RPCs that were not ok, most first.
-func losses(l Ledger) string {
-	n := map[string]int64{"abandoned": l.Abandoned}
-	maps.Copy(n, l.Failed)
-	for reason, k := range l.NotStarted {
-		n["not started "+reason] = k
-	}
-	maps.DeleteFunc(n, func(_ string, k int64) bool { return k == 0 })
-	names := slices.Sorted(maps.Keys(n))
-	slices.SortStableFunc(names, func(a, b string) int { return int(n[b] - n[a]) })
-	for i, name := range names {
-		names[i] = fmt.Sprintf("%s %d", name, n[name])
-	}
-	return strings.Join(names, ", ")
-}
-
 // percent prints a share with three significant digits.
 func percent(share float64) string { return fmt.Sprintf("%.3g %%", 100*share) }
 
-func askEnd(q *question) {
-	const second = 1_000_000_000
-	for _, a := range q.r.Arms {
-		scheduled, ok := map[int]int64{}, map[int]int64{}
-		for _, w := range a.Windows {
-			if !a.isWhole(w.Epoch) {
-				continue
-			}
-			if w.Start+second > int64(q.r.Plan.Window)-second { // it reaches into the last second
-				scheduled[w.Epoch] += w.Scheduled
-				ok[w.Epoch] += w.OK
-			}
-		}
-		for _, epoch := range slices.Sorted(maps.Keys(scheduled)) {
-			if scheduled[epoch] > 0 && ok[epoch] == 0 {
-				q.invalid(a.Name, "epoch %d: none of the %d RPCs of the window's last second was ok: the server was gone", epoch, scheduled[epoch])
-			}
-		}
-	}
+func (a Arm) ofEpoch(index int) Epoch {
+	i := slices.IndexFunc(a.Epochs, func(e Epoch) bool { return e.Index == index })
+	return a.Epochs[i] // it is a whole one
 }
 
 func (a Arm) isWhole(epoch int) bool {

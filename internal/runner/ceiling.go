@@ -195,7 +195,11 @@ func (r *run) stillThere(ctx context.Context, a *armEpoch, m worker.Measured) {
 		return
 	}
 	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, nil); err != nil && ctx.Err() == nil {
-		a.fail(fmt.Errorf("the server was gone: none of %d RPCs of a window ended well, nor did one more: %w", m.Ledger.Scheduled, err))
+		what := "no RPC was ok"
+		if result.ServerGone(m.Ledger) {
+			what = "the server was gone"
+		}
+		a.fail(fmt.Errorf("%s: none of %d RPCs of a window ended well, nor did one more: %w", what, m.Ledger.Scheduled, err))
 	}
 }
 

@@ -1,0 +1,198 @@
+package worker
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"grpcbench/internal/call"
+	"grpcbench/internal/cause"
+	"grpcbench/internal/channel"
+	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/load"
+	"grpcbench/internal/wire"
+)
+
+// fault is what a server does to every RPC, and how that RPC ends.
+type fault struct {
+	name   string
+	script faultproxy.Script
+	want   load.End
+	// alike: by what the server sends grpc-go's caller cannot tell this status from what
+	// the library says of a stream itself.
+	alike bool
+}
+
+// faults are of each kind of cause that a server can bring about on a connection.
+func faults() []fault {
+	var all []fault
+	add := func(name, code, c string, script faultproxy.Script) {
+		all = append(all, fault{name: name, script: script, want: load.End{Code: code, Cause: c}})
+	}
+	add("hangs up", "UNAVAILABLE", cause.Ended, (*faultproxy.Stream).HangUp)
+	add("GOAWAY and hangs up", "UNAVAILABLE", "GOAWAY ENHANCE_YOUR_CALM", func(s *faultproxy.Stream) {
+		s.GoAway(http2.ErrCodeEnhanceYourCalm, []byte("too_many_pings")...)
+		s.HangUp()
+	})
+	add("GOAWAY NO_ERROR and hangs up", "UNAVAILABLE", "GOAWAY NO_ERROR", func(s *faultproxy.Stream) { s.GoAway(http2.ErrCodeNo); s.HangUp() })
+	add("refuses the stream always", "UNAVAILABLE", "RST_STREAM REFUSED_STREAM", func(s *faultproxy.Stream) { s.Reset(http2.ErrCodeRefusedStream) })
+	for code, status := range map[http2.ErrCode]string{http2.ErrCodeNo: "INTERNAL", http2.ErrCodeProtocol: "INTERNAL", http2.ErrCodeInternal: "INTERNAL",
+		http2.ErrCodeStreamClosed: "INTERNAL", http2.ErrCodeCancel: "CANCELLED", http2.ErrCodeEnhanceYourCalm: "RESOURCE_EXHAUSTED",
+		http2.ErrCodeInadequateSecurity: "PERMISSION_DENIED", http2.ErrCodeHTTP11Required: "INTERNAL"} {
+		add("resets "+code.String(), status, "RST_STREAM "+code.String(), func(s *faultproxy.Stream) { s.Reset(code) })
+	}
+	for status, code := range map[int]string{200: "UNKNOWN", 400: "INTERNAL", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "UNIMPLEMENTED", 405: "UNKNOWN",
+		413: "UNKNOWN", 415: "UNKNOWN", 429: "UNAVAILABLE", 431: "UNKNOWN", 500: "UNKNOWN", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "UNAVAILABLE"} {
+		for _, body := range []bool{true, false} {
+			add(fmt.Sprintf("HTTP %d, body %t", status, body), code, cause.HTTP(status), func(s *faultproxy.Stream) {
+				s.Headers(!body, faultproxy.Field{Name: ":status", Value: strconv.Itoa(status)}, faultproxy.Field{Name: "content-type", Value: "text/html"},
+					faultproxy.Field{Name: "server", Value: "nginx/1.22.1"})
+				if body {
+					s.Data([]byte("<html><title>no</title></html>"))
+					s.Cut()
+				}
+			})
+		}
+	}
+	add("no trailers", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Cut() })
+	add("OK without a message", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Status(0, "") })
+	add("OK with two messages", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Message(nil); s.Message(nil); s.Status(0, "") })
+	add("headers twice", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Begin() })
+	add("a flag of 7", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Prefixed(7, 0, nil); s.Status(0, "") })
+	add("5 MiB", "RESOURCE_EXHAUSTED", cause.MessageLimit, func(s *faultproxy.Stream) { s.Begin(); s.Prefixed(0, 5<<20, []byte("x")); s.Status(0, "") })
+	add("68 KiB of headers", "INTERNAL", cause.HeaderLimit, func(s *faultproxy.Stream) {
+		big := faultproxy.Field{Name: "big", Value: strings.Repeat("a", 4<<10)} // 2.5 KiB by Huffman's code
+		s.Begin(slices.Repeat([]faultproxy.Field{big}, 17)...)
+		s.Message(nil)
+		s.Status(0, "")
+	})
+	add("silence", "DEADLINE_EXCEEDED", cause.Deadline, func(*faultproxy.Stream) {})
+	return append(all, forged()...)
+}
+
+// forged are statuses of a server, as of a gateway in Go that hands on what its own
+// client was told, in the words of every other cause.
+func forged() []fault {
+	var all []fault
+	for text, code := range map[string]int{
+		"": 2, "no": 14, "boom": 13, "try later": 8, "who are you": 16, "own": 200,
+		`connection error: desc = "transport: Error while dialing: dial tcp 10.1.2.3:80: connect: connection refused"`: 14,
+		`connection error: desc = "error reading from server: EOF"`:                                                    14,
+		"error reading from server: read tcp 10.1.2.3:80->10.1.2.4:81: read: connection reset by peer":                 14,
+		`closing transport due to: x, received prior goaway: code: ENHANCE_YOUR_CALM, debug data: "too_many_pings"`:    14,
+		"the connection is draining":                                                 14,
+		"transport is closing":                                                       14,
+		"stream terminated by RST_STREAM with error code: CANCEL":                    1,
+		"stream terminated by RST_STREAM with error code: NO_ERROR":                  13,
+		"unexpected HTTP status code received from server: 502 (Bad Gateway)":        14,
+		"context deadline exceeded":                                                  4,
+		"context canceled":                                                           1,
+		"grpc: received message larger than max (5000000 vs. 4194304)":               8,
+		"grpc: received message larger than max (5000000 vs. 4198400)":               8,
+		"trying to send message larger than max (5000000 vs. 4198400)":               8,
+		"header list size to send violates the maximum size (9 bytes) set by server": 13,
+		"grpc: failed to unmarshal the received message: x":                          13,
+		"server closed the stream without sending trailers":                          13,
+		"socket: too many open files":                                                14,
+	} {
+		for _, headers := range []bool{false, true} {
+			all = append(all, fault{name: fmt.Sprintf("status %d %q, headers %t", code, text, headers), alike: headers && ofStream(text), script: func(s *faultproxy.Stream) {
+				if headers {
+					s.Begin()
+					s.Status(code, text)
+					return
+				}
+				s.Headers(true, faultproxy.Field{Name: ":status", Value: "200"}, faultproxy.Field{Name: "content-type", Value: "application/grpc"},
+					faultproxy.Field{Name: "grpc-status", Value: strconv.Itoa(code)}, faultproxy.Field{Name: "grpc-message", Value: text})
+			}, want: load.End{Code: call.Code(statusError(code)), Cause: cause.Status}})
+		}
+	}
+	return all
+}
+
+// ofStream says whether a text is one that grpc-go gives an RPC by what happened on its
+// stream.
+func ofStream(text string) bool {
+	return slices.ContainsFunc([]string{"stream terminated", "server closed", "grpc: ", "trying to send", "header list"}, func(start string) bool {
+		return strings.HasPrefix(text, start)
+	})
+}
+
+// TestBothEnginesNameTheSameCause: the same fault has the same code and the same cause,
+// and a server's own words are never another cause.
+func TestBothEnginesNameTheSameCause(t *testing.T) {
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			o := call.Options{}
+			if f.want.Cause == cause.Deadline {
+				o.Deadline = 20 * time.Millisecond
+			}
+			if got := byGRPC(t, f.script, o, false); got != f.want && !f.alike {
+				t.Errorf("grpc: %+v, want %+v", got, f.want)
+			}
+			if got := byGRPC(t, f.script, o, true); got != f.want && !f.alike {
+				t.Errorf("grpc, once: %+v, want %+v", got, f.want)
+			}
+			if got := byWire(t, f.script, o); got != f.want {
+				t.Errorf("wire: %+v, want %+v", got, f.want)
+			}
+		})
+	}
+}
+
+func peer(t *testing.T, script faultproxy.Script) string {
+	t.Helper()
+	p, err := faultproxy.NewPeer(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p.Address()
+}
+
+// byGRPC is how an RPC ends by the grpc engine: the second of a load, or that of a
+// preflight.
+func byGRPC(t *testing.T, script faultproxy.Script, o call.Options, once bool) load.End {
+	t.Helper()
+	ch, err := channel.Open(t.Context(), channel.Options{Address: peer(t, script)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ch.Close() })
+	if once && o.Deadline == 0 {
+		return call.EndOf(call.Once(t.Context(), o, ch))
+	}
+	c, err := call.New(o, []grpc.ClientConnInterface{ch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.Call(t.Context(), 0, 0)
+	return c.Call(t.Context(), 0, 1)
+}
+
+func byWire(t *testing.T, script faultproxy.Script, o call.Options) load.End {
+	t.Helper()
+	request, _, err := WireRequest(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, err := wire.Open(t.Context(), wire.Options{Address: peer(t, script), Request: request})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ch.Close() })
+	end, _ := ch.Once(t.Context(), 0)
+	return end
+}
+
+func statusError(code int) error { return status.Error(codes.Code(code), "") }
