@@ -220,7 +220,7 @@ type bareCount struct {
 }
 
 func startBare(ctx context.Context, o channel.Options, connections, concurrency int) (*bareLoop, error) {
-	codec.Install(codec.Spec{Name: codec.None}) // the same accept-encoding header as the engine's
+	codec.Install(nil, codec.Spec{}) // announces nothing, as the engine does
 	l := &bareLoop{counts: make([]bareCount, concurrency)}
 	for range connections {
 		c, err := channel.Open(ctx, o)

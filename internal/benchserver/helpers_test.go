@@ -20,7 +20,7 @@ import (
 )
 
 // counters are the compressors' of the test process, which has one registry.
-var counters = codec.Install(codec.Spec{Name: codec.None})
+var counters = codec.Install(codec.Names(), codec.Spec{Name: codec.None})
 
 // start serves o on a loopback port until the test ends.
 func start(t *testing.T, o benchserver.Options) (s *benchserver.Server, addr string) {

@@ -37,6 +37,7 @@ type Options struct {
 	Echo *benchv1.EchoRequest
 
 	Compression codec.Spec
+	Accepts     []string      // codecs of responses that are announced, as codec.Install was given
 	Metadata    []Pair        // sent with every RPC
 	Sized       SizedMetadata // likewise
 	Deadline    time.Duration // of each RPC after its start; 0: none

@@ -159,7 +159,7 @@ func TestADeadlineEndsACall(t *testing.T) {
 
 func TestLevelNoneAnnouncesTheCompressorAndSendsTheMessageAsItIs(t *testing.T) {
 	announced := codec.Spec{Name: codec.Gzip}
-	counters := codec.Install(announced)
+	counters := codec.Install(codec.Names(), announced)
 	body := []byte(strings.Repeat("compressible ", 100))
 	for name, o := range map[string]Options{
 		"Foo":  {Compression: announced},
@@ -180,7 +180,7 @@ func TestLevelNoneAnnouncesTheCompressorAndSendsTheMessageAsItIs(t *testing.T) {
 
 func TestARequestIsCompressedAtALevelUnlessItIsEmpty(t *testing.T) {
 	low := codec.Spec{Name: codec.Gzip, Level: 3}
-	counters := codec.Install(low)
+	counters := codec.Install(codec.Names(), low)
 	body := []byte(strings.Repeat("compressible ", 100))
 	for _, o := range []Options{
 		{Compression: low}, // empty: grpc-go leaves it as it is

@@ -3,21 +3,25 @@ package codec
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 )
 
-// Install registers gzip, deflate and zstd with grpc-go and returns what counts
-// their work. out fixes the level this process compresses with under out.Name;
+// Install registers the named compressors with grpc-go and returns what counts their
+// work. A client announces what is registered in its process in every RPC, and nothing
+// less (grpc-go 1.85: AcceptCompressors without names does not restrict it, against its
+// documentation). out fixes the level this process compresses with under out.Name;
 // the other compressors, and out itself at LevelNone, work at LevelMedium.
 //
 // grpc-go's registry belongs to the whole process and is not locked: call
 // Install once, before any channel or server exists. What was registered under
-// these names before, grpc-go's own gzip included, is replaced.
-func Install(out Spec) *Counters {
-	counters := newCounters()
-	for _, name := range Names() {
+// these names before, grpc-go's own gzip included, is replaced. names are some of
+// [Names], in their order.
+func Install(names []string, out Spec) *Counters {
+	counters := newCounters(names)
+	for _, name := range names {
 		level := LevelMedium
 		if out.Name == name && out.Compresses() {
 			level = out.Level
@@ -27,7 +31,7 @@ func Install(out Spec) *Counters {
 	return counters
 }
 
-// Names are the encodings that Install registers, in the order in which grpc-go then
+// Names are the encodings that Install can register, in the order in which grpc-go
 // announces them.
 func Names() []string { return []string{Gzip, Deflate, Zstd} }
 
@@ -36,12 +40,13 @@ func Names() []string { return []string{Gzip, Deflate, Zstd} }
 type compressor struct {
 	format   format
 	counters *Counters
-	writers  sync.Pool // of *writer
-	readers  sync.Pool // of *reader
+	received *atomic.Int64 // messages decompressed
+	writers  sync.Pool     // of *writer
+	readers  sync.Pool     // of *reader
 }
 
 func newCompressor(f format, counters *Counters) *compressor {
-	return &compressor{format: f, counters: counters}
+	return &compressor{format: f, counters: counters, received: counters.received[f.name]}
 }
 
 // Name returns the value of the grpc-encoding header.
@@ -172,6 +177,7 @@ func (z *reader) Read(p []byte) (int, error) {
 	if err == io.EOF && !z.ended {
 		z.ended = true
 		z.compressor.counters.decompress.endMessage(z.bytesIn, z.bytesOut, z.meter)
+		z.compressor.received.Add(1)
 	}
 	return n, err
 }

@@ -37,7 +37,7 @@ func text(n int) []byte {
 // install installs the named compressor at level and returns it as grpc-go
 // sees it.
 func install(name string, level int) (encoding.Compressor, *codec.Counters) {
-	counters := codec.Install(codec.Spec{Name: name, Level: level})
+	counters := codec.Install(codec.Names(), codec.Spec{Name: name, Level: level})
 	return encoding.GetCompressor(name), counters
 }
 
@@ -179,7 +179,7 @@ func TestInstallSetsTheLevelOfOneCompressorOnly(t *testing.T) {
 		medium, _ := install(name, codec.LevelMedium)
 		want := pack(t, medium, message)
 		for _, out := range []codec.Spec{{}, {Name: name, Level: codec.LevelNone}, {Name: "other", Level: 1}} {
-			codec.Install(out)
+			codec.Install(codec.Names(), out)
 			if got := pack(t, encoding.GetCompressor(name), message); !bytes.Equal(got, want) {
 				t.Errorf("%s after Install(%+v): %d bytes, want those of medium, %d", name, out, len(got), len(want))
 			}
@@ -293,7 +293,7 @@ func TestZstdRefusesAWindowOverEightMebibytes(t *testing.T) {
 func FuzzDecompress(f *testing.F) {
 	compressors := map[string]encoding.Compressor{}
 	for _, name := range names {
-		codec.Install(codec.Spec{})
+		codec.Install(codec.Names(), codec.Spec{})
 		compressors[name] = encoding.GetCompressor(name)
 	}
 	for i, name := range names {

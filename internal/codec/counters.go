@@ -16,11 +16,28 @@ const sampleEvery = 8
 // safe for concurrent use, and counting does not allocate.
 type Counters struct {
 	compress, decompress tally
+	received             map[string]*atomic.Int64 // messages decompressed, by encoding
 }
 
-func newCounters() *Counters {
+func newCounters(names []string) *Counters {
 	cost := clockCost()
-	return &Counters{compress: tally{clockCost: cost}, decompress: tally{clockCost: cost}}
+	c := &Counters{compress: tally{clockCost: cost}, decompress: tally{clockCost: cost}, received: make(map[string]*atomic.Int64)}
+	for _, name := range names {
+		c.received[name] = new(atomic.Int64)
+	}
+	return c
+}
+
+// Received returns how many messages were decompressed since Install, by encoding; those
+// that none came in are left out.
+func (c *Counters) Received() map[string]int64 {
+	by := make(map[string]int64)
+	for name, n := range c.received {
+		if n := n.Load(); n > 0 {
+			by[name] = n
+		}
+	}
+	return by
 }
 
 // Counts is a Counters at one instant. Messages in work at that instant are in

@@ -6,7 +6,7 @@ import (
 )
 
 func TestCountingDoesNotAllocate(t *testing.T) {
-	c := newCounters()
+	c := newCounters(Names())
 	allocs := testing.AllocsPerRun(100, func() {
 		m := c.compress.startMessage()
 		m.begin()

@@ -77,7 +77,7 @@ func callCompressed(t *testing.T, setting string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counters := codec.Install(spec)
+	counters := codec.Install(codec.Names(), spec)
 	var w witness
 	channel := startEcho(t, &w)
 	request, response := wrapperspb.Bytes(text(4<<10)), &wrapperspb.BytesValue{}
@@ -106,7 +106,7 @@ func callCompressed(t *testing.T, setting string) {
 }
 
 func TestAnEmptyMessageIsAnnouncedButNotCompressed(t *testing.T) {
-	counters := codec.Install(codec.Spec{Name: codec.Gzip, Level: codec.LevelLow})
+	counters := codec.Install(codec.Names(), codec.Spec{Name: codec.Gzip, Level: codec.LevelLow})
 	var w witness
 	channel := startEcho(t, &w)
 	empty := &wrapperspb.BytesValue{}

@@ -85,7 +85,7 @@ func Do(ctx context.Context, t worker.Trial) (Exchange, error) {
 	if err != nil {
 		return Exchange{}, err
 	}
-	counters := codec.Install(t.Settings.Compression)
+	counters := codec.Install(t.Settings.Accepts(), t.Settings.Compression)
 	var presented atomic.Bool
 	seen := &watch{}
 	ch, err := open(ctx, t, &presented, seen)

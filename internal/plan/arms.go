@@ -106,6 +106,9 @@ func (r request) arm(layers ...choices) (Arm, error) {
 	if a.Settings.Target != "" {
 		a.Settings.Key = ""
 	}
+	if a.Settings.AcceptCompression == "" {
+		a.Settings.AcceptCompression = acceptText(a.Settings.uses())
+	}
 	return a, m.err()
 }
 

@@ -70,7 +70,7 @@ func checkSettings(s Settings) []string {
 
 	total := headerListBytes(s)
 	refuse(total > maxHeaderListBytes, "--metadata, --metadata-size %s: must be at most %d bytes of header list, not %d", s.MetadataSize, maxHeaderListBytes, total)
-	return slices.Concat(wrong, checkReplacements(s), checkCommand(s))
+	return slices.Concat(wrong, checkAccept(s), checkReplacements(s), checkCommand(s))
 }
 
 // checkKeys refuses a key or a key exchange group that no arm can obey.

@@ -68,8 +68,8 @@ func TestOneSettingMeasuresOneArmWithTheDefaults(t *testing.T) {
 		Arms: []plan.Arm{{Name: "base", Settings: plan.Settings{
 			TLS: "1.3", Key: "p256",
 			Compression:         codec.Spec{Name: codec.None},
-			ResponseCompression: plan.ResponseCodec{Mirror: true},
-			Connections:         4, Engine: "grpc", Windows: "static",
+			ResponseCompression: plan.ResponseCodec{Mirror: true}, AcceptCompression: "none",
+			Connections: 4, Engine: "grpc", Windows: "static",
 		}}},
 		Groups:    []plan.Group{{Name: "base", Control: "base", Arms: []string{"base"}}},
 		Load:      plan.Load{Rate: 1500, Arrival: "poisson", Loop: "open", Concurrency: 64},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"grpcbench/internal/codec"
 )
@@ -81,6 +82,14 @@ func messages() []setting {
 			doc: "compression of the bundled server's responses: as for compression, or mirror for the request's",
 			set: parsed(ParseResponseCodec, func(s *Settings) *ResponseCodec { return &s.ResponseCompression }),
 			get: func(s Settings) string { return s.ResponseCompression.String() },
+		},
+		{
+			name: acceptCompression, value: "CODECS", start: "default",
+			doc: "codecs announced for responses (grpc-accept-encoding): none, some of gzip, deflate and zstd as in gzip+zstd, or default for those of --compression and --response-compression alone",
+			set: parsed(parseAccept, func(s *Settings) *string { return &s.AcceptCompression }),
+			get: func(s Settings) string {
+				return orDefault(strings.ReplaceAll(s.AcceptCompression, ",", "+"), "default")
+			},
 		},
 		{
 			name: "metadata", value: "NAME=VALUE", start: "none",

@@ -19,7 +19,8 @@ type Settings struct {
 	Resumption          bool          `json:"resumption"`
 	Compression         codec.Spec    `json:"compression"`
 	ResponseCompression ResponseCodec `json:"response_compression"`
-	Metadata            []MetadataKey `json:"metadata,omitempty"` // names and lengths; the values are Arm.Secrets
+	AcceptCompression   string        `json:"accept_compression,omitempty"` // codecs announced, with commas, or "none"; "": see Accepts
+	Metadata            []MetadataKey `json:"metadata,omitempty"`           // names and lengths; the values are Arm.Secrets
 	MetadataSize        MetadataSize  `json:"metadata_size"`
 	Payload             Payload       `json:"payload"`
 	ResponsePayload     Payload       `json:"response_payload"`

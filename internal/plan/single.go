@@ -15,7 +15,7 @@ func (c *Config) SingleFlags(fs *pflag.FlagSet) {
 func singleNames() []string {
 	return []string{
 		"tls", "mtls", "key", "group", "resumption",
-		"compression", "response-compression", "metadata", "metadata-size", "payload", "response-payload", "method", "request",
+		"compression", "response-compression", "accept-compression", "metadata", "metadata-size", "payload", "response-payload", "method", "request",
 		"deadline", "windows",
 		"cacert", "cert", "key-file", "server-name", "authority", "insecure-skip-verify", "allow-cleartext-credentials",
 	}

@@ -41,7 +41,7 @@ func TestEachFieldOfSettingsHasAFlagAndEachFlagAField(t *testing.T) {
 func TestEachSettingSetsItsFieldAlone(t *testing.T) {
 	values := map[string]string{
 		"target": "h:1", "server-binary": "./s {addr}", "tls": "1.2", "mtls": "on", "key": "ed25519", "group": "p256", "resumption": "on",
-		"compression": "gzip:low", "response-compression": "none", "metadata": "a=b", "metadata-size": "1KiB",
+		"compression": "gzip:low", "response-compression": "none", "accept-compression": "zstd", "metadata": "a=b", "metadata-size": "1KiB",
 		"payload": "1KiB:json", "response-payload": "2KiB", "method": "/a/b", "request": "@table_test.go",
 		"connections": "7", "deadline": "1s", "engine": "wire", "windows": "dynamic",
 		"churn": "5/s", "max-rpcs-per-connection": "100", "connection-age": "2s",

@@ -160,6 +160,9 @@ func settingFlags(arms []plan.Arm, wanted func(flag string) bool) []string {
 	if len(values["target"]) < 2 {
 		delete(values, "target") // an argument
 	}
+	if !slices.ContainsFunc(arms, func(a plan.Arm) bool { return a.Settings.AcceptCompression != "" && !a.Settings.AcceptsByDefault() }) {
+		delete(values, "accept-compression")
+	}
 	var args []string
 	for _, flag := range slices.Sorted(maps.Keys(values)) {
 		vs := values[flag]

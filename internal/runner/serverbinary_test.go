@@ -32,7 +32,7 @@ func serveBinary(args []string) error {
 		}
 		args = args[:len(args)-1]
 	}
-	o := benchserver.Options{Counters: codec.Install(codec.Spec{})}
+	o := benchserver.Options{Counters: codec.Install(codec.Names(), codec.Spec{})}
 	if len(args) >= 3 {
 		pair, err := tls.LoadX509KeyPair(args[1], args[2])
 		if err != nil {

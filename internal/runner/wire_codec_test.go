@@ -6,6 +6,7 @@ import (
 	"compress/zlib"
 	"io"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -120,6 +121,13 @@ func deref(f *float64) any {
 
 func responseRows() []row {
 	const args = "--response-payload 4KiB:json --response-compression "
+	accepts := func(args string, want ...string) row {
+		return row{option: "accept-compression", args: args, target: plaintext, check: func(t *testing.T, s seen) {
+			if got := slices.Collect(maps.Keys(s.target.metadata["grpc-accept-encoding"])); !slices.Equal(got, want) {
+				t.Errorf("grpc-accept-encoding %q, want %q", got, want)
+			}
+		}}
+	}
 	uncompressed := func(t *testing.T, s seen) {
 		if s.arm.ResponseCompressed != 0 || s.arm.ReceivedBytes == nil || *s.arm.ReceivedBytes < body {
 			t.Errorf("compressed %d responses, received %v bytes an RPC, want the whole body", s.arm.ResponseCompressed, deref(s.arm.ReceivedBytes))
@@ -134,6 +142,9 @@ func responseRows() []row {
 		}
 	}
 	rows := []row{
+		accepts(""), accepts("--compression none"), accepts("--accept-compression none"),
+		accepts("--accept-compression zstd+deflate", "deflate,zstd"),
+		accepts(args+"gzip:low", "gzip"), accepts(args+"gzip:low --accept-compression gzip,zstd", "gzip,zstd"),
 		{option: "response-compression", args: args + "none --compression gzip", check: announced("identity", uncompressed)},
 		{option: "response-compression", args: args + "mirror", check: announced("identity", uncompressed)},
 		{option: "response-compression", args: args + "gzip:none", check: announced("gzip", uncompressed)},

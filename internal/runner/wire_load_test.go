@@ -71,7 +71,7 @@ func channelRows() []row {
 				t.Errorf("%d RPCs had a deadline", n)
 			}
 		}},
-		// 31 bytes go out and 36 come back for Foo on a connection whose header
+		// 30 bytes go out and 36 come back for Foo on a connection whose header
 		// tables are warm; dynamic windows add a PING and its answer each way, 34
 		// bytes, and WINDOW_UPDATEs of 13.
 		{option: "windows", args: "--tls off --window 1s --windows static", check: bytesBelow(50, true)},

@@ -78,7 +78,7 @@ func run(ctx context.Context, c config, stdout, stderr io.Writer) error {
 	options := benchserver.Options{
 		TLS:            tlsConfig,
 		Reflection:     c.reflection,
-		Counters:       codec.Install(spec),
+		Counters:       codec.Install(codec.Names(), spec),
 		MaxConnections: c.maxConnections,
 	}
 	if c.windows == "static" {

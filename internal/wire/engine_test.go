@@ -140,9 +140,9 @@ func TestMessagesOfEverySizeGoBothWays(t *testing.T) {
 					spec.Level = codec.LevelLow
 					rpcs = max(1, min(rpcs, 1<<20/int64(size+1))) // compressors take long to look for races in
 				}
-				counters := codec.Install(spec)
+				counters := codec.Install(codec.Names(), spec)
 				_, addr := bundled(t, benchserver.Options{StaticWindow: smallestWindow})
-				o := call.Options{Compression: spec, Echo: &benchv1.EchoRequest{
+				o := call.Options{Compression: spec, Accepts: codec.Names(), Echo: &benchv1.EchoRequest{
 					Body: []byte(strings.Repeat("a", size)), ResponseSize: uint32(size), ResponseContent: benchv1.Content_CONTENT_TEXT}}
 				channels := dial(t, addr, 1, o, plaintext)
 				request, before, err := worker.WireRequest(o)

@@ -104,7 +104,7 @@ func (g *generator) setup(t Trial) error {
 		return err
 	}
 	g.trial = t
-	g.counters = codec.Install(t.Settings.Compression)
+	g.counters = codec.Install(t.Settings.Accepts(), t.Settings.Compression)
 	if g.engine, err = g.newEngine(); err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (h *host) serve(s Serve) (any, error) {
 	}
 	spec := ResponseSpec(s.Settings)
 	o := benchserver.Options{
-		TLS: config, Counters: codec.Install(spec),
+		TLS: config, Counters: codec.Install(codec.Names(), spec),
 		// Connections that are being replaced are open beside the new ones.
 		MaxConnections: max(benchserver.DefaultMaxConnections, 2*s.Settings.Connections),
 	}

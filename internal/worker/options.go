@@ -18,7 +18,7 @@ import (
 // request and body the contents of the files that s names.
 func Options(s plan.Settings, secrets []string, request, body []byte) (call.Options, error) {
 	o := call.Options{
-		Method: s.Method, Request: request, Compression: s.Compression, Deadline: s.Deadline,
+		Method: s.Method, Request: request, Compression: s.Compression, Accepts: s.Accepts(), Deadline: s.Deadline,
 		Sized: call.SizedMetadata{Bytes: s.MetadataSize.Bytes, Keys: s.MetadataSize.Keys, Unique: s.MetadataSize.Unique, Binary: s.MetadataSize.Binary},
 	}
 	if len(secrets) != len(s.Metadata) {

@@ -14,7 +14,6 @@ import (
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
-	"grpcbench/internal/codec"
 	"grpcbench/internal/load"
 	"grpcbench/internal/wire"
 	serverpb "grpcbench/proto"
@@ -37,7 +36,7 @@ func newWireEngine(o call.Options) (*wireEngine, error) {
 // all, and the size of its message before it was compressed.
 func WireRequest(o call.Options) (r wire.Request, size int, err error) {
 	r = wire.Request{Path: o.Name(), Deadline: o.Deadline, Length: -1,
-		Accept: strings.Join(codec.Names(), ","), Metadata: fieldsOf(o.Static())}
+		Accept: strings.Join(o.Accepts, ","), Metadata: fieldsOf(o.Static())}
 	if unique := o.Unique(); unique != nil {
 		r.Unique = func(seq int64) []wire.Field { return fieldsOf(unique(seq)) }
 	}
