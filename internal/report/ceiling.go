@@ -16,6 +16,8 @@ func ceilings(r result.Result) bool { return r.Plan.Kind == plan.KindCeiling && 
 // climb is what was found of one arm.
 type climb struct {
 	arm     *result.Arm
+	head    string   // what was found in a word
+	tone    string   // of the head: "" for a ceiling, else as of [webpage.Note]
 	found   string   // not safe to print
 	lines   []line   // what it rests on
 	columns []column // of the levels
@@ -24,10 +26,16 @@ type climb struct {
 
 // climb lays out an arm of a ceiling.
 func (b book) climb(a *result.Arm) climb {
-	c := climb{arm: a, found: "not looked for: nothing was measured to the end"}
+	c := climb{arm: a, head: "NOT JUDGED", tone: "unknown", found: "not looked for: nothing was measured to the end"}
 	if a.Ceiling != nil {
 		c.found = a.Ceiling.Text
 		c.lines = b.limits(a)
+		switch a.Ceiling.Outcome {
+		case result.Reached:
+			c.head, c.tone = "CEILING", ""
+		case result.NotReached, result.NoneKeeps:
+			c.head, c.tone = "NO CEILING", "doubt"
+		}
 	}
 	if len(b.Plan.Ceiling.SLO) == 0 {
 		c.columns = []column{{"RPC/s", "[95 %]"}, {"twice as many", "gain, %"}, {"service p50", ""}, {"p99", ""}}
@@ -141,7 +149,7 @@ func (m *markdown) climbs(b book) {
 func (p *page) climb(b book, a *result.Arm) {
 	c := b.climb(a)
 	p.title(a.Name)
-	p.prose("CEILING  ", c.found)
+	p.paint(hueOf(c.tone), func() { p.prose(c.head+"  ", c.found) })
 	for _, l := range c.lines {
 		p.items(pad(l.head, 16), l.items)
 	}
@@ -161,7 +169,7 @@ func (p *page) climb(b book, a *result.Arm) {
 func (m *markdown) climb(b book, a *result.Arm) {
 	c := b.climb(a)
 	m.title(code(a.Name))
-	m.paragraph("**Ceiling**: " + code(c.found))
+	m.paragraph("**" + c.head[:1] + strings.ToLower(c.head[1:]) + "**: " + code(c.found))
 	for _, l := range c.lines {
 		m.line("- " + l.head + ": " + strings.Join(l.items, " · "))
 	}

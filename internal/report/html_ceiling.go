@@ -13,6 +13,9 @@ func (h htmlBook) climbed() webpage.Section {
 	for i := range h.Result.Arms {
 		c := h.climb(&h.Result.Arms[i])
 		b := webpage.Block{Heading: clean(c.arm.Name), Lead: clean(c.found), Table: &webpage.Table{Head: []string{h.levelsHead()}}}
+		if c.tone != "" {
+			b.Lead, b.Notes = "", []webpage.Note{{Tone: c.tone, Head: c.head, Text: clean(c.found)}}
+		}
 		b.Figures, b.Keys = h.curves(c.arm)
 		for _, col := range c.columns {
 			head := col.head

@@ -133,3 +133,33 @@ func TestGatesAreCountedWhereTheyAreRead(t *testing.T) {
 		t.Error("without gates nothing is counted")
 	}
 }
+
+// A ceiling that was not looked for, one that lies above what was tried and one that was
+// found have other words, and another class.
+func TestACeilingThatWasNotFoundLooksOtherwise(t *testing.T) {
+	for outcome, row := range map[string]struct{ text, md, html string }{
+		"":                {"\nNOT JUDGED  not looked for", "**Not judged**: ", `<li class="unknown"><strong>NOT JUDGED</strong>`},
+		result.TooFew:     {"\nNOT JUDGED  it", "**Not judged**: ", `<li class="unknown"><strong>NOT JUDGED</strong>`},
+		result.NotReached: {"\nNO CEILING  it", "**No ceiling**: ", `<li class="doubt"><strong>NO CEILING</strong>`},
+		result.NoneKeeps:  {"\nNO CEILING  it", "**No ceiling**: ", `<li class="doubt"><strong>NO CEILING</strong>`},
+		result.Reached:    {"\nCEILING  it", "**Ceiling**: ", ""},
+	} {
+		r := ceilingFixtures()["ceiling-callers"]
+		for i := range r.Arms {
+			r.Arms[i].Ceiling = &result.Ceiling{Outcome: outcome, Text: "it"}
+			if outcome == "" {
+				r.Arms[i].Ceiling = nil
+			}
+		}
+		if said := text(t, r, report.TextOptions{}); strings.Count(said, row.text) != len(r.Arms) {
+			t.Errorf("%q: the text does not say %q of each arm:\n%s", outcome, row.text, said)
+		}
+		if said := markdown(t, r); strings.Count(said, row.md) != len(r.Arms) {
+			t.Errorf("%q: the Markdown does not say %q of each arm", outcome, row.md)
+		}
+		page := render(t, func(w io.Writer) error { return report.HTML(w, r) })
+		if marked := strings.Contains(page, "<strong>NO"); row.html == "" && marked || row.html != "" && strings.Count(page, row.html) != len(r.Arms) {
+			t.Errorf("%q: the page does not hold %q for each arm", outcome, row.html)
+		}
+	}
+}
