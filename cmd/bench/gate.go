@@ -132,11 +132,14 @@ func (g gatekeeper) saveBaseline(r result.Result, stderr io.Writer) error {
 // many there were; the error is their exit code.
 func tellGates(gates []result.Gate, notMeasured []string, inconclusive string, stderr io.Writer) error {
 	var err error
+	unjudged := make(map[string]bool) // by cause: an INVALID result is told once, and the count has the rest
 	for _, g := range gates {
 		said := ""
 		switch {
 		case g.NotJudged:
-			said, err = "gate not judged, which fails", exitError(exitGate)
+			if err = exitError(exitGate); !unjudged[g.Text] {
+				said, unjudged[g.Text] = "gate not judged, which fails", true
+			}
 		case g.Outcome == result.Fail:
 			said, err = "gate failed", exitError(exitGate)
 		case g.Outcome == result.Undecided && inconclusive == plan.InconclusiveFails:

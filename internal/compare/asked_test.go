@@ -10,6 +10,15 @@ import (
 	"grpcbench/internal/result"
 )
 
+// sparse is an arm whose epochs have 19 observations above the median.
+func sparse(name string) result.Arm {
+	a := of(name, latencyP50, times(8, 1e6)...)
+	for i := range a.Epochs {
+		a.Epochs[i].Latency.Count = 38
+	}
+	return a
+}
+
 // TestNoGateIsGreenAboutWhatItDidNotLookAt: limits that nothing can be held against.
 //
 //	fault:   gates on metrics that nobody measured, of one arm beside a baseline, of arms that the baseline does not have, of too few epochs, of no arm
@@ -67,6 +76,8 @@ func TestNoGateIsGreenAboutWhatItDidNotLookAt(t *testing.T) {
 		{"seven epochs, whose p is small and whose verdict is none", named("server_cpu_ns_per_rpc"), run("x", cpu("a", 7, 100), cpu("b", 7, 100)), run("y", cpu("a", 7, 100), cpu("b", 7, 200)), []string{
 			"not judged, fail server_cpu_ns_per_rpc not slower: b/a is +100.0 [+100.0, +100.0] % against result x; epochs 7: a verdict needs 8; " +
 				"epochs are too few for 1 comparison to fail: use more --epochs, or gate fewer metrics"}},
+		{"too few observations above a quantile", named("latency_p50"), nil, run("y", sparse("a"), sparse("b")), []string{
+			"not judged, fail latency_p50 not slower: b could not be compared: an epoch has 19 observations above the quantile, a comparison needs 20: use a longer --window or a higher --rate"}},
 		{"a limit for a group that the result does not have", asking(t, "other: server_cpu_ns_per_rpc<1s", "other: server_cpu_ns_per_rpc<+3%"), nil, run("y", cpu("a", 8, 100), cpu("b", 8, 100)), []string{
 			"not judged, fail server_cpu_ns_per_rpc<1s: there is no arm that it is for",
 			"not judged, fail server_cpu_ns_per_rpc<+3%: every arm could not be compared: no arm has a control"}},

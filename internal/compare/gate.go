@@ -192,7 +192,11 @@ func (q question) decide(p *float64) string {
 // text says what was found, with why it may be no answer.
 func (q question) text() string {
 	if q.ratio == nil {
-		return fmt.Sprintf("%s could not be compared: %s", q.what, q.reason)
+		text := fmt.Sprintf("%s could not be compared: %s", q.what, q.reason)
+		if strings.Contains(q.reason, aboveQuantile) {
+			text += ": use a longer --window or a higher --rate"
+		}
+		return text
 	}
 	text := fmt.Sprintf("%s is %s", q.what, change(*q.ratio))
 	if q.low != nil && q.high != nil {

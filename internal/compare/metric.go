@@ -155,6 +155,9 @@ func bytes(name string, get func(*result.Epoch) *float64) metric {
 	return m
 }
 
+// aboveQuantile is what the reasons of tooFew hold.
+const aboveQuantile = "observations above the quantile, a comparison needs"
+
 // tooFew says why a quantile cannot be compared: some epoch of either arm has
 // fewer than minBeyond observations above it. ok is false if it can.
 func (m metric) tooFew(arms ...*result.Arm) (reason string, ok bool) {
@@ -172,5 +175,5 @@ func (m metric) tooFew(arms ...*result.Arm) (reason string, ok bool) {
 	if least >= minBeyond {
 		return "", false
 	}
-	return fmt.Sprintf("an epoch has %d observations above the quantile, a comparison needs %d", least, minBeyond), true
+	return fmt.Sprintf("an epoch has %d "+aboveQuantile+" %d", least, minBeyond), true
 }
