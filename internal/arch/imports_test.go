@@ -37,7 +37,7 @@ func edges() map[string]string {
 			" internal/payload internal/plan internal/probe" + protos,
 		"internal/result":           "internal/cause internal/ceiling internal/codec internal/hist internal/load internal/plan internal/stats",
 		"internal/runner":           "internal/ceiling internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
-		"internal/exchange":         "internal/call internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
+		"internal/exchange":         "internal/call internal/cause internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
 		"internal/compare":          "internal/ceiling internal/hist internal/plan internal/result internal/stats",
 		"internal/history":          "internal/compare internal/plan internal/result internal/stats",
 		"internal/verify":           "internal/channel internal/plan internal/result internal/stats proto",

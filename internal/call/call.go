@@ -121,7 +121,7 @@ func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) error {
 	if err = once(ctx, 0, a.options()...); err == nil {
 		return nil
 	}
-	return &Failure{End: end(ctx, err, conn, &a), Err: err}
+	return failure(ctx, err, conn, &a)
 }
 
 // prepare returns the function that makes one RPC, and the stream that messages

@@ -3,9 +3,11 @@ package call
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -31,6 +33,36 @@ func (a *answer) options() []grpc.CallOption {
 	return []grpc.CallOption{grpc.Header(&a.header), grpc.Trailer(&a.trailer)}
 }
 
+// failure is how an RPC of a preflight failed, with what grpc-go's text tells of it.
+func failure(ctx context.Context, err error, conn grpc.ClientConnInterface, a *answer) *Failure {
+	f := &Failure{End: end(ctx, err, conn, a), Err: err}
+	switch text := status.Convert(err).Message(); {
+	case cause.HTTPStatus(f.Cause) != 0:
+		_, body, _ := strings.Cut(text, "data: ")
+		f.Server = productIn(body)
+	case cause.Gone(f.Cause):
+		if _, debug, ok := strings.Cut(text, ", debug data: "); ok {
+			f.Debug, _ = strconv.Unquote(debug) // what is not quoted is not told
+		}
+	}
+	return f
+}
+
+// productIn is the name that a web server or proxy puts below its pages of errors;
+// grpc-go has no header of such an answer.
+func productIn(page string) string {
+	words := strings.FieldsFunc(page, func(c rune) bool {
+		return !strings.ContainsRune("./-_", c) && !unicode.IsLetter(c) && !unicode.IsDigit(c)
+	})
+	for _, word := range words {
+		name, _, _ := strings.Cut(strings.ToLower(word), "/")
+		if slices.Contains([]string{"nginx", "openresty", "tengine", "apache", "haproxy", "caddy", "envoy", "cloudflare", "lighttpd", "traefik", "varnish", "h2o"}, name) {
+			return word
+		}
+	}
+	return ""
+}
+
 // begun says that the server sent headers of gRPC; ended, that it sent trailers with more
 // than a status, which the client never makes up.
 func (a *answer) begun() bool { return a != nil && len(a.header) > 0 }
@@ -41,6 +73,9 @@ func (a *answer) ended() bool { return a != nil && len(a.trailer) > 0 }
 type Failure struct {
 	load.End
 	Err error
+	// Server names what has answered with no gRPC, as it names itself, and Debug is the
+	// debug data of a GOAWAY; "": none is known. Both are as a server wrote them.
+	Server, Debug string
 }
 
 // EndOf is how an RPC ended whose error is a *Failure; of any other error its code alone.

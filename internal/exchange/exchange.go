@@ -102,7 +102,7 @@ func Do(ctx context.Context, t worker.Trial) (Exchange, error) {
 	defer server.close()
 	e.Opening = quiet(ctx, ch)
 	before := counters.Snapshot()
-	e.Status, e.Failure = once(ctx, options, t.Confidential(), ch.ClientConn)
+	e.Status, e.Failure = once(ctx, options, t.Confidential(), ch)
 	e.Traffic = quiet(ctx, ch)
 	e.Traffic.Sent -= e.Opening.Sent
 	e.Traffic.Received -= e.Opening.Received
@@ -134,7 +134,7 @@ func open(ctx context.Context, t worker.Trial, presented *atomic.Bool, seen *wat
 }
 
 // once makes the RPC.
-func once(ctx context.Context, o call.Options, secrets []string, conn *grpc.ClientConn) (Status, error) {
+func once(ctx context.Context, o call.Options, secrets []string, conn *channel.Channel) (Status, error) {
 	within, cancel := limited(ctx, o.Deadline)
 	defer cancel()
 	err := call.Once(within, o, conn)

@@ -202,7 +202,7 @@ func TestDetailsOfAStatusAreNamedAndThoseKnownAreRead(t *testing.T) {
 	for i := range e.Status.Details { // the text form's spaces are not fixed
 		e.Status.Details[i].Text = strings.Join(strings.Fields(e.Status.Details[i].Text), " ")
 	}
-	want := exchange.Status{Code: "UNAVAILABLE", Message: "later", Details: []exchange.Detail{
+	want := exchange.Status{Code: "UNAVAILABLE", Cause: "server status", Message: "later", Details: []exchange.Detail{
 		{Type: "google.rpc.RetryInfo", Text: "retry_delay:{seconds:3}", Known: true, Bytes: proto.Size(&errdetails.RetryInfo{RetryDelay: durationpb.New(3 * time.Second)})},
 		{Type: "acme.Internal", Bytes: 7},
 		{Type: "google.rpc.RetryInfo", Bytes: 2},

@@ -7,12 +7,14 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"grpcbench/internal/call"
+	"grpcbench/internal/cause"
 )
 
 // Status is how the RPC ended.
 type Status struct {
 	Code    string // as gRPC writes it, such as NOT_FOUND, or load.BadPayload
-	Message string // the server's; "": none
+	Cause   string // of package cause; "": OK, or not known
+	Message string // the server's own; "": none
 	Details []Detail
 }
 
@@ -31,7 +33,12 @@ func statusOf(err error) Status {
 		return Status{Code: "OK"}
 	}
 	s := status.Convert(err)
-	out := Status{Code: call.Code(err), Message: s.Message()}
+	end := call.EndOf(err)
+	out := Status{Code: end.Code, Cause: end.Cause}
+	if end.Cause != cause.Status && end.Cause != "" {
+		return out // what the text is of, the server has not written as its own
+	}
+	out.Message = s.Message()
 	for _, any := range s.Proto().GetDetails() {
 		out.Details = append(out.Details, detailOf(any))
 	}

@@ -176,11 +176,13 @@ func Acts(c rune) bool {
 }
 
 // Harmless returns text on one line: what acts, and what is not UTF-8, is
-// replaced by U+FFFD; newlines and tabs by spaces.
+// replaced by U+FFFD; newlines, tabs and all kinds of spaces by spaces.
 func Harmless(text string) string {
 	return strings.Map(func(c rune) rune {
 		switch {
 		case c == '\n' || c == '\r' || c == '\t':
+			return ' '
+		case unicode.Is(unicode.Zs, c): // two builds of one server may differ in nothing but U+00A0
 			return ' '
 		case Acts(c):
 			return unicode.ReplacementChar

@@ -69,6 +69,9 @@ func (v callView) outcome() {
 		}
 		v.items("", []string{v.Status.Code, rpc, took("connecting", v.Connection.Total())})
 	})
+	if v.Status.Cause != "" {
+		v.fact("cause", v.Status.Cause)
+	}
 	if v.Status.Message != "" {
 		v.prose(pad("  message", labels), v.secrets.Clean(v.Status.Message))
 	}
@@ -223,19 +226,29 @@ func (v callView) messages() {
 	s := v.Settings
 	name := func(s string) string { return pad(s, labels-2) } // the grid adds a gap of two
 	v.table(name("MESSAGES"), []string{"asked for", "announced", "size"}, []row{
-		textRow(name("  request"), messageCells(s.Compression.String(), v.Request)),
-		textRow(name("  response"), messageCells(s.ResponseCompression.String(), v.Response)),
+		textRow(name("  request"), messageCells(s.Compression.String(), v.Request, v.unsent())),
+		textRow(name("  response"), messageCells(s.ResponseCompression.String(), v.Response, "no message")),
 	})
+}
+
+// unsent is why there was no request: a server that refuses an RPC by its headers may
+// answer before the message has been sent.
+func (v callView) unsent() string {
+	if v.Moments.End > 0 && v.Status.Code != "OK" && v.Status.Message != "" {
+		return "not sent, the server answered first"
+	}
+	return "no message"
 }
 
 // longestEncoding is how many characters of an encoding's name are written.
 const longestEncoding = 16
 
-func messageCells(asked string, m exchange.Message) []string {
+// messageCells are one direction's; none stands where there was no message.
+func messageCells(asked string, m exchange.Message, none string) []string {
 	size := count(int64(m.Bytes)) + " B"
 	switch {
 	case !m.Present:
-		size = "no message"
+		size = none
 	case m.Compressed:
 		size += fmt.Sprintf(", compressed to %s B", count(int64(m.Wire)))
 	case m.Bytes == 0 && m.Announced != "":

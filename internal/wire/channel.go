@@ -64,9 +64,9 @@ type Channel struct {
 	alarm       time.Duration // when it fires
 	closing     chan struct{}
 
-	said         string // the latest status message, as encoded
-	attempts     int64  // streams begun
-	messagesSent int64  // RPCs among them: one that is made again has the same message
+	words        Words // of the latest failure
+	attempts     int64 // streams begun
+	messagesSent int64 // RPCs among them: one that is made again has the same message
 	messages     Traffic
 }
 

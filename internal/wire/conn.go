@@ -42,7 +42,7 @@ type conn struct {
 	ready    chan struct{} // closed then
 	draining bool          // GOAWAY came, or the stream numbers are used up
 	goAways  int           // that came
-	goneWith uint32        // the error code of the latest
+	goneWith uint32        // the error code of the first
 	made     time.Time     // when TCP, and TLS, were
 	answered bool          // the server has answered an RPC, or begun to
 	replies  int           // PING and SETTINGS, and informational headers, since the last response
@@ -79,7 +79,7 @@ func (c *conn) open(p pending) {
 		return
 	}
 	if c.sender.size > c.peer.maxHeaderList {
-		c.channel.said = fmt.Sprintf("header list size %d: must be at most %d, which is the server's limit", c.sender.size, c.peer.maxHeaderList)
+		c.channel.words.Said = fmt.Sprintf("header list size %d: must be at most %d, which is the server's limit", c.sender.size, c.peer.maxHeaderList)
 		c.channel.refuse(p.op, load.End{Code: codeInternal, Cause: cause.HeaderLimit})
 		return
 	}
@@ -407,7 +407,10 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 	}
 	last := binary.BigEndian.Uint32(payload) &^ (1 << 31)
 	c.goAways++
-	c.goneWith = binary.BigEndian.Uint32(payload[4:])
+	if c.goAways == 1 { // the other engine names the first, too
+		c.goneWith = binary.BigEndian.Uint32(payload[4:])
+		c.channel.words.Debug = string(payload[8:min(len(payload), 8+mostDebug)])
+	}
 	c.channel.replace(c)
 	c.redo(func(s *stream) bool { return s.id > last })
 	return nil
@@ -435,7 +438,7 @@ func (c *conn) over(err error) load.End {
 func (c *Channel) explain(from *conn, err error) {
 	var v *Violation
 	if errors.As(err, &v) {
-		c.said = v.Error()
+		c.words.Said = v.Error()
 		from.goAway(v.code)
 	}
 }

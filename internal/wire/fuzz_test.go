@@ -176,7 +176,7 @@ func FuzzStatus(f *testing.F) {
 		if got == "" || got == load.OK || len(got) > len(codeDeadlineExceeded)+3 {
 			t.Errorf("outcome %q", got)
 		}
-		if n := len(percentDecode(c.Channel.said)); n > len(message) {
+		if n := len(percentDecode(c.Channel.words.Said)); n > len(message) {
 			t.Errorf("%d bytes from %q", n, message)
 		}
 		c.must(t, c.ok(3))

@@ -15,6 +15,7 @@ type meaning struct {
 	grpcStatus int  // -1: none
 	encoding   string
 	message    string // grpc-message, as encoded
+	server     string // what names itself so
 	tooLong    bool   // the list is, and all else is of its beginning
 }
 
@@ -99,6 +100,8 @@ func (r *headerReader) field(f hpack.HeaderField) {
 		if n, err := strconv.ParseUint(f.Value, 10, 16); err == nil {
 			m.grpcStatus = int(n)
 		}
+	case "server":
+		m.server = f.Value
 	case "grpc-message":
 		m.message = f.Value
 	}

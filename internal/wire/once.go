@@ -7,13 +7,13 @@ import (
 	"grpcbench/internal/load"
 )
 
-// Once makes one RPC, numbered seq, and returns how it ended and what the server said
+// Once makes one RPC, numbered seq, and returns how it ended and what was written
 // of it. It comes before the channel is bound to a loop, or after one has ended.
-func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, said string) {
+func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, words Words) {
 	one := &once{start: time.Now(), end: make(chan load.End, 1)}
 	c.Bind(one)
 	c.mu.Lock()
-	c.said = ""
+	c.words = Words{}
 	c.mu.Unlock()
 	c.Start(load.Op{Seq: seq})
 	c.Flush()
@@ -25,8 +25,19 @@ func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, said strin
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return end, percentDecode(c.said)
+	return end, c.words
 }
+
+// Words are what was written of an RPC that failed, as it was written: it may hold
+// anything.
+type Words struct {
+	Said   string // grpc-message, or why this client failed it
+	Server string // the field `server` of an answer that was not gRPC's
+	Debug  string // the beginning of the debug data of the latest GOAWAY
+}
+
+// mostDebug is how many bytes of a GOAWAY's debug data are kept.
+const mostDebug = 256
 
 // once is told of one RPC.
 type once struct {

@@ -334,8 +334,8 @@ func TestAHeaderListAboveTheServersLimitIsNotSent(t *testing.T) {
 	c.told.again = 1 << 40
 	c.frames(t)
 	c.start(0, 1)
-	if got := c.told.codes[0]; got != codeInternal || !strings.Contains(c.Channel.said, "must be at most 1000") || len(c.frames(t)) != 0 {
-		t.Errorf("ended with %q, %q, want %s, the limit and nothing sent", got, c.Channel.said, codeInternal)
+	if got := c.told.codes[0]; got != codeInternal || !strings.Contains(c.Channel.words.Said, "must be at most 1000") || len(c.frames(t)) != 0 {
+		t.Errorf("ended with %q, %q, want %s, the limit and nothing sent", got, c.Channel.words.Said, codeInternal)
 	}
 }
 
@@ -353,8 +353,8 @@ func TestAResponseInPiecesIsTheSame(t *testing.T) {
 		}
 		have = have[used:]
 	}
-	if got := c.told.codes; got[0] != load.OK || got[1] != "NOT_FOUND" || percentDecode(c.Channel.said) != "no such" {
-		t.Errorf("outcomes %v, %q, want OK and NOT_FOUND", got, c.Channel.said)
+	if got := c.told.codes; got[0] != load.OK || got[1] != "NOT_FOUND" || percentDecode(c.Channel.words.Said) != "no such" {
+		t.Errorf("outcomes %v, %q, want OK and NOT_FOUND", got, c.Channel.words.Said)
 	}
 }
 

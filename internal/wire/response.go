@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
@@ -60,6 +61,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	ended := h.flags&flagEndStream != 0
 	switch {
 	case m.tooLong:
+		c.channel.words.Said = fmt.Sprintf("peer header list size exceeded limit (%d)", maxHeaderList)
 		c.fail(s, load.End{Code: codeInternal, Cause: cause.HeaderLimit})
 	case s.answered && ended:
 		c.end(s, c.outcome(s, m))
@@ -90,6 +92,7 @@ func (c *conn) trailersOnly(s *stream, m *meaning) load.End {
 
 // notGRPC is the outcome of a response that is not gRPC's.
 func (c *conn) notGRPC(m *meaning) load.End {
+	c.channel.words.Server = m.server
 	return load.End{Code: httpCode(m.httpStatus), Cause: cause.HTTP(m.httpStatus)}
 }
 
@@ -99,7 +102,7 @@ func (c *conn) outcome(s *stream, m *meaning) load.End {
 		return load.End{Code: codeUnknown, Cause: cause.Status}
 	}
 	if m.grpcStatus != 0 {
-		c.channel.said = m.message
+		c.channel.words.Said = percentDecode(m.message)
 		return load.End{Code: grpcCode(m.grpcStatus), Cause: cause.Status}
 	}
 	// A unary call has one message and no part of another.
@@ -139,6 +142,9 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 	}
 	s.unacked += h.length
 	if failed := s.response.take(payload, MaxMessage); failed.Code != "" {
+		if failed.Cause == cause.MessageLimit {
+			c.channel.words.Said = fmt.Sprintf("received message larger than max (%d vs. %d)", s.response.length, MaxMessage)
+		}
 		c.fail(s, failed)
 		return nil
 	}

@@ -122,8 +122,8 @@ func TestAViolationEndsTheConnectionByName(t *testing.T) {
 			if last.Type != http2.FrameGoAway || http2.ErrCode(binary.BigEndian.Uint32(last.payload[4:])) != m.code {
 				t.Errorf("last frame %v %x, want GOAWAY with %v", last, last.payload, m.code)
 			}
-			if c.Channel.said != v.Error() {
-				t.Errorf("a preflight would say %q, want %q", c.Channel.said, v.Error())
+			if c.Channel.words.Said != v.Error() {
+				t.Errorf("a preflight would say %q, want %q", c.Channel.words.Said, v.Error())
 			}
 		})
 	}

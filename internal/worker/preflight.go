@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/internal/call"
+	"grpcbench/internal/cause"
 	"grpcbench/internal/load"
 	"grpcbench/internal/mask"
 )
@@ -46,8 +47,14 @@ func Explain(o call.Options, secrets []string, err error) error {
 	text := mask.New(secrets...).Clean(s.Message())
 	method := o.Name()
 	what := fmt.Sprintf("call %s: %s", method, call.Code(err))
+	var f *call.Failure
+	if errors.As(err, &f) {
+		if why := explainCause(o, f, mask.New(secrets...)); why != "" {
+			return fmt.Errorf("%s: %s", what, why)
+		}
+	}
 	lower := strings.ToLower(s.Message())
-	advice := ""
+	advice, failed := "", call.EndOf(err).Cause
 	switch {
 	case s.Code() == codes.Unimplemented && (strings.Contains(lower, "encoding") || strings.Contains(lower, "compress")):
 		advice = "the server does not know the compressor (change --compression)"
@@ -55,15 +62,23 @@ func Explain(o call.Options, secrets []string, err error) error {
 		advice = "--payload and --response-payload need a server that answers bench.v1, such as grpc-bench server (or use --method with --request)"
 	case s.Code() == codes.Unimplemented:
 		advice = "the server does not have this method (change --method)"
+	case failed == cause.HeaderLimit && strings.HasPrefix(lower, "peer "):
+		advice = "the headers of the response are larger than this client takes (let the server send less)"
+	case failed == cause.MessageLimit && strings.Contains(lower, "received message"):
+		advice = "the response is larger than this client takes (reduce --response-payload, or what the method returns)"
+	case failed == cause.Violation:
+		advice = "what the server sends breaks a rule of HTTP/2 or gRPC (is TARGET a gRPC server?)"
+	case failed == cause.Response && o.Method != "":
+		advice = "the response does not decompress (change --compression)"
 	case strings.Contains(lower, "header list size"), s.Code() == codes.ResourceExhausted && strings.Contains(lower, "header"):
 		advice = "the metadata is larger than the server takes (reduce --metadata-size or --metadata)"
 	case s.Code() == codes.ResourceExhausted && strings.Contains(lower, "message"):
 		advice = "a message is larger than its receiver takes (reduce --payload, --response-payload or --request)"
-	case o.Method == "" && (errors.Is(err, call.ErrBadPayload) || s.Code() == codes.Internal && strings.Contains(lower, "unmarshal the received message")):
+	case failed == cause.Response, o.Method == "" && (errors.Is(err, call.ErrBadPayload) || s.Code() == codes.Internal && strings.Contains(lower, "unmarshal the received message")):
 		// grpc-go says so at both ends. Only with --method can it be the request: then
 		// the response is taken as it is.
 		advice = "the server's response is not the message that the method has here (name it by --method, which takes any)"
-	case s.Code() == codes.Internal && (strings.Contains(lower, "unmarshal") || strings.Contains(lower, "deserializ")):
+	case (s.Code() == codes.Internal || s.Code() == codes.InvalidArgument && o.Method != "") && (strings.Contains(lower, "unmarshal") || strings.Contains(lower, "deserializ")):
 		advice = "the server cannot read the request message (change --request)"
 		if o.Compression.Announced() { // gRPC's C core hands on what it cannot decompress
 			advice = "the server cannot read the request message (change --request, or --compression if it does not know the compressor)"
@@ -73,8 +88,13 @@ func Explain(o call.Options, secrets []string, err error) error {
 	case s.Code() == codes.Unauthenticated, s.Code() == codes.PermissionDenied:
 		advice = "the server refuses the caller (add --metadata)"
 	}
-	if advice == "" {
+	switch {
+	case advice == "" && strings.TrimSpace(text) == "":
+		return fmt.Errorf("%s, without a message of the server", what)
+	case advice == "":
 		return fmt.Errorf("%s: %s", what, text)
+	case strings.TrimSpace(text) == "":
+		return fmt.Errorf("%s: %s", what, advice)
 	}
 	return fmt.Errorf("%s: %s: %s", what, advice, text)
 }

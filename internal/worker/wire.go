@@ -148,14 +148,14 @@ func (e *wireEngine) loop(first int64, _ bool) load.Engine {
 
 func (e *wireEngine) once(ctx context.Context, l link) error {
 	// The RPCs of a run are numbered from 0: no unique value is used twice.
-	end, said := l.(*wire.Channel).Once(ctx, -1) // what open returned
+	end, words := l.(*wire.Channel).Once(ctx, -1) // what open returned
 	switch end.Code {
 	case load.OK:
 		return nil
 	case load.BadPayload:
 		return &call.Failure{End: end, Err: call.ErrBadPayload}
 	}
-	return &call.Failure{End: end, Err: status.Error(call.CodeOf(end.Code), said)}
+	return &call.Failure{End: end, Err: status.Error(call.CodeOf(end.Code), words.Said), Server: words.Server, Debug: words.Debug}
 }
 
 // work counts every RPC's message that went out compressed, though it was compressed
