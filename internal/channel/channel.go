@@ -46,7 +46,8 @@ type Options struct {
 	TLS            *tls.Config // nil: plaintext
 	DynamicWindows bool        // grpc-go's own probing; else StaticWindow
 	// Timeout bounds TCP, TLS and HTTP/2 together; 0 means 5 s.
-	Timeout time.Duration
+	Timeout     time.Duration
+	TimeoutFlag string // see Endpoint
 	// Dial is added to what the channel itself is dialled with.
 	Dial []grpc.DialOption
 	// Limit is obeyed by a Chain, and by the channels of package wire.
@@ -97,18 +98,21 @@ func (c Connection) Total() time.Duration { return c.TCP + c.TLS + c.HTTP2 }
 
 // Open makes a channel and returns when its connection is ready: the handshake
 // is over and the server has sent its SETTINGS. Otherwise it says why there is no
-// connection and which flag to change, after at most the timeout.
+// connection and which flag to change, after at most twice the timeout.
 func Open(ctx context.Context, o Options) (*Channel, error) {
-	return Persist(ctx, o.Address, o.timeout(), o.open)
+	return Persist(ctx, o.Endpoint(), o.open)
 }
 
 // Attempt is Open without a second try: one connection is begun, whatever becomes of
 // it.
 func Attempt(ctx context.Context, o Options) (*Channel, error) {
-	return Once(ctx, o.Address, o.timeout(), o.open)
+	return Once(ctx, o.Endpoint(), o.open)
 }
 
-func (o Options) timeout() time.Duration { return cmp.Or(o.Timeout, defaultTimeout) }
+// Endpoint is where the channel connects to.
+func (o Options) Endpoint() Endpoint {
+	return Endpoint{Address: o.Address, TLS: o.TLS, Timeout: o.Timeout, TimeoutFlag: o.TimeoutFlag, Dialer: o.Dialer}
+}
 
 // open is one attempt.
 func (o Options) open(ctx context.Context) (*Channel, error) {
@@ -125,7 +129,7 @@ func (o Options) open(ctx context.Context) (*Channel, error) {
 
 // client is a channel that has not begun to connect.
 func (o Options) client() (*Channel, error) {
-	c := &Channel{address: o.Address, timeout: o.timeout(), dialer: o.Dialer}
+	c := &Channel{address: o.Address, timeout: o.Endpoint().Limit(), dialer: o.Dialer}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
 		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c, name: o.serverName()}),

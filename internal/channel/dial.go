@@ -43,29 +43,35 @@ func (d Dialer) dial(ctx context.Context, address string) (conn net.Conn, made C
 // and what we write meanwhile may fail before its words are read.
 const attempts = 3
 
-// Persist opens a channel to address by open, once more if the connection ended
-// without a word. An error says why there is none and which flag to change; timeout
-// is what open bounds an attempt by.
-func Persist[C any](ctx context.Context, address string, timeout time.Duration, open func(context.Context) (C, error)) (C, error) {
+// Persist opens a channel to e by open, again if the connection ended without a word. An
+// error says why there is none and which flag to change; see Diagnose. All attempts together
+// have the time that open bounds one by, and Diagnose as much again.
+func Persist[C any](ctx context.Context, e Endpoint, open func(context.Context) (C, error)) (C, error) {
+	within, cancel := context.WithTimeout(ctx, e.Limit())
+	defer cancel()
+	var earlier error
 	for failed := 1; ; failed++ {
-		c, err := open(ctx)
+		c, err := open(within)
 		if err == nil {
 			return c, nil
 		}
-		if failed == attempts || !unexplained(err) || ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		if earlier != nil && ctx.Err() == nil && within.Err() != nil {
+			err = earlier // which used the time up that this one lacked
+		}
+		if earlier = err; failed == attempts || !unexplained(err) || within.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 			var none C
-			return none, explain(address, timeout, err)
+			return none, Diagnose(ctx, explain(e, err), e)
 		}
 	}
 }
 
-// Once opens a channel to address by one attempt of open. An error says why there is
-// none and which flag to change, and has its causes in its chain.
-func Once[C any](ctx context.Context, address string, timeout time.Duration, open func(context.Context) (C, error)) (C, error) {
+// Once opens a channel to e by one attempt of open. An error says why there is none and
+// which flag to change, and has its causes in its chain.
+func Once[C any](ctx context.Context, e Endpoint, open func(context.Context) (C, error)) (C, error) {
 	c, err := open(ctx)
 	if err != nil {
 		var none C
-		return none, explain(address, timeout, err)
+		return none, explain(e, err)
 	}
 	return c, nil
 }

@@ -51,11 +51,11 @@ func (e explained) Error() string {
 
 func (e explained) Unwrap() error { return e.cause }
 
-func explain(address string, timeout time.Duration, cause error) error {
-	return explained{address, advise(cause, timeout), cause}
+func explain(e Endpoint, cause error) error {
+	return explained{e.Address, advise(cause, e), cause}
 }
 
-func advise(cause error, timeout time.Duration) string {
+func advise(cause error, e Endpoint) string {
 	if s := adviseCertificate(cause); s != "" {
 		return s
 	}
@@ -77,21 +77,32 @@ func advise(cause error, timeout time.Duration) string {
 	case strings.Contains(text, "unsupported versions"), strings.Contains(text, "protocol version"):
 		return "the server does not speak this TLS version (change --tls)"
 	case errors.Is(cause, ErrSilentTLS):
-		return fmt.Sprintf("TLS handshake timeout after %v (does the server speak TLS? else --tls off)", timeout)
+		return fmt.Sprintf("TLS handshake timeout after %v (raise %s, or check TARGET: is it a TLS port?)", e.Limit(), e.flag())
+	case errors.Is(cause, ErrNoSettings) && errors.Is(cause, context.DeadlineExceeded):
+		return fmt.Sprintf("no HTTP/2 SETTINGS within %v (raise %s, or check TARGET: %s)", e.Limit(), e.flag(), e.needs())
 	case errors.As(cause, &after) && after.secure:
-		return "the server does not speak HTTP/2 over TLS (is it a gRPC server? one that demands client certificates needs --cert and --key-file)"
+		return "the server does not speak HTTP/2 over TLS (" + e.needs() + ")"
 	case errors.As(cause, &after):
-		return "the server does not speak HTTP/2 in plaintext (is it a gRPC server? one with TLS needs --tls 1.2 or 1.3)"
+		return "the server does not speak HTTP/2 in plaintext (" + e.needs() + ")"
 	case errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF), errors.Is(cause, syscall.ECONNRESET), errors.Is(cause, syscall.EPIPE):
-		return "the server ended the connection in the TLS handshake (does it speak TLS? else --tls off)"
+		return "the server ended the connection in the TLS handshake (check TARGET: is it a TLS port? or change --tls)"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
-		return fmt.Sprintf("no answer within %v (check TARGET)", timeout)
+		return fmt.Sprintf("no answer within %v (check TARGET, or raise %s)", e.Limit(), e.flag())
 	}
 	var dns *net.DNSError
 	if errors.As(cause, &dns) {
 		return "the name does not resolve (check TARGET)"
 	}
 	return ""
+}
+
+// needs is what a server may miss that ends a connection, or says nothing, where HTTP/2
+// begins.
+func (e Endpoint) needs() string {
+	if e.TLS != nil {
+		return "is it a gRPC server? one that demands client certificates needs --cert and --key-file"
+	}
+	return "is it a gRPC server? one with TLS needs --tls 1.2 or 1.3"
 }
 
 // adviseCertificate explains a certificate that does not verify.

@@ -2,12 +2,10 @@ package channel
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // groups are the key exchange groups that can be asked for, by name.
@@ -15,13 +13,17 @@ func groups() []string { return []string{"x25519", "p256", "x25519mlkem768"} }
 
 // offers are the TLS versions and, of each, the groups that a server agrees to when it
 // is offered nothing else. Up to six connections find out; none is used for anything.
-func offers(ctx context.Context, address string, o TLSOptions, timeout time.Duration) (versions, agreed []string) {
+func offers(ctx context.Context, e Endpoint, o TLSOptions) (versions, agreed []string) {
 	o.SkipVerify, o.Resume = true, false // what it agrees to is asked, not who it is
 	agrees := func(version, group string) bool {
 		o.Version, o.Group = version, group
-		ctx, cancel := context.WithTimeout(ctx, timeout)
+		config, err := o.Config()
+		if err != nil {
+			return false
+		}
+		ctx, cancel := context.WithTimeout(ctx, e.Limit())
 		defer cancel()
-		return shakes(ctx, address, o)
+		return shakes(ctx, e, config)
 	}
 	for _, version := range []string{"1.2", "1.3"} {
 		if agrees(version, "") {
@@ -38,30 +40,15 @@ func offers(ctx context.Context, address string, o TLSOptions, timeout time.Dura
 	return versions, agreed
 }
 
-// shakes reports whether a TLS handshake of the options ends well, as seen from here.
-func shakes(ctx context.Context, address string, o TLSOptions) bool {
-	config, err := o.Config()
-	if err != nil {
-		return false
-	}
-	config.NextProtos = []string{"h2"}
-	conn, _, err := Dial(ctx, address)
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	return tls.Client(conn, config).HandshakeContext(ctx) == nil
-}
-
 // ExplainTLS has err, that of Open or Attempt, say what the server offers instead, if it is
 // the TLS version or the group that it does not speak. Any other error it returns as it
 // is. It opens a few connections to find out.
-func ExplainTLS(ctx context.Context, err error, address string, o TLSOptions, timeout time.Duration) error {
+func ExplainTLS(ctx context.Context, err error, to Endpoint, o TLSOptions) error {
 	var e explained
 	if Class(err) != TLSRefused || !errors.As(err, &e) {
 		return err
 	}
-	versions, agreed := offers(ctx, address, o, timeout)
+	versions, agreed := offers(ctx, to, o)
 	switch {
 	case len(versions) == 0:
 		return err

@@ -26,6 +26,7 @@ import (
 // late is what a server of known delays holds up.
 type late struct {
 	dial, certificate, settings, firstRPC time.Duration
+	limit                                 time.Duration // of the client; 0: the default
 }
 
 // piped is a listener without a network: what is dialled is accepted.
@@ -102,7 +103,7 @@ func openLate(t *testing.T, l late) (made channel.Connection, first, second time
 	listener := newPiped()
 	var served sync.WaitGroup
 	served.Go(func() { _ = server.Serve(listener) }) // ends with Stop
-	c, err := channel.Attempt(t.Context(), channel.Options{Address: "127.0.0.1:1", TLS: config(t, channel.TLSOptions{Version: "1.3", Roots: pool(t, set.CA)}),
+	c, err := channel.Attempt(t.Context(), channel.Options{Address: "127.0.0.1:1", TLS: config(t, channel.TLSOptions{Version: "1.3", Roots: pool(t, set.CA)}), Timeout: l.limit,
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
 			time.Sleep(l.dial)
 			ours, theirs := net.Pipe()

@@ -26,8 +26,8 @@ func connections() []Mutant {
 	}, {
 		Name: "an attempt is tried again when it ends without a word",
 		File: channels + "/channel.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
-		Old: "return Once(ctx, o.Address",
-		New: "return Persist(ctx, o.Address",
+		Old: "return Once(ctx, o.Endpoint()",
+		New: "return Persist(ctx, o.Endpoint()",
 	}, {
 		Name: "the time to dial counts as TLS",
 		File: channels + "/conn.go", Package: channels, Test: "TestADelayShowsInItsOwnPhaseAlone",

@@ -71,14 +71,15 @@ func TestOneSettingMeasuresOneArmWithTheDefaults(t *testing.T) {
 			ResponseCompression: plan.ResponseCodec{Mirror: true}, AcceptCompression: "none",
 			Connections: 4, Engine: "grpc", Windows: "static",
 		}}},
-		Groups:    []plan.Group{{Name: "base", Control: "base", Arms: []string{"base"}}},
-		Load:      plan.Load{Rate: 1500, Arrival: "poisson", Loop: "open", Concurrency: 64},
-		Epochs:    plan.Epochs{Min: 10, Max: 10},
-		Window:    3 * time.Second,
-		Warmup:    time.Second,
-		Drain:     10 * time.Second,
-		Saturated: 300 * time.Millisecond,
-		Seed:      42, AllowFailures: 0.01,
+		Groups:         []plan.Group{{Name: "base", Control: "base", Arms: []string{"base"}}},
+		Load:           plan.Load{Rate: 1500, Arrival: "poisson", Loop: "open", Concurrency: 64},
+		Epochs:         plan.Epochs{Min: 10, Max: 10},
+		Window:         3 * time.Second,
+		Warmup:         time.Second,
+		Drain:          10 * time.Second,
+		ConnectTimeout: 5 * time.Second,
+		Saturated:      300 * time.Millisecond,
+		Seed:           42, AllowFailures: 0.01,
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)

@@ -82,6 +82,8 @@ func timeOptions() []option {
 			set: into(ParseEpochs, func(d *draft) *Epochs { return &d.plan.Epochs })},
 		{name: "drain", value: "DURATION", start: "10s", doc: "how long RPCs in flight are waited for after a window",
 			set: into(between(time.Millisecond, time.Hour), func(d *draft) *Duration { return &d.plan.Drain })},
+		{name: "connect-timeout", value: "DURATION", start: "5s", doc: "limit of opening a connection, from the first packet to the server's SETTINGS",
+			set: into(between(10*time.Millisecond, 10*time.Minute), func(d *draft) *Duration { return &d.plan.ConnectTimeout })},
 		{name: "max-time", value: "DURATION", doc: "begin no epoch after this long (default: no limit)",
 			set: into(between(time.Second, 1000*time.Hour), func(d *draft) *Duration { return &d.plan.MaxTime })},
 		{name: "quick", value: "bool", start: "false", doc: "8 epochs of 1s after a warm-up of 500ms, unless given otherwise",

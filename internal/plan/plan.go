@@ -34,6 +34,9 @@ type Plan struct {
 	Warmup  Duration `json:"warmup_ns"` // before it, not measured
 	Drain   Duration `json:"drain_ns"`  // how long calls in flight are waited for
 	MaxTime Duration `json:"max_time_ns,omitempty"`
+	// ConnectTimeout bounds TCP, TLS and HTTP/2 of each connection together; 0: 5 s, or
+	// what Handshakes says.
+	ConnectTimeout Duration `json:"connect_timeout_ns,omitempty"`
 	// Saturated is the length of each arm's saturated closed-loop block at the
 	// end of an epoch; 0: no such blocks.
 	Saturated Duration `json:"saturated_ns"`

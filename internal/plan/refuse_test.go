@@ -40,6 +40,9 @@ func TestOptionsOutOfBoundsAreRefused(t *testing.T) {
 		{"--tag commit", `--tag "commit": must be KEY=VALUE, printable, of at most 200 bytes`},
 		{"--tag a=1 --tag a=2", `--tag "a=2": key must be given once, and was "1" before`},
 		{"--max-time 3s", `--max-time 3s: must be at least an epoch, 4s`},
+		{"--connect-timeout 0s", `--connect-timeout "0s": must be a duration in [10ms, 10m0s] as in 2.5s`},
+		{"h:1 --connect-timeout never", `--connect-timeout "never": must be a duration in [10ms, 10m0s] as in 2.5s`},
+		{"--connect-timeout 11m", `--connect-timeout "11m": must be a duration in [10ms, 10m0s] as in 2.5s`},
 		{"--arrival bursty", `--arrival "bursty": must be poisson or uniform`},
 		{"--name a\x1b[31m", `--name "a\x1b[31m": must be printable text of 1 to 200 bytes`},
 	})

@@ -16,7 +16,7 @@ func singleNames() []string {
 	return []string{
 		"tls", "mtls", "key", "group", "resumption",
 		"compression", "response-compression", "accept-compression", "metadata", "metadata-size", "payload", "response-payload", "method", "request",
-		"deadline", "windows",
+		"deadline", "windows", "connect-timeout",
 		"cacert", "cert", "key-file", "server-name", "authority", "insecure-skip-verify", "allow-cleartext-credentials",
 	}
 }

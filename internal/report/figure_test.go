@@ -123,12 +123,12 @@ func TestRepeatAsksForTheSamePlan(t *testing.T) {
 		Arms:   []plan.Arm{{Name: "tls=off", Settings: off}, {Name: "tls=1.3", Settings: on}, {Name: "A/A", Settings: off, AA: true}},
 		Target: &plan.Target{Address: "a b", CACert: "ca.pem"},
 		Load:   plan.Load{Rate: 1500, Arrival: "poisson", Loop: "open"},
-		Window: 3 * time.Second, Warmup: time.Second, Drain: 10 * time.Second,
+		Window: 3 * time.Second, Warmup: time.Second, Drain: 10 * time.Second, ConnectTimeout: 20 * time.Second,
 		Epochs: plan.Epochs{Min: 8, Max: 20}, AllowFailures: 0.01, Seed: 1 << 53,
 	}
 	want := "grpc-bench run 'a b' --cacert ca.pem --compression none --connections 4 --engine grpc --key p256 --metadata-size 0 --mtls off" +
 		" --payload 0 --response-compression mirror --response-payload 0 --resumption off --vary tls=off,1.3 --windows static" +
-		" --rate 1500 --arrival poisson --window 3s --warmup 1s --drain 10s --epochs 8..20 --allow-failures 0.01 --seed 9007199254740992"
+		" --rate 1500 --arrival poisson --window 3s --warmup 1s --drain 10s --connect-timeout 20s --epochs 8..20 --allow-failures 0.01 --seed 9007199254740992"
 	if got := strings.Join(repeat(p), " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

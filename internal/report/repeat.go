@@ -35,6 +35,9 @@ func repeat(p plan.Plan) []string {
 	if p.Handshakes == nil {
 		args = append(args, "--window", p.Window.String(), "--warmup", p.Warmup.String(), "--drain", p.Drain.String())
 	}
+	if p.ConnectTimeout > 0 {
+		args = append(args, "--connect-timeout", p.ConnectTimeout.String())
+	}
 	args = append(args, "--epochs", p.Epochs.String())
 	if p.Ceiling == nil || len(p.Ceiling.SLO) == 0 { // an SLO says it
 		args = append(args, "--allow-failures", number(p.AllowFailures))

@@ -126,11 +126,15 @@ func TestAPeerThatCannotBeTrustedIsNamedBeforeAnyLoad(t *testing.T) {
 			return listening(t, nil, http1), []string{"--tls", "off"}, nil
 		}, []string{"does not speak HTTP/2 in plaintext", "--tls 1.2 or 1.3"}},
 		{"silent under TLS", func(t *testing.T) (string, []string, *target) {
-			return listening(t, nil, untilClosed), []string{"--cacert", id.ca}, nil
-		}, []string{"TLS handshake timeout", "--tls off"}},
+			return listening(t, nil, untilClosed), []string{"--cacert", id.ca, "--connect-timeout", "300ms"}, nil
+		}, []string{"TLS handshake timeout after 300ms (raise --connect-timeout, or check TARGET: is it a TLS port?)"}},
+		{"silent after TLS", func(t *testing.T) (string, []string, *target) {
+			addr, args, s := raw(func(c *tls.Config) { c.NextProtos = []string{"h2"} }, untilClosed)(t)
+			return addr, append(args, "--connect-timeout", "1s"), s
+		}, []string{"no HTTP/2 SETTINGS within 1s (raise --connect-timeout, or check TARGET: is it a gRPC server?", "--cert and --key-file"}},
 		{"ends in the TLS handshake", func(t *testing.T) (string, []string, *target) {
 			return listening(t, nil, half), []string{"--cacert", id.ca}, nil
-		}, []string{"ended the connection in the TLS handshake (does it speak TLS? else --tls off)"}},
+		}, []string{"ended the connection in the TLS handshake (check TARGET: is it a TLS port? or change --tls)"}},
 		{"TLS and no more", raw(func(c *tls.Config) { c.NextProtos = []string{"h2"} }, shake),
 			[]string{"does not speak HTTP/2 over TLS (is it a gRPC server?", "--cert and --key-file"}},
 	} {

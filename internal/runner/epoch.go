@@ -18,8 +18,6 @@ import (
 const (
 	// orderLimit bounds orders that take a child a moment.
 	orderLimit = 10 * time.Second
-	// connectLimit is a little more than a channel gives itself.
-	connectLimit = 7 * time.Second
 	// lead is how far ahead a common start is set, besides leadPerArm: every child
 	// must have its order by then.
 	lead       = 20 * time.Millisecond
@@ -197,7 +195,7 @@ func (r *run) connect(ctx context.Context, e *epoch, order *rand.Rand) error {
 			if ticket && !c.arm.arm.Settings.Resumption {
 				continue
 			}
-			if err := c.arm.open(ctx, worker.Connect{Index: c.index, Ticket: ticket}); err != nil {
+			if err := c.arm.open(ctx, worker.Connect{Index: c.index, Ticket: ticket}, worker.ConnectLimit(r.plan.ConnectTimeout)); err != nil {
 				return r.armErr(c.arm.arm.Name, err)
 			}
 		}
@@ -206,10 +204,10 @@ func (r *run) connect(ctx context.Context, e *epoch, order *rand.Rand) error {
 }
 
 // open opens one connection and reads the server's clock around it.
-func (a *armEpoch) open(ctx context.Context, c worker.Connect) error {
+func (a *armEpoch) open(ctx context.Context, c worker.Connect, limit time.Duration) error {
 	before, ok := a.serverCPU()
 	made := connection{}
-	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoConnect, Connect: &c}, connectLimit, &made.Connected); err != nil {
+	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoConnect, Connect: &c}, limit, &made.Connected); err != nil {
 		return err
 	}
 	time.Sleep(settle)
@@ -280,7 +278,7 @@ func (r *run) measure(ctx context.Context, e *epoch) error {
 		group.Go(func() error {
 			var m worker.Measured
 			// Not ctx: an interrupted arm still answers, soon.
-			err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoRun, Run: &worker.Run{Start: at}}, limit, &m)
+			err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoRun, Run: &worker.Run{Start: at}}, limit+r.renewing(a), &m)
 			a.measured = &m
 			return r.armErr(a.arm.Name, err)
 		})
@@ -296,6 +294,15 @@ func (r *run) measure(ctx context.Context, e *epoch) error {
 		}
 	}
 	return nil
+}
+
+// renewing is how long the connections of an arm may take, after a window, that are made
+// in place of others.
+func (r *run) renewing(a *armEpoch) time.Duration {
+	if !a.arm.Settings.Churns() {
+		return 0
+	}
+	return worker.RenewLimit(r.plan.ConnectTimeout)
 }
 
 // account asks both sides what they have counted. A generator that does not tell
@@ -423,7 +430,7 @@ func (r *run) atFullSpeed(ctx context.Context, a *armEpoch, do string, got any) 
 	}
 	s := worker.Saturate{Start: probe.Monotonic() + int64(lead), Length: r.plan.Saturated, Concurrency: r.plan.Load.Concurrency}
 	from, to := s.Measure()
-	limit := r.plan.Saturated + r.plan.Drain + orderLimit
+	limit := r.plan.Saturated + r.plan.Drain + orderLimit + r.renewing(a)
 	if r.handshakes() {
 		limit += 2 * r.plan.Handshakes.Timeout
 	}

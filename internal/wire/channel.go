@@ -23,17 +23,18 @@ import (
 
 // Options say where a channel connects and what is called on it.
 type Options struct {
-	Address   string      // host:port
-	Authority string      // :authority of requests; "": Address
-	TLS       *tls.Config // nil: plaintext
-	Timeout   time.Duration
-	Request   Request
-	Limit     channel.Limit
+	Address     string      // host:port
+	Authority   string      // :authority of requests; "": Address
+	TLS         *tls.Config // nil: plaintext
+	Timeout     time.Duration
+	TimeoutFlag string // see channel.Endpoint
+	Request     Request
+	Limit       channel.Limit
 }
 
-const defaultTimeout = 5 * time.Second
-
-func (o *Options) timeout() time.Duration { return cmp.Or(o.Timeout, defaultTimeout) }
+func (o *Options) endpoint() channel.Endpoint {
+	return channel.Endpoint{Address: o.Address, TLS: o.TLS, Timeout: o.Timeout, TimeoutFlag: o.TimeoutFlag}
+}
 
 // authority is the :authority of requests.
 func (o *Options) authority() string { return cmp.Or(o.Authority, o.Address) }

@@ -13,15 +13,15 @@ import (
 
 // Open makes a channel and returns when its connection is ready: the handshake is
 // over and the server has sent its SETTINGS. Otherwise it says why there is no
-// connection and which flag to change, after at most the timeout.
+// connection and which flag to change, after at most twice the timeout.
 func Open(ctx context.Context, o Options) (*Channel, error) {
-	return channel.Persist(ctx, o.Address, o.timeout(), o.open)
+	return channel.Persist(ctx, o.endpoint(), o.open)
 }
 
 // Attempt is Open without a second try: one connection is begun, whatever becomes of
 // it.
 func Attempt(ctx context.Context, o Options) (*Channel, error) {
-	return channel.Once(ctx, o.Address, o.timeout(), o.open)
+	return channel.Once(ctx, o.endpoint(), o.open)
 }
 
 // open is one attempt.
@@ -40,7 +40,7 @@ func (o Options) open(ctx context.Context) (*Channel, error) {
 // connect makes the channel's next connection and returns when it can be used. made has
 // the bytes of an attempt that failed, too.
 func (c *Channel) connect(ctx context.Context) (made channel.Connection, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.options.timeout())
+	ctx, cancel := context.WithTimeout(ctx, c.options.endpoint().Limit())
 	defer cancel()
 	bytes := &bytesOf{}
 	n, made, err := c.dial(ctx, bytes)

@@ -282,7 +282,7 @@ func (g *generator) churning(ctx context.Context, start time.Time, d time.Durati
 
 // settle waits until no connection is being made, at most as long as that may take.
 func (g *generator) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+	ctx, cancel := context.WithTimeout(ctx, RenewLimit(g.trial.Timeout))
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -295,5 +295,14 @@ func (g *generator) settle(ctx context.Context) {
 	}
 }
 
-// handshakeLimit is a little more than a connection may take to be made.
-const handshakeLimit = 6 * time.Second
+// RenewLimit is a little more than a connection may take that replaces another; timeout is
+// that of the trial.
+func RenewLimit(timeout time.Duration) time.Duration {
+	return channel.Endpoint{Timeout: timeout}.Limit() + time.Second
+}
+
+// ConnectLimit is a little more than DoConnect may take, which finds out why there is no
+// connection; timeout is that of the trial.
+func ConnectLimit(timeout time.Duration) time.Duration {
+	return 2*channel.Endpoint{Timeout: timeout}.Limit() + 2*time.Second
+}

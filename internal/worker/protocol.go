@@ -116,9 +116,10 @@ type Trial struct {
 	Window      time.Duration `json:"window_ns"`
 	Drain       time.Duration `json:"drain_ns"`
 	Connections int           `json:"connections"`
-	// Timeout bounds each connection of a handshake plan, and each RPC on it; 0: the
+	// Timeout bounds each connection, and each RPC on one of a handshake plan; 0: the
 	// engine's own.
-	Timeout time.Duration `json:"timeout_ns,omitempty"`
+	Timeout     time.Duration `json:"timeout_ns,omitempty"`
+	TimeoutFlag string        `json:"timeout_flag,omitempty"` // see channel.Endpoint
 }
 
 // Confidential returns what the user gave to be sent and no output may hold:

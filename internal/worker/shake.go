@@ -132,8 +132,10 @@ func (s *Shaken) fill(l link) {
 
 // unshaken says why there is no connection.
 func (g *generator) unshaken(ctx context.Context, s Shake, err error) string {
-	if config, failed := g.trial.tls(nil); s.Explain && failed == nil && g.shaken.options.TLS != nil {
-		err = channel.ExplainTLS(ctx, err, g.trial.Address, config, g.trial.Timeout)
+	// What these connections present was not presented on one that is measured.
+	if config, failed := g.trial.tls(new(atomic.Bool)); s.Explain && failed == nil && g.shaken.options.TLS != nil {
+		to := g.shaken.options.Endpoint()
+		err = channel.Diagnose(ctx, channel.ExplainTLS(ctx, err, to, config), to)
 	}
 	return mask.New(g.trial.Confidential()...).Hide(err.Error())
 }
