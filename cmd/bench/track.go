@@ -47,7 +47,7 @@ Formats:
 				return usageError{err}
 			}
 			recoverRuns(dir, c.ErrOrStderr())
-			h, unreadable := history.Read(dir, placesHere(c.Context()))
+			h, unreadable := history.Read(dir, placesIn(c.Context(), dir))
 			if len(h.Runs) == 0 && unreadable == nil {
 				return fmt.Errorf("--results %s: must hold a result", dir)
 			} else if len(h.Runs) == 0 {
@@ -69,10 +69,15 @@ Formats:
 	return c
 }
 
-// placesHere is the order of commits in the repository of the working directory, whose
-// commits runs are tagged with.
-func placesHere(ctx context.Context) history.Places {
-	return func(commits []string) map[string]int { return probe.Places(ctx, ".", commits) }
+// placesIn is the order of commits in the repository of the working directory, whose
+// commits runs are tagged with, or, if it has none of them, in that of the results.
+func placesIn(ctx context.Context, results string) history.Places {
+	return func(commits []string) map[string]int {
+		if here := probe.Places(ctx, ".", commits); len(here) > 0 {
+			return here
+		}
+		return probe.Places(ctx, results, commits)
+	}
 }
 
 // shown says which series of h have a line. Metrics and an arm that no series has are

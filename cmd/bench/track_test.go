@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -107,5 +108,48 @@ func TestARunIsTaggedWithTheCommitOfItsDirectory(t *testing.T) {
 	// The tests run in a clone of the repository.
 	if commit := r.Plan.Tags["commit"]; len(strings.TrimSuffix(commit, "+dirty")) != 40 || r.Plan.Tags["branch"] != "x" {
 		t.Errorf("tags %v, want the commit beside the branch", r.Plan.Tags)
+	}
+}
+
+// Runs stand in the order of the repository that their results are in, if the working
+// directory has none of their commits.
+func TestTrackFindsTheHistoryOfItsResults(t *testing.T) {
+	results, ids := twoRuns(t)
+	repo := filepath.Dir(results)
+	git := func(args ...string) string {
+		c := exec.Command("git", append([]string{"-C", repo, "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+		c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("init", "-q")
+	var commits []string
+	for _, message := range []string{"one", "two"} {
+		git("commit", "-q", "--allow-empty", "-m", message)
+		commits = append(commits, git("rev-parse", "HEAD"))
+	}
+	for i, id := range ids { // the first run is of the second commit
+		r, err := result.Read(results, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Plan.Tags = map[string]string{"commit": commits[1-i]}
+		if err := os.RemoveAll(filepath.Join(results, id)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := result.Write(results, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, stdout, stderr := command(t, "track", "--results", results, "--format", "json")
+	var h history.History
+	if err := json.Unmarshal([]byte(stdout), &h); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	if h.Placed != 2 || h.Runs[0].Commit != commits[0] || h.Runs[1].Commit != commits[1] || !h.Runs[0].Late || h.Runs[1].Late {
+		t.Errorf("%d placed, runs %+v, want the older commit first, and late", h.Placed, h.Runs)
 	}
 }

@@ -39,7 +39,7 @@ all. SIGINT and SIGTERM are its ordinary end.`,
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
 			recoverRuns(dir, c.ErrOrStderr())
-			server, err := ui.New(dir, placesHere(ctx))
+			server, err := ui.New(dir, placesIn(ctx, dir))
 			if err != nil {
 				return fmt.Errorf("--results: %w", err)
 			}

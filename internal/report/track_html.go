@@ -280,7 +280,11 @@ func (t Track) label(p history.Point) string {
 
 // dates is the axis of runs: even distances, labeled with days.
 func (t Track) dates(points []history.Point) svg.Axis {
-	a := svg.Axis{Title: "run, by the day it was made", Scale: svg.Linear(-0.7, float64(len(points))-0.3)}
+	title := "run, by the day it was made"
+	if t.Placed > 0 {
+		title = "run, in order of commits, and the day it was made"
+	}
+	a := svg.Axis{Title: title, Scale: svg.Linear(-0.7, float64(len(points))-0.3)}
 	last := ""
 	for i := 0; i < len(points); i += max(1, (len(points)+3)/5) {
 		if text := day(t.Runs[points[i].Run].Created); text != last {

@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -239,5 +241,36 @@ func TestTrackSaysWhatRunsAreInOrderOf(t *testing.T) {
 		if got := h.order(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// For programs every series has its system and whether it could be judged, every run
+// whether it is late, and a nomination what else changed.
+func TestTrackTellsProgramsWhatItTellsPeople(t *testing.T) {
+	var text, data bytes.Buffer
+	if err := errors.Join(TrackCSV(&text, tracked()), TrackJSON(&data, tracked())); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&text).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := func(row []string) string { return strings.Join(row[len(row)-8:], "|") }
+	for i, want := range map[int]string{
+		0:  "os|arch|cpu|cpus|cgroup_cpus|late|judged|changed_there",
+		30: "linux|amd64|AMD EPYC|2||false|true|", // run 29, the last of the old level
+		31: "linux|amd64|AMD EPYC|2||true|true|grpc-bench: v1 aaa, then v1 bbb; cipher of server-binary=#1: –, then TLS_AES_128_GCM_SHA256",
+		41: "linux|amd64|AMD EPYC|2||false|false|", // of the series of one run
+	} {
+		if got := values(rows[i]); got != want {
+			t.Errorf("row %d: %s, want %s", i, got, want)
+		}
+	}
+	var h history.History
+	if err := json.Unmarshal(data.Bytes(), &h); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(tracked().History, h); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
 	}
 }

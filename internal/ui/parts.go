@@ -177,7 +177,9 @@ func choices(h history.History, plan, arm, metric string) chooser {
 	count, last := make(map[string]int), make(map[string]history.Run)
 	for _, r := range h.Runs {
 		count[r.Plan]++
-		last[r.Plan] = r
+		if !r.Created.Before(last[r.Plan].Created) { // runs may be in order of their commits
+			last[r.Plan] = r
+		}
 	}
 	c := chooser{Arms: []choice{{"", "all arms", arm == ""}}, Metrics: []choice{{"", "the usual ones", metric == ""}, {everything, "all metrics", metric == everything}}}
 	add := func(to *[]choice, value, text string, is bool) {
