@@ -19,9 +19,21 @@ import (
 	"grpcbench/internal/load"
 )
 
-// causer is a channel that knows what became of its connections: as which cause a text
-// of grpc-go tells of it; "": of nothing that happened.
-type causer interface{ CauseOf(text string) string }
+// causer is a channel that knows what became of its connections and of streams on them.
+type causer interface {
+	// CauseOf is what a text of grpc-go tells of it; "": nothing that has happened.
+	CauseOf(text string) string
+	// WasReset and WasCut say whether a stream ended so of which nobody was told.
+	WasReset(name string) bool
+	WasCut() bool
+}
+
+// gullible is a channel of which nothing is known.
+type gullible struct{}
+
+func (gullible) CauseOf(string) string { return "" }
+func (gullible) WasReset(string) bool  { return true }
+func (gullible) WasCut() bool          { return true }
 
 // answer is what a server has sent of an RPC beside its message. Trailers that have a
 // grpc-status are the server's own end of it, and where it sent neither headers nor
@@ -122,11 +134,12 @@ func end(ctx context.Context, err error, conn grpc.ClientConnInterface, a *answe
 	}
 	s := status.Convert(err)
 	found := own(ctx, s.Code())
-	if w, ok := conn.(causer); ok && found == "" && s.Code() == codes.Unavailable && !a.ended() {
-		found = w.CauseOf(s.Message())
-	}
 	if found == "" && !a.ended() {
-		found = told(s.Code(), s.Message())
+		c, ok := conn.(causer)
+		if !ok {
+			c = gullible{}
+		}
+		found = told(s.Code(), s.Message(), c)
 		if a.begun() && cause.HTTPStatus(found) != 0 {
 			found = "" // what has headers of gRPC has no other status than its own
 		}
@@ -153,9 +166,19 @@ func own(ctx context.Context, code codes.Code) string {
 
 // told is the cause that a text of grpc-go's transport names with this code; "": it is
 // none of them.
-func told(code codes.Code, text string) string {
-	if name, ok := strings.CutPrefix(text, "stream terminated by RST_STREAM with error code: "); ok {
+//
+// A stream's reset and a connection's end are believed where c has seen one.
+func told(code codes.Code, text string, c causer) string {
+	if name, ok := strings.CutPrefix(text, "stream terminated by RST_STREAM with error code: "); ok && c.WasReset(name) {
 		return cause.Named(cause.RSTStream, name)
+	}
+	if code == codes.Unavailable {
+		if found := c.CauseOf(text); found != "" {
+			return found
+		}
+	}
+	if text == "server closed the stream without sending trailers" && c.WasCut() {
+		return cause.Violation
 	}
 	if rest, ok := strings.CutPrefix(text, "unexpected HTTP status code received from server: "); ok {
 		digits, _, _ := strings.Cut(rest, " ")
@@ -182,7 +205,6 @@ var texts = []struct {
 }{
 	{codes.Internal, "header list size to send violates the maximum size", cause.HeaderLimit},
 	{codes.Internal, "peer header list size exceeded limit", cause.HeaderLimit},
-	{codes.Internal, "server closed the stream without sending trailers", cause.Violation},
 	{codes.Internal, "a HEADERS frame cannot appear in the middle of a stream", cause.Violation},
 	{codes.Internal, "malformed header: ", cause.Violation},
 	{codes.Internal, "transport: malformed ", cause.Violation},

@@ -29,29 +29,45 @@ func (c *Channel) remember(err error) {
 }
 
 // CauseOf is that of the first channel of the chain that has one.
-func (c *Chain) CauseOf(text string) string {
+func (c *Chain) CauseOf(text string) (found string) {
+	c.some(func(m *member) bool {
+		found = m.CauseOf(text)
+		return found != ""
+	})
+	return found
+}
+
+// WasReset is true if it is of a channel of the chain.
+func (c *Chain) WasReset(name string) bool {
+	return c.some(func(m *member) bool { return m.WasReset(name) })
+}
+
+// WasCut is true if it is of a channel of the chain.
+func (c *Chain) WasCut() bool { return c.some((*member).WasCut) }
+
+func (c *Chain) some(is func(*member) bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for m := range c.live {
-		if found := m.CauseOf(text); found != "" {
-			return found
+		if is(m) {
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
-// CauseOf is the cause of an RPC that failed with UNAVAILABLE and a text of grpc-go's
-// transport, as far as connections of this channel have ended or could not be made; "":
-// none that the text can be about. A server that writes such a text, as a gateway does
-// that hands on what its own client was told, does not end a connection by it, and does
-// not know what the error of a system call here would be.
+// CauseOf is the cause of an RPC that failed with a text of grpc-go's transport, as far as
+// what the text tells of has happened on a connection of this channel; "": it tells of
+// nothing that has. A server may write such a text as its own, as a gateway does that
+// hands on what its own client was told, but ends no stream and no connection by it, and
+// does not know what the error of a system call here would be.
 func (c *Channel) CauseOf(text string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.fates) == 0 && !c.broken {
-		return ""
+	if text == "the connection is draining" && c.ends.goAway {
+		return cause.GoAway(c.ends.gone)
 	}
-	if _, name, ok := strings.Cut(text, ", received prior goaway: code: "); ok {
+	if _, name, ok := strings.Cut(text, ", received prior goaway: code: "); ok && c.ends.goAway {
 		name, _, _ = strings.Cut(name, ",")
 		return cause.Named(cause.GoAway, name)
 	}
@@ -70,4 +86,20 @@ func (c *Channel) CauseOf(text string) string {
 		return cause.NoConnect
 	}
 	return ""
+}
+
+// WasReset says whether a stream was reset with an error code of that name of which no
+// RPC was told to have ended so, and counts it as told.
+func (c *Channel) WasReset(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return take(c.ends.resets, cause.Named(cause.RSTStream, name))
+}
+
+// WasCut says whether a stream ended by DATA of which no RPC was told to have ended so,
+// and counts it as told: a page of a web server, or a response without trailers.
+func (c *Channel) WasCut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return take(c.ends.resets, cut)
 }

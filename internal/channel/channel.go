@@ -71,6 +71,7 @@ type Channel struct {
 	reached     bool          // TCP has connected once
 	lastError   error         // of the latest failed attempt
 	fates       []fate        // of the latest connections, oldest first
+	ends        ends          // that servers brought about
 	broken      bool          // the transport has closed a connection by itself
 }
 

@@ -76,7 +76,9 @@ func (t *timed) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (ne
 		made.State = &tlsInfo.State
 	}
 	t.channel.connected(made)
-	return &settled{Conn: conn, channel: t.channel, made: made, since: end, heard: make(chan struct{})}, info, nil
+	s := &settled{Conn: conn, channel: t.channel, made: made, since: end, heard: make(chan struct{})}
+	s.frames.seen = s.saw
+	return s, info, nil
 }
 
 // Clone implements credentials.TransportCredentials.
@@ -92,11 +94,14 @@ type settled struct {
 	made    *Connection
 	since   time.Time
 	read    bool          // only the transport's one reading goroutine touches it
+	frames  frames        // that the server sends; likewise
+	goAway  bool          // one came
 	heard   chan struct{} // closed when the server has said something or nothing more can come
 }
 
 func (s *settled) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
+	s.frames.read(b[:n])
 	if !s.read {
 		s.first(n, err)
 	}

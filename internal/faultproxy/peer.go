@@ -301,6 +301,11 @@ func (s *Stream) goAway(last uint32, code http2.ErrCode, debug []byte) {
 	s.try(s.conn.framer.WriteGoAway(last, code, debug))
 }
 
+// Nonsense sends a frame that no stream may have: SETTINGS of one byte.
+func (s *Stream) Nonsense() {
+	s.try(s.conn.framer.WriteRawFrame(http2.FrameSettings, 0, 0, []byte{1}))
+}
+
 // Cut ends a response without trailers.
 func (s *Stream) Cut() { s.try(s.conn.framer.WriteData(s.id, true, nil)) }
 

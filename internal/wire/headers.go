@@ -12,12 +12,18 @@ import (
 type meaning struct {
 	httpStatus int  // 0: none
 	isGRPC     bool // content-type application/grpc…
-	grpcStatus int  // -1: none
+	grpcStatus int  // noStatus, badStatus, or what it is
 	encoding   string
 	message    string // grpc-message, as encoded
 	server     string // what names itself so
 	tooLong    bool   // the list is, and all else is of its beginning
 }
+
+// What grpcStatus is where there is none, and where it is no number.
+const (
+	noStatus  = -1
+	badStatus = -2
+)
 
 // headerReader decodes one connection's header blocks.
 //
@@ -65,7 +71,7 @@ func (r *headerReader) read(block []byte) (*meaning, error) {
 	if kind == changesTable {
 		r.known = r.known[:0]
 	}
-	r.current, r.size = meaning{grpcStatus: -1}, 0
+	r.current, r.size = meaning{grpcStatus: noStatus}, 0
 	r.decoder.SetEmitEnabled(true)
 	if _, err := r.decoder.Write(block); err != nil {
 		return nil, violation(codeCompression, "a header block that does not decode")
@@ -95,10 +101,9 @@ func (r *headerReader) field(f hpack.HeaderField) {
 	case "grpc-encoding":
 		m.encoding = f.Value
 	case "grpc-status":
-		// What is no number is a status that nobody knows.
-		m.grpcStatus = 2
-		if n, err := strconv.ParseUint(f.Value, 10, 16); err == nil {
-			m.grpcStatus = int(n)
+		m.grpcStatus = badStatus
+		if n, err := strconv.ParseInt(f.Value, 10, 32); err == nil {
+			m.grpcStatus = int(uint32(n)) // a negative one is a large one to gRPC
 		}
 	case "server":
 		m.server = f.Value

@@ -15,11 +15,12 @@ import (
 	"grpcbench/internal/load"
 )
 
-// TestEachResetIsTheCodeOfTheTable: gRPC over HTTP/2, "Errors"; for codes that the
-// table leaves out, as for those that HTTP/2 has not given out, INTERNAL.
+// TestEachResetIsTheCodeOfTheTable: gRPC over HTTP/2, "Errors"; where the table has no
+// row, and for FLOW_CONTROL_ERROR, what grpc-go makes of it.
 func TestEachResetIsTheCodeOfTheTable(t *testing.T) {
 	want := map[http2.ErrCode]string{
 		http2.ErrCodeCancel: codeCancelled, http2.ErrCodeEnhanceYourCalm: codeResourceExhausted, http2.ErrCodeInadequateSecurity: codePermissionDenied,
+		http2.ErrCodeFlowControl: codeResourceExhausted,
 	}
 	for code := range http2.ErrCode(0x20) {
 		if code == http2.ErrCodeRefusedStream {
@@ -28,6 +29,9 @@ func TestEachResetIsTheCodeOfTheTable(t *testing.T) {
 		expected := want[code]
 		if expected == "" {
 			expected = codeInternal
+			if code > http2.ErrCodeHTTP11Required {
+				expected = codeUnknown
+			}
 		}
 		for state, before := range map[string]func(*server) []byte{
 			"before headers": func(*server) []byte { return nil }, "after headers": func(s *server) []byte { return s.opening(1) },

@@ -84,7 +84,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 
 // trailersOnly is the outcome of a response that is one header block.
 func (c *conn) trailersOnly(s *stream, m *meaning) load.End {
-	if m.grpcStatus < 0 || !m.isGRPC && m.httpStatus != 200 {
+	if m.grpcStatus == noStatus || !m.isGRPC && m.httpStatus != 200 {
 		return c.notGRPC(m)
 	}
 	return c.outcome(s, m)
@@ -92,13 +92,19 @@ func (c *conn) trailersOnly(s *stream, m *meaning) load.End {
 
 // notGRPC is the outcome of a response that is not gRPC's.
 func (c *conn) notGRPC(m *meaning) load.End {
+	if m.httpStatus < 200 { // none, or one that has another header block to follow
+		return broken
+	}
 	c.channel.words.Server = m.server
 	return load.End{Code: httpCode(m.httpStatus), Cause: cause.HTTP(m.httpStatus)}
 }
 
 // outcome is how an RPC ended by its trailers.
 func (c *conn) outcome(s *stream, m *meaning) load.End {
-	if m.grpcStatus < 0 { // trailers without a status, which the other engine cannot tell from UNKNOWN
+	switch m.grpcStatus {
+	case badStatus:
+		return load.End{Code: codeUnknown, Cause: cause.Violation}
+	case noStatus: // trailers without a status, which the other engine cannot tell from UNKNOWN
 		return load.End{Code: codeUnknown, Cause: cause.Status}
 	}
 	if m.grpcStatus != 0 {

@@ -80,9 +80,9 @@ func responses() []response {
 		{"trailers alone with OK", only(true, ":status", "200", "content-type", grpcType, "grpc-status", "0"), codeInternal, false},
 		{"trailers alone without a status", only(true, ":status", "200", "content-type", grpcType), codeUnknown, false},
 		{"trailers alone of no gRPC server", only(true, ":status", "200", "content-type", "text/html"), codeUnknown, false},
-		{"an empty header block", only(true), codeUnknown, false},
-		{"headers without :status", only(false, "content-type", grpcType), codeUnknown, true},
-		{"a :status that is no number", only(false, ":status", "abc", "content-type", grpcType), codeUnknown, true},
+		{"an empty header block", only(true), codeInternal, false},
+		{"headers without :status", only(false, "content-type", grpcType), codeInternal, true},
+		{"a :status that is no number", only(false, ":status", "abc", "content-type", grpcType), codeInternal, true},
 		{"informational headers first", func(s *server, id uint32) []byte {
 			return append(append(s.headers(id, false, ":status", "100"), s.headers(id, false, ":status", "103")...), body(hello)(s, id)...)
 		}, load.OK, false},

@@ -39,24 +39,29 @@ func grpcCode(status int) string {
 	if status >= 0 && status < len(names) {
 		return names[status]
 	}
-	if status > mostCode {
+	if status < 0 || status > mostCode {
 		return "CODE_OTHER"
 	}
 	return "CODE_" + strconv.Itoa(status)
 }
 
 // resetCode is what a stream's reset means (gRPC over HTTP/2, "Errors": the table
-// from HTTP/2 error codes to status codes).
+// from HTTP/2 error codes to status codes). Where grpc-go departs from it, for
+// FLOW_CONTROL_ERROR and for codes that have no name, this does too: the same fault has
+// the same code in both engines.
 func resetCode(code uint32) string {
 	switch code {
 	case codeRefusedStream:
 		return codeUnavailable
 	case codeCancel:
 		return codeCancelled
-	case codeEnhanceYourCalm:
+	case codeEnhanceYourCalm, codeFlowControl:
 		return codeResourceExhausted
 	case 0xc: // INADEQUATE_SECURITY
 		return codePermissionDenied
+	}
+	if code > 0xd { // the last that RFC 9113 names, HTTP_1_1_REQUIRED
+		return codeUnknown
 	}
 	return codeInternal
 }

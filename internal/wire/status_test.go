@@ -7,8 +7,8 @@ import (
 
 func TestCodesAreTheSpecifications(t *testing.T) {
 	// gRPC over HTTP/2, "Errors".
-	for code, want := range map[uint32]string{0: "INTERNAL", 1: "INTERNAL", 2: "INTERNAL", 3: "INTERNAL", 4: "INTERNAL", 6: "INTERNAL",
-		7: "UNAVAILABLE", 8: "CANCELLED", 9: "INTERNAL", 10: "INTERNAL", 11: "RESOURCE_EXHAUSTED", 12: "PERMISSION_DENIED"} {
+	for code, want := range map[uint32]string{0: "INTERNAL", 1: "INTERNAL", 2: "INTERNAL", 3: "RESOURCE_EXHAUSTED", 4: "INTERNAL", 6: "INTERNAL",
+		7: "UNAVAILABLE", 8: "CANCELLED", 9: "INTERNAL", 10: "INTERNAL", 11: "RESOURCE_EXHAUSTED", 12: "PERMISSION_DENIED", 13: "INTERNAL", 14: "UNKNOWN", 1<<32 - 1: "UNKNOWN"} {
 		if got := resetCode(code); got != want {
 			t.Errorf("RST_STREAM %d: %s, want %s", code, got, want)
 		}
@@ -21,7 +21,7 @@ func TestCodesAreTheSpecifications(t *testing.T) {
 		}
 	}
 	for status, want := range map[int]string{0: "OK", 1: "CANCELLED", 4: "DEADLINE_EXCEEDED", 8: "RESOURCE_EXHAUSTED", 12: "UNIMPLEMENTED",
-		14: "UNAVAILABLE", 16: "UNAUTHENTICATED", 17: "CODE_17", 99: "CODE_99", 100: "CODE_OTHER", 65535: "CODE_OTHER"} {
+		14: "UNAVAILABLE", 16: "UNAUTHENTICATED", 17: "CODE_17", 99: "CODE_99", 100: "CODE_OTHER", 65535: "CODE_OTHER", -1: "CODE_OTHER"} {
 		if got := grpcCode(status); got != want {
 			t.Errorf("grpc-status %d: %s, want %s", status, got, want)
 		}

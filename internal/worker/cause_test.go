@@ -43,11 +43,23 @@ func faults() []fault {
 		s.HangUp()
 	})
 	add("GOAWAY NO_ERROR and hangs up", "UNAVAILABLE", "GOAWAY NO_ERROR", func(s *faultproxy.Stream) { s.GoAway(http2.ErrCodeNo); s.HangUp() })
-	add("refuses the stream always", "UNAVAILABLE", "RST_STREAM REFUSED_STREAM", func(s *faultproxy.Stream) { s.Reset(http2.ErrCodeRefusedStream) })
-	for code, status := range map[http2.ErrCode]string{http2.ErrCodeNo: "INTERNAL", http2.ErrCodeProtocol: "INTERNAL", http2.ErrCodeInternal: "INTERNAL",
-		http2.ErrCodeStreamClosed: "INTERNAL", http2.ErrCodeCancel: "CANCELLED", http2.ErrCodeEnhanceYourCalm: "RESOURCE_EXHAUSTED",
-		http2.ErrCodeInadequateSecurity: "PERMISSION_DENIED", http2.ErrCodeHTTP11Required: "INTERNAL"} {
-		add("resets "+code.String(), status, "RST_STREAM "+code.String(), func(s *faultproxy.Stream) { s.Reset(code) })
+	for code := range http2.ErrCode(20) {
+		status := "INTERNAL"
+		switch code {
+		case http2.ErrCodeFlowControl, http2.ErrCodeEnhanceYourCalm:
+			status = "RESOURCE_EXHAUSTED"
+		case http2.ErrCodeRefusedStream:
+			status = "UNAVAILABLE"
+		case http2.ErrCodeCancel:
+			status = "CANCELLED"
+		case http2.ErrCodeInadequateSecurity:
+			status = "PERMISSION_DENIED"
+		default:
+			if code > http2.ErrCodeHTTP11Required {
+				status = "UNKNOWN"
+			}
+		}
+		add("resets "+code.String(), status, cause.RSTStream(uint32(code)), func(s *faultproxy.Stream) { s.Reset(code) })
 	}
 	for status, code := range map[int]string{200: "UNKNOWN", 400: "INTERNAL", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "UNIMPLEMENTED", 405: "UNKNOWN",
 		413: "UNKNOWN", 415: "UNKNOWN", 429: "UNAVAILABLE", 431: "UNKNOWN", 500: "UNKNOWN", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "UNAVAILABLE"} {
@@ -62,6 +74,29 @@ func faults() []fault {
 			})
 		}
 	}
+	only := func(end bool, fields ...string) faultproxy.Script {
+		return func(s *faultproxy.Stream) {
+			var all []faultproxy.Field
+			for i := 0; i < len(fields); i += 2 {
+				all = append(all, faultproxy.Field{Name: fields[i], Value: fields[i+1]})
+			}
+			s.Headers(end, all...)
+		}
+	}
+	add("HTTP 103 that ends", "INTERNAL", cause.Violation, only(true, ":status", "103"))
+	add("HTTP 600", "UNKNOWN", cause.Violation, only(true, ":status", "600"))
+	add("HTTP that is no number", "INTERNAL", cause.Violation, only(true, ":status", "abc"))
+	add("HTTP 302 without a type", "UNKNOWN", "HTTP 302", only(true, ":status", "302", "location", "/login"))
+	add("a status that is no number", "UNKNOWN", cause.Violation, only(true, ":status", "200", "content-type", "application/grpc", "grpc-status", "abc"))
+	add("a status below 0", "CODE_OTHER", cause.Status, only(true, ":status", "200", "content-type", "application/grpc", "grpc-status", "-5"))
+	add("a status of 70000", "CODE_OTHER", cause.Status, only(true, ":status", "200", "content-type", "application/grpc", "grpc-status", "70000"))
+	add("trailers without a status", "UNKNOWN", cause.Status, func(s *faultproxy.Stream) {
+		s.Begin()
+		s.Headers(true, faultproxy.Field{Name: "x", Value: "y"})
+	})
+	add("refuses by GOAWAY always", "UNAVAILABLE", "GOAWAY NO_ERROR", func(s *faultproxy.Stream) { s.Refuse(http2.ErrCodeNo) })
+	add("refuses by GOAWAY for an error", "UNAVAILABLE", "GOAWAY COMPRESSION_ERROR", func(s *faultproxy.Stream) { s.Refuse(http2.ErrCodeCompression) })
+	add("a frame that is no HTTP/2", "UNAVAILABLE", cause.Violation, func(s *faultproxy.Stream) { s.Nonsense() })
 	add("no trailers", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Cut() })
 	add("OK without a message", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Status(0, "") })
 	add("OK with two messages", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Message(nil); s.Message(nil); s.Status(0, "") })
@@ -121,7 +156,7 @@ func forged() []fault {
 // ofStream says whether a text is one that grpc-go gives an RPC by what happened on its
 // stream.
 func ofStream(text string) bool {
-	return slices.ContainsFunc([]string{"stream terminated", "server closed", "grpc: ", "trying to send", "header list"}, func(start string) bool {
+	return slices.ContainsFunc([]string{"grpc: ", "trying to send", "header list"}, func(start string) bool {
 		return strings.HasPrefix(text, start)
 	})
 }
