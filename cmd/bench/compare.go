@@ -26,7 +26,8 @@ What is judged is each arm against its control, as each run measured it: whateve
 the machine did, it did to both. Absolute figures of two runs are shown; of them
 only bytes and allocations are judged.
 
-Gates hold NEW against BASE: exit code 3 and a sentence for each that failed.
+Gates hold NEW against BASE: exit code 3 and a sentence for each that failed, or
+could not be judged because the results do not have what it is about.
 
 Formats:
 ` + betweenFormatsHelp(),

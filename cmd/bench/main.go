@@ -135,7 +135,7 @@ func newRootCommand() *cobra.Command {
 settings at once on the same machine, repeated, with intervals.
 
 Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
-3 a gate failed, 4 the result is INVALID, 130 and 143 interrupted with the partial result saved.`,
+3 a gate failed or could not be judged, 4 the result is INVALID, 130 and 143 interrupted with the partial result saved.`,
 		Example: `  grpc-bench run                            what TLS, metadata and compression cost here
   grpc-bench run --vary tls=off,1.3         one question
   grpc-bench run localhost:1337 --cacert server.crt

@@ -72,10 +72,10 @@ func TestNoGateIsGreenAboutWhatItDidNotLookAt(t *testing.T) {
 			"not judged, fail sent_bytes_per_rpc not slower: c could not be compared: epochs 0, 1, 2, 3, 4, 5, 6, 7 have no value; no epoch has both values"}},
 		{"too few epochs, twice as slow", named("server_cpu_ns_per_rpc"), run("x", cpu("a", 5, 100), cpu("b", 5, 100)), run("y", cpu("a", 5, 100), cpu("b", 5, 200)), []string{
 			"not judged, fail server_cpu_ns_per_rpc not slower: b/a is +100.0 % against result x; epochs 5: an interval needs 6, a verdict 8; " +
-				"epochs are too few for 1 comparison to fail: use more --epochs, or gate fewer metrics"}},
+				"epochs are too few for 1 comparison to fail: use more --epochs or a longer --max-time, or gate fewer metrics"}},
 		{"seven epochs, whose p is small and whose verdict is none", named("server_cpu_ns_per_rpc"), run("x", cpu("a", 7, 100), cpu("b", 7, 100)), run("y", cpu("a", 7, 100), cpu("b", 7, 200)), []string{
 			"not judged, fail server_cpu_ns_per_rpc not slower: b/a is +100.0 [+100.0, +100.0] % against result x; epochs 7: a verdict needs 8; " +
-				"epochs are too few for 1 comparison to fail: use more --epochs, or gate fewer metrics"}},
+				"epochs are too few for 1 comparison to fail: use more --epochs or a longer --max-time, or gate fewer metrics"}},
 		{"too few observations above a quantile", named("latency_p50"), nil, run("y", sparse("a"), sparse("b")), []string{
 			"not judged, fail latency_p50 not slower: b could not be compared: an epoch has 19 observations above the quantile, a comparison needs 20: use a longer --window or a higher --rate"}},
 		{"a limit for a group that the result does not have", asking(t, "other: server_cpu_ns_per_rpc<1s", "other: server_cpu_ns_per_rpc<+3%"), nil, run("y", cpu("a", 8, 100), cpu("b", 8, 100)), []string{

@@ -134,7 +134,7 @@ func answer(questions []question) []result.Gate {
 			g.Outcome, g.NotJudged = result.Fail, true
 		case g.Outcome == result.Undecided && !q.breakable(len(p)):
 			g.Outcome, g.NotJudged = result.Fail, true
-			g.Text += fmt.Sprintf("; epochs are too few for %s to fail: use more --epochs, or gate fewer metrics", many(len(p)))
+			g.Text += fmt.Sprintf("; epochs are too few for %s to fail: use more --epochs or a longer --max-time, or gate fewer metrics", many(len(p)))
 		case g.Outcome == result.Undecided && q.above() && certain(q.p): // Holm's method alone is against it
 			g.Text += fmt.Sprintf("; p %.2g %% after Holm's adjustment for %s, must be %g %%", 100**g.P, many(len(p)), 100*plan.GateAlpha)
 		}

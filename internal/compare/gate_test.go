@@ -87,7 +87,7 @@ func TestRelativeGates(t *testing.T) {
 		// Six differences have no p-value below 2/2⁶ = 3 %.
 		{"too few epochs", times(6, 150), "server_cpu_ns_per_rpc<+3%",
 			[]string{"not judged, fail server_cpu_ns_per_rpc<+3%: b is +50.0 [+50.0, +50.0] % against a; epochs 6: a verdict needs 8; " +
-				"epochs are too few for 1 comparison to fail: use more --epochs, or gate fewer metrics"}},
+				"epochs are too few for 1 comparison to fail: use more --epochs or a longer --max-time, or gate fewer metrics"}},
 		// δ of CPU is 3 %, so that +1.2 % is no verdict; the limit is finer.
 		{"above a limit finer than the verdict", times(8, 101.2), "server_cpu_ns_per_rpc<+1%",
 			[]string{"fail server_cpu_ns_per_rpc<+1%: b is +1.2 [+1.2, +1.2] % against a"}},
@@ -133,7 +133,7 @@ func TestTheMoreGatesCompareTheClearerEachMustBe(t *testing.T) {
 		t.Errorf("two comparisons: %v", answers(got))
 	}
 	eight := compared(of("a", serverCPU, times(8, 100)...), of("b", serverCPU, times(8, 110)...), of("c", serverCPU, times(8, 110)...))
-	const few = "; epochs are too few for 2 comparisons to fail: use more --epochs, or gate fewer metrics"
+	const few = "; epochs are too few for 2 comparisons to fail: use more --epochs or a longer --max-time, or gate fewer metrics"
 	if got := compare.Gates(gates, eight, nil); len(got) != 2 || !got[0].NotJudged || !strings.HasSuffix(got[0].Text, few) {
 		t.Errorf("eight epochs: %v", answers(got))
 	}

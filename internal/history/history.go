@@ -105,8 +105,9 @@ type Shift struct {
 	After  int     `json:"after"`  // the first one of the new level
 	Ratio  float64 `json:"ratio"`  // new level / old level, the median of the ratios of all pairs
 	P      float64 `json:"p"`
-	// Facts are what else differs between the two runs, of all that [compare.Results] calls
-	// fingerprint: machine, tool, settings observed.
+	// Facts are what else changed between the two runs, or within two runs of them, since
+	// noise may move a change by as much: of all that [compare.Results] calls fingerprint,
+	// the machine, the tool and settings observed.
 	Facts []compare.Difference `json:"facts,omitempty"`
 }
 
@@ -324,8 +325,27 @@ func (s *Series) nominate(records []record) {
 			continue
 		}
 		before, after := runs[shift.At-1], runs[shift.At]
-		s.Shifts = append(s.Shifts, Shift{Before: before, After: after, Ratio: math.Exp(change), P: shift.P, Facts: s.differences(records[before], records[after])})
+		s.Shifts = append(s.Shifts, Shift{Before: before, After: after, Ratio: math.Exp(change), P: shift.P})
+		near := [2]int{runs[max(0, shift.At-1-nearby)], runs[min(len(runs)-1, shift.At+nearby)]}
+		s.Shifts[len(s.Shifts)-1].Facts = s.changed(records, [][2]int{{before, after}, near})
 	}
+}
+
+// nearby is how many runs from a nominated change a fact may change and be named.
+const nearby = 2
+
+// changed are what else than the figure differs between the runs of pairs, each fact once:
+// as of the first pair that differs in it.
+func (s *Series) changed(records []record, pairs [][2]int) []compare.Difference {
+	var all []compare.Difference
+	for _, pair := range pairs {
+		for _, d := range s.differences(records[pair[0]], records[pair[1]]) {
+			if !slices.ContainsFunc(all, func(o compare.Difference) bool { return o.What == d.What && slices.Equal(o.Arms, d.Arms) }) {
+				all = append(all, d)
+			}
+		}
+	}
+	return all
 }
 
 // differences are what else than the figure differs between two runs of s.

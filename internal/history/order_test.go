@@ -137,6 +137,24 @@ func TestWhatElseChangedIsNamedAtANomination(t *testing.T) {
 	}
 }
 
+// Noise may put a change a run or two away from what made it; farther away nothing is named.
+func TestWhatChangedNearANominationIsNamedToo(t *testing.T) {
+	for at, want := range map[int]int{17: 0, 18: 1, 19: 1, 20: 1, 21: 1, 22: 1, 23: 0} {
+		var results []result.Result
+		for i, c := range commits(40) {
+			r := forged(i, c, 1.2+.2*float64(i/20)+.001*float64(i%5))
+			if i >= at {
+				r.Machine.Kernel = "7.0"
+			}
+			results = append(results, r)
+		}
+		_, series := tracked(results, line(40))
+		if got := series[0].Shifts[0].Facts; len(got) != want || want == 1 && (got[0].What != "kernel" || got[0].New != "7.0") {
+			t.Errorf("a kernel that is new from run %d on, beside a change at 20: %+v", at, got)
+		}
+	}
+}
+
 // late lists the places of runs that are.
 func late(h History) (at []int) {
 	for i, r := range h.Runs {

@@ -88,7 +88,7 @@ func gateOptions() []option {
 			set: into(parseRegressions, func(d *draft) *[]string { return &gates(d).Regressions })},
 		{name: "baseline", value: "NAME", doc: "what relative gates compare with: a baseline in --results, or the ID of a result",
 			set: into(parseLabel, func(d *draft) *string { return &gates(d).Baseline })},
-		{name: "inconclusive", value: "fail|warn|pass", start: InconclusiveWarns, doc: "what becomes of a gate that the measurement cannot answer",
+		{name: "inconclusive", value: "fail|warn|pass", start: InconclusiveWarns, doc: "what becomes of a gate that the measurement cannot answer; one that cannot be judged at all fails",
 			set: into(word(InconclusiveFails, InconclusiveWarns, InconclusivePasses), func(d *draft) *string { return &gates(d).Inconclusive })},
 		{name: "allow-degraded", value: "bool", start: "false", doc: "let a DEGRADED result pass the gates, and be saved as a baseline",
 			set: into(parseBool, func(d *draft) *bool { return &gates(d).AllowDegraded })},
