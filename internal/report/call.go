@@ -117,6 +117,9 @@ func (v callView) connection() {
 	case v.Settings.Resumption:
 		handshake = "full handshake: the server did not resume"
 	}
+	if l.HelloRetryRequest {
+		handshake += " with HelloRetryRequest (" + retried + ")"
+	}
 	v.fact("security", "TLS "+l.TLSVersion, "ALPN "+l.ALPN, handshake)
 	v.fact("cipher", l.Cipher, orAbsent(l.Group, "no key exchange"))
 	v.certificate(*v.Certificate)

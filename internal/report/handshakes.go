@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
@@ -187,10 +188,19 @@ func (b book) listOpened(a *result.Arm) listing {
 	return l
 }
 
-// openedNotes say what numbers of connections need beside them; not safe to print.
-func openedNotes(r result.Result) (notes []string) {
+// connectionNotes say what numbers of connections need beside them; not safe to print.
+func connectionNotes(r result.Result) (notes []string) {
+	var retries []string
+	for _, a := range r.Arms {
+		if n := a.Observed.HelloRetryRequests; n > 0 {
+			retries = append(retries, fmt.Sprintf("%s %s with HelloRetryRequest", a.Name, count(n)))
+		}
+	}
+	if len(retries) > 0 {
+		notes = append(notes, strings.Join(retries, ", ")+": "+retried+" in the TLS handshake, since the server takes none of the key shares that it is offered first")
+	}
 	if !opened(r) {
-		return nil
+		return notes
 	}
 	for _, a := range r.Arms {
 		if s := a.Observed.ForwardSecrecy; s != nil && !*s {

@@ -62,7 +62,7 @@ func (h htmlBook) openedBlock() webpage.Block {
 		t.Rows = append(t.Rows, row)
 	}
 	b := webpage.Block{Heading: "Each arm", Table: t}
-	for _, n := range openedNotes(h.Result) {
+	for _, n := range connectionNotes(h.Result) {
 		b.List = append(b.List, clean(n))
 	}
 	return b

@@ -207,7 +207,7 @@ func (m *markdown) connections(b book) {
 		rows = append(rows, cells)
 	}
 	m.table(append([]string{"arm"}, b.phaseHead()...), rows)
-	for _, n := range openedNotes(b.Result) {
+	for _, n := range connectionNotes(b.Result) {
 		m.line("- " + code(n))
 	}
 	m.line("")
@@ -228,6 +228,13 @@ func (m *markdown) openings(b book) {
 		rows = append(rows, append([]string{code(o.arm)}, o.cells()...))
 	}
 	m.table(append([]string{"arm"}, openingHead()...), rows)
+	notes := connectionNotes(b.Result)
+	for _, n := range notes {
+		m.line("- " + code(n))
+	}
+	if len(notes) > 0 {
+		m.line("")
+	}
 }
 
 func (m *markdown) churn(ts []turnover) {

@@ -6,6 +6,10 @@ import (
 	"grpcbench/internal/result"
 )
 
+// retried is what a HelloRetryRequest makes of a TLS 1.3 handshake, which else takes one
+// (RFC 8446, 2.1).
+const retried = "2 round trips"
+
 // seen lists what the wire and the server showed of an arm's settings; not safe
 // to print.
 func seen(o result.Observed) []string {
@@ -32,6 +36,9 @@ func seen(o result.Observed) []string {
 	}
 	if o.Resumed > 0 {
 		items = append(items, count(o.Resumed)+" resumed")
+	}
+	if o.HelloRetryRequests > 0 {
+		items = append(items, fmt.Sprintf("%s with HelloRetryRequest (%s)", count(o.HelloRetryRequests), retried))
 	}
 	if o.ForwardSecrecy != nil && !*o.ForwardSecrecy {
 		items = append(items, "no forward secrecy")

@@ -183,7 +183,7 @@ func (p *page) lost(list [][]string) {
 func (p *page) handshakes(b book) {
 	if opened(b.Result) {
 		p.table("CONNECTIONS", b.phaseHead(), b.phaseRows())
-		for _, n := range openedNotes(b.Result) {
+		for _, n := range connectionNotes(b.Result) {
 			p.prose("- ", n)
 		}
 		return
@@ -193,6 +193,9 @@ func (p *page) handshakes(b book) {
 		rows = append(rows, textRow(o.arm, o.cells()))
 	}
 	p.table("HANDSHAKES", openingHead(), rows)
+	for _, n := range connectionNotes(b.Result) {
+		p.prose("- ", n)
+	}
 }
 
 func (p *page) churn(ts []turnover) {

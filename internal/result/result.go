@@ -197,6 +197,9 @@ type Observed struct {
 	Group       string `json:"group,omitempty"` // of the key exchange, named as in the settings or else by IANA
 	ALPN        string `json:"alpn,omitempty"`
 	Resumed     int64  `json:"resumed"` // measured connections, all epochs
+	// HelloRetryRequests is how many of them, and of those that took their place, the server
+	// asked for another key share, which is a second round trip.
+	HelloRetryRequests int64 `json:"hello_retry_requests,omitempty"`
 	// ForwardSecrecy says that every connection has a key exchange of its own, so that
 	// no key which is kept, of a certificate or of tickets, opens it; absent for plaintext.
 	ForwardSecrecy        *bool            `json:"forward_secrecy,omitempty"`

@@ -36,7 +36,7 @@ func (w *witness) add(a *armEpoch) {
 	ports := map[string]bool{}
 	for _, l := range f.Links {
 		ports[l.Local] = true
-		w.link(l)
+		w.link(l, 1)
 	}
 	w.ports = append(w.ports, len(ports))
 	w.replaced(a)
@@ -86,10 +86,7 @@ func (w *witness) replaced(a *armEpoch) {
 		seen.Failed[class] += n
 	}
 	for _, l := range r.Links {
-		w.link(l.Link)
-		if l.Resumed {
-			w.seen.Resumed += l.Count - 1 // one is counted
-		}
+		w.link(l.Link, l.Count)
 	}
 	if w.untold = w.untold || a.snapshot == nil; w.untold {
 		seen.Accepted = nil
@@ -110,11 +107,7 @@ func (w *witness) shaken(a *armEpoch) {
 		return strings.Compare(fmt.Sprint(a.Resumed), fmt.Sprint(b.Resumed)) // full ones first
 	})
 	for _, l := range links {
-		n := a.book.links[l]
-		w.link(l)
-		if l.Resumed {
-			w.seen.Resumed += n - 1 // one is counted
-		}
+		w.link(l, a.book.links[l])
 		if a.arm.Settings.MTLS && !l.ClientCertificate && !l.Resumed {
 			w.mismatch("client certificate: not presented on every connection")
 		}
@@ -143,14 +136,17 @@ func addCounts(to *map[string]int64, counts map[string]uint64) {
 	}
 }
 
-// link notes what was negotiated on one connection. All connections of an arm
+// link notes what was negotiated on n connections. All connections of an arm
 // must agree. One that is resumed under TLS 1.2 has no key exchange of its own; its group
 // is the one in which its session began.
-func (w *witness) link(l worker.Link) {
+func (w *witness) link(l worker.Link, n int64) {
 	first := w.links == 0
 	w.links++
 	if l.Resumed {
-		w.seen.Resumed++
+		w.seen.Resumed += n
+	}
+	if l.HelloRetryRequest {
+		w.seen.HelloRetryRequests += n
 	}
 	if l.ClientCertificate {
 		w.seen.ClientCertificate = true

@@ -181,7 +181,10 @@ type Link struct {
 	Group      string `json:"group,omitempty"`
 	ALPN       string `json:"alpn,omitempty"`
 	Resumed    bool   `json:"resumed"`
-	ServerKey  string `json:"server_key,omitempty"` // "rsa2048", "p256", "ed25519"
+	// HelloRetryRequest: the server asked for another key share (RFC 8446, 4.1.4), so that
+	// the handshake took two round trips.
+	HelloRetryRequest bool   `json:"hello_retry_request,omitempty"`
+	ServerKey         string `json:"server_key,omitempty"` // "rsa2048", "p256", "ed25519"
 	// ClientCertificate: the server asked for one and it was presented.
 	ClientCertificate bool `json:"client_certificate"`
 }
@@ -307,7 +310,7 @@ func LinkOf(c channel.Connection) Link {
 		l.Group = groupName(s.CurveID)
 	}
 	l.ALPN = s.NegotiatedProtocol
-	l.Resumed = s.DidResume
+	l.Resumed, l.HelloRetryRequest = s.DidResume, s.HelloRetryRequest
 	if len(s.PeerCertificates) > 0 {
 		l.ServerKey = keyName(s.PeerCertificates[0].PublicKey)
 	}
