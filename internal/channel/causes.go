@@ -15,10 +15,11 @@ const remembered = 4
 // fate is an error of a connection as grpc-go's texts quote it, and its cause.
 type fate struct{ text, cause string }
 
-// remember keeps err, with which a connection ended or could not be made. c.mu is held.
-func (c *Channel) remember(err error) {
+// remember keeps err, with which a connection ended or could not be made, and which means
+// why. c.mu is held.
+func (c *Channel) remember(err, why error) {
 	quoted := strconv.Quote(err.Error())
-	f := fate{quoted[1 : len(quoted)-1], Cause(err)}
+	f := fate{quoted[1 : len(quoted)-1], Cause(why)}
 	if slices.Contains(c.fates, f) {
 		return
 	}

@@ -312,7 +312,7 @@ func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
 func (c *Channel) failed(err error) {
 	c.mu.Lock()
 	c.lastError = err
-	c.remember(err)
+	c.remember(err, err)
 	c.mu.Unlock()
 }
 

@@ -102,12 +102,13 @@ type settled struct {
 func (s *settled) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
 	s.frames.read(b[:n])
+	why := err
 	if !s.read {
-		s.first(n, err)
+		why = s.first(n, err)
 	}
 	if err != nil {
 		s.channel.mu.Lock()
-		s.channel.remember(err)
+		s.channel.remember(err, why)
 		s.channel.mu.Unlock()
 	}
 	return n, err
@@ -133,9 +134,9 @@ func (s *settled) Close() error {
 	return s.Conn.Close()
 }
 
-// first notes when the server's first bytes came, or why none did: under TLS
+// first notes when the server's first bytes came, or why none did, and returns that: under TLS
 // 1.3 a server that refuses the client's certificate says so only here.
-func (s *settled) first(n int, err error) {
+func (s *settled) first(n int, err error) (why error) {
 	s.read = true
 	defer close(s.heard)
 	if n == 0 {
@@ -143,10 +144,11 @@ func (s *settled) first(n int, err error) {
 			err = fmt.Errorf("%w: %w", ErrNoSettings, context.DeadlineExceeded)
 		}
 		s.channel.failed(Opened(*s.made, err))
-		return
+		return err
 	}
 	elapsed := time.Since(s.since)
 	s.channel.mu.Lock()
 	s.made.HTTP2 = elapsed
 	s.channel.mu.Unlock()
+	return err
 }
