@@ -106,11 +106,13 @@ func New(o Options, conns []grpc.ClientConnInterface) (*Caller, error) {
 	return &Caller{call: call, plain: plain}, nil
 }
 
-// Once makes one RPC, for a preflight. An RPC that fails gives a *Failure.
-func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) error {
+// Once makes one RPC, for a preflight, and returns what the server showed of it. An RPC
+// that fails gives a *Failure.
+func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) (Heard, error) {
+	heard := Heard{Size: -1}
 	once, plain, err := o.prepare([]grpc.ClientConnInterface{conn})
 	if err != nil {
-		return err
+		return heard, err
 	}
 	if plain != nil {
 		defer plain.close()
@@ -118,10 +120,16 @@ func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) error {
 	// The RPCs of a run are numbered from 0: no unique value is used twice.
 	ctx = o.outgoing()(ctx, -1)
 	var a answer
-	if err = once(ctx, 0, a.options()...); err == nil {
-		return nil
+	options := a.options()
+	if o.Method != "" {
+		options = append(options, sized(&heard.Size))
 	}
-	return failure(ctx, err, conn, &a)
+	err = once(ctx, 0, options...)
+	heard.Accepts = acceptsIn(a.header)
+	if err == nil {
+		return heard, nil
+	}
+	return heard, failure(ctx, err, conn, &a)
 }
 
 // prepare returns the function that makes one RPC, and the stream that messages

@@ -234,16 +234,16 @@ func TestALimitOfThisMachineIsNotAFailureOfTheServer(t *testing.T) {
 	} {
 		ch, server := lost(t, of.cause)
 		server.Close()
-		end := EndOf(Once(t.Context(), Options{}, ch))
+		end := endOfOne(t, ch)
 		for end.Cause == cause.Ended || end.Cause == cause.Reset { // it had not been seen to be over
-			end = EndOf(Once(t.Context(), Options{}, ch))
+			end = endOfOne(t, ch)
 		}
 		if end.Code != of.want {
 			t.Errorf("%v: %v, want %s", of.cause, end, of.want)
 		}
 	}
 	said := &witness{foo: status.Error(codes.Unavailable, "accept: too many open files")}
-	if got := Code(Once(t.Context(), Options{}, dial(t, said))); got != "UNAVAILABLE" {
+	if got := endOfOne(t, dial(t, said)).Code; got != "UNAVAILABLE" {
 		t.Errorf("a server's own words: %s, want UNAVAILABLE", got)
 	}
 }
@@ -265,4 +265,11 @@ func TestTheCodesThatAServerMakesUpAreFew(t *testing.T) {
 	if len(names) != codesTold+1 { // 1 to 99, and the others
 		t.Errorf("%d names, want %d", len(names), codesTold+1)
 	}
+}
+
+// endOfOne is how one RPC on ch ends that fails.
+func endOfOne(t *testing.T, ch grpc.ClientConnInterface) load.End {
+	t.Helper()
+	_, err := Once(t.Context(), Options{}, ch)
+	return EndOf(err)
 }

@@ -137,7 +137,7 @@ func open(ctx context.Context, t worker.Trial, presented *atomic.Bool, seen *wat
 func once(ctx context.Context, o call.Options, secrets []string, conn *channel.Channel) (Status, error) {
 	within, cancel := limited(ctx, o.Deadline)
 	defer cancel()
-	err := call.Once(within, o, conn)
+	_, err := call.Once(within, o, conn)
 	s := statusOf(err)
 	switch {
 	case err == nil:

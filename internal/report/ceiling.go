@@ -153,7 +153,7 @@ func (p *page) climb(b book, a *result.Arm) {
 	for _, l := range c.lines {
 		p.items(pad(l.head, 16), l.items)
 	}
-	p.items(pad("observed", 16), seen(a.Observed))
+	p.items(pad("observed", 16), seen(*a))
 	if len(c.rows) == 0 {
 		return
 	}

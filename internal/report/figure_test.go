@@ -100,8 +100,8 @@ func TestCompressionPaysBelowTheBandwidthThatTakesAsLong(t *testing.T) {
 		Comparisons: []result.Comparison{{Group: "g", Arm: "gzip", Metric: "latency_p50", Ratio: ptr(1.148), Verdict: "slower"}},
 	})
 	want := []string{
-		"saves 2610 B, costs 148 µs (p50), pays below 141 Mbit/s",
-		"adds 10 B, costs 74.0 µs (codec CPU), never pays",
+		"saves 2610 B out, costs 148 µs (p50), pays below 141 Mbit/s",
+		"adds 10 B out, costs 74.0 µs (codec CPU), never pays",
 	}
 	for i, got := range b.trades() {
 		if s := strings.Join(got.cells, ", "); s != want[i] {
@@ -110,7 +110,7 @@ func TestCompressionPaysBelowTheBandwidthThatTakesAsLong(t *testing.T) {
 	}
 	// Nobody knows that p50 differs: what the codecs took is 74 µs, 8 · 2610 / 74 = 282.
 	b.comparisons[[3]string{"g", "gzip", "latency_p50"}].Verdict = "inconclusive"
-	if got, want := strings.Join(b.trades()[0].cells, ", "), "saves 2610 B, costs 74.0 µs (codec CPU), pays below 282 Mbit/s"; got != want {
+	if got, want := strings.Join(b.trades()[0].cells, ", "), "saves 2610 B out, costs 74.0 µs (codec CPU), pays below 282 Mbit/s"; got != want {
 		t.Errorf("inconclusive: %q, want %q", got, want)
 	}
 }

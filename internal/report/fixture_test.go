@@ -98,6 +98,9 @@ func (m model) arm(epochs int, random *rand.Rand) result.Arm {
 	if m.settings.TLS != "off" {
 		a.Observed.Cipher, a.Observed.Group, a.Observed.ALPN, a.Observed.ServerKey = "TLS_AES_128_GCM_SHA256", "x25519mlkem768", "h2", "p256"
 	}
+	if n := m.settings.MetadataSize.Bytes; n > 0 {
+		a.Observed.MetadataKeys, a.Observed.MetadataBytes = ptr(float64(m.settings.MetadataSize.Keys)), ptr(float64(n))
+	}
 	if m.compressed {
 		a.Observed.RequestEncodings = map[string]int64{"gzip": total.OK}
 		a.Observed.RequestCodec = "compress/gzip go1.26.8 level 3"

@@ -94,7 +94,7 @@ func (h htmlBook) choices() webpage.Section {
 				own = append(own, name+" "+strings.Join(v, ", "))
 			}
 		}
-		observed := strings.Join(seen(a.Observed), " · ")
+		observed := strings.Join(seen(a), " · ")
 		tone := ""
 		for _, m := range a.Observed.Mismatches {
 			observed, tone = observed+" · NOT AS ASKED: "+m, "higher"

@@ -260,7 +260,7 @@ func (m *markdown) details(b book) {
 	m.paragraph("<details><summary>Settings observed, ledger, checks, comparisons, machine, how to repeat</summary>")
 	m.paragraph("**Settings observed**")
 	for _, a := range b.Arms {
-		m.line("- " + code(a.Name) + ": " + code(strings.Join(seen(a.Observed), " · ")))
+		m.line("- " + code(a.Name) + ": " + code(strings.Join(seen(a), " · ")))
 		for _, mismatch := range a.Observed.Mismatches {
 			m.line("  - **not as asked** " + code(mismatch))
 		}

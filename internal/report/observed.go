@@ -10,9 +10,9 @@ import (
 // (RFC 8446, 2.1).
 const retried = "2 round trips"
 
-// seen lists what the wire and the server showed of an arm's settings; not safe
-// to print.
-func seen(o result.Observed) []string {
+// seen lists what the wire and the server showed of a's settings; not safe to print.
+func seen(a result.Arm) []string {
+	o := a.Observed
 	items := []string{"method " + o.Method}
 	if o.Connections > 0 {
 		items = append(items, plural(o.Connections, "connection"))
@@ -51,6 +51,9 @@ func seen(o result.Observed) []string {
 	}
 	items = append(items, encodings("requests", o.RequestEncodings, o.RequestCodec)...)
 	items = append(items, encodings("responses", o.ResponseEncodings, o.ResponseCodec)...)
+	if r := o.Responses; r != nil && o.ResponseEncodings == nil { // no server told
+		items = append(items, cameCompressed(*r, a))
+	}
 	if o.MetadataKeys != nil && *o.MetadataKeys > 0 {
 		items = append(items, fmt.Sprintf("metadata %s keys, %s B", amount(*o.MetadataKeys), maybe(o.MetadataBytes, amount)))
 	}
@@ -71,4 +74,16 @@ func encodings(direction string, m map[string]int64, codec string) []string {
 		text += " (" + codec + ")"
 	}
 	return []string{direction + " " + text}
+}
+
+// cameCompressed says how many responses a server that tells nothing has compressed.
+func cameCompressed(r result.Responses, a result.Arm) string {
+	empty := a.Observed.ResponseBytes != nil && *a.Observed.ResponseBytes == 0
+	switch {
+	case r.Compressed > 0:
+		return "responses compressed " + tallies(r.ByEncoding) + " of " + count(a.LedgerTotal.OK)
+	case a.Settings.Compression.Compresses() && a.Settings.ResponseCompression.Mirror && !empty:
+		return "the server did not compress its responses"
+	}
+	return "no response compressed"
 }

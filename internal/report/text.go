@@ -34,7 +34,7 @@ func Text(w io.Writer, r result.Result, o TextOptions) error {
 		for _, a := range b.members(g) {
 			if !alone[a.Name] && !ceilings(r) {
 				alone[a.Name] = true
-				p.listing(b.list(a), a.Observed)
+				p.listing(b.list(a), *a)
 			}
 		}
 	}
@@ -133,12 +133,12 @@ func (p *page) legend(b book) {
 	}
 }
 
-func (p *page) listing(l listing, o result.Observed) {
+func (p *page) listing(l listing, a result.Arm) {
 	p.title(l.name)
 	for _, n := range l.lines {
 		p.items(pad(n.head, 16), n.items)
 	}
-	p.items(pad("observed", 16), seen(o))
+	p.items(pad("observed", 16), seen(a))
 }
 
 func (p *page) failures(fs []failure) {

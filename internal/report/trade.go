@@ -1,6 +1,8 @@
 package report
 
 import (
+	"math"
+
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -48,7 +50,9 @@ func (b book) trade(g plan.Group, a, control *result.Arm) []string {
 	if a.SentBytes == nil || a.ReceivedBytes == nil || control.SentBytes == nil || control.ReceivedBytes == nil {
 		return []string{absent, absent, absent}
 	}
-	saved := *control.SentBytes + *control.ReceivedBytes - *a.SentBytes - *a.ReceivedBytes
+	out, in := *control.SentBytes-*a.SentBytes, *control.ReceivedBytes-*a.ReceivedBytes
+	saved := out + in
+	way := ways(out, in)
 	added, how := codecCPU(a), "codec CPU"
 	c := b.comparisons[[3]string{g.Name, a.Name, "latency_p50"}]
 	if c != nil && c.Ratio != nil && c.Verdict == "slower" && control.Latency.P50 != nil {
@@ -60,11 +64,23 @@ func (b book) trade(g plan.Group, a, control *result.Arm) []string {
 	}
 	switch {
 	case saved <= 0:
-		return []string{"adds " + amount(-saved) + " B", cost, "never pays"}
+		return []string{"adds " + amount(-saved) + " B" + way, cost, "never pays"}
 	case added <= 0:
-		return []string{"saves " + amount(saved) + " B", cost, "always pays"}
+		return []string{"saves " + amount(saved) + " B" + way, cost, "always pays"}
 	}
-	return []string{"saves " + amount(saved) + " B", cost, "pays below " + rate(8*saved/(added/1e3)) + " Mbit/s"}
+	return []string{"saves " + amount(saved) + " B" + way, cost, "pays below " + rate(8*saved/(added/1e3)) + " Mbit/s"}
+}
+
+// ways says in which direction bytes were saved, or added: a server that does not
+// compress its responses saves none of theirs.
+func ways(out, in float64) string {
+	switch {
+	case math.Abs(in) < 1:
+		return " out"
+	case math.Abs(out) < 1:
+		return " in"
+	}
+	return " both ways"
 }
 
 // codecCPU is the CPU time that the compressors of both sides took for a call,

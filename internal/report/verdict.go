@@ -132,18 +132,41 @@ func plural(n int, noun string) string {
 
 // agreement says what the run's own books say of each other.
 func agreement(r result.Result) []string {
-	mismatches := 0
-	for _, a := range r.Arms {
-		mismatches += len(a.Observed.Mismatches)
-	}
-	observed := "settings observed as asked"
-	if mismatches > 0 {
-		observed = plural(mismatches, "setting") + " not as asked"
-	}
+	observed := observation(r)
 	if opened(r) {
 		return append(openedAgreement(r), observed)
 	}
 	return append(loadAgreement(r), observed)
+}
+
+// observation says which settings were seen to be as asked: it claims nothing of those
+// that nobody told of.
+func observation(r result.Result) string {
+	mismatches := 0
+	for _, a := range r.Arms {
+		mismatches += len(a.Observed.Mismatches)
+	}
+	i := slices.IndexFunc(r.Checks, func(c result.Check) bool { return c.Code == "settings_not_observed" })
+	switch {
+	case mismatches > 0:
+		return plural(mismatches, "setting") + " not as asked"
+	case i >= 0 && r.Checks[i].Verdict == result.Invalid:
+		return "settings not as asked"
+	}
+	text := "settings observed as asked"
+	if names := r.Unobserved(); len(names) > 0 {
+		text += ", but for " + enumerate(names) + ": sent; not known whether " + map[bool]string{true: "it", false: "they"}[len(names) == 1] + " arrived"
+	}
+	return text
+}
+
+// enumerate lists words: "a", "a and b", "a, b and c".
+func enumerate(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // loadAgreement is agreement of a load.

@@ -211,15 +211,24 @@ type Observed struct {
 	ResponseCodec         string           `json:"response_codec,omitempty"`
 	RequestsDecompressed  int64            `json:"requests_decompressed"`  // by the bundled server
 	ResponsesDecompressed int64            `json:"responses_decompressed"` // by the client
-	MetadataKeys          *float64         `json:"metadata_keys_per_rpc,omitempty"`
-	MetadataBytes         *float64         `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
-	ServerInstances       int              `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
-	ServerSHA256          string           `json:"server_sha256,omitempty"`          // of the server binary's file, hexadecimal
-	Method                string           `json:"method"`                           // full method name called
+	// Responses are those that came compressed, of whichever server; nil: of an older tool.
+	Responses       *Responses `json:"responses,omitempty"`
+	ResponseBytes   *int64     `json:"response_bytes,omitempty"` // of the message that the preflight got, decompressed
+	MetadataKeys    *float64   `json:"metadata_keys_per_rpc,omitempty"`
+	MetadataBytes   *float64   `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
+	ServerInstances int        `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
+	ServerSHA256    string     `json:"server_sha256,omitempty"`          // of the server binary's file, hexadecimal
+	Method          string     `json:"method"`                           // full method name called
 	// Replaced is absent when no connection was to be replaced.
 	Replaced *Replaced `json:"replaced,omitempty"`
 	// Mismatches are settings that were not what was asked, one sentence each.
 	Mismatches []string `json:"mismatches,omitempty"`
+}
+
+// Responses are the responses of an arm's whole life that came compressed.
+type Responses struct {
+	Compressed int64            `json:"compressed"`
+	ByEncoding map[string]int64 `json:"by_encoding,omitempty"`
 }
 
 // Generator is the health of an arm's generator process in one window.

@@ -50,6 +50,7 @@ type armEpoch struct {
 	pids      []int  // of the server's processes
 	sha256    string // of the server binary's file
 	connected []connection
+	probed    *worker.Probed // in the first epoch
 	book      *book          // of a handshake plan
 	silent    int            // connections of a handshake plan, the latest, that had no answer
 	rushed    *worker.Rushed // of a handshake plan
@@ -253,7 +254,7 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 	}
 	r.progress("preflight", e.index)
 	for _, a := range e.arms {
-		if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, nil); err != nil {
+		if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, &a.probed); err != nil {
 			return fmt.Errorf("%w: %w", ErrPreflight, r.armErr(a.arm.Name, err))
 		}
 	}

@@ -32,6 +32,10 @@ func (w *witness) add(a *armEpoch) {
 	w.seen.Method, w.seen.RequestCodec, w.seen.ResponseCodec = f.Method, f.Codec, a.hostCodec
 	w.seen.Reconnects += f.Reconnects
 	w.seen.ResponsesDecompressed += f.Decompressed.Messages
+	w.responses(f.Received)
+	if p := a.probed; p != nil && p.ResponseBytes >= 0 {
+		w.seen.ResponseBytes = &p.ResponseBytes
+	}
 	w.binary(a)
 	ports := map[string]bool{}
 	for _, l := range f.Links {
@@ -47,6 +51,17 @@ func (w *witness) add(a *armEpoch) {
 		addCounts(&w.seen.RequestEncodings, s.GetRpcs().GetRequestEncodings())
 		addCounts(&w.seen.ResponseEncodings, s.GetRpcs().GetResponseEncodings())
 		w.certificates(s)
+	}
+}
+
+// responses notes those that came compressed.
+func (w *witness) responses(received map[string]int64) {
+	if w.seen.Responses == nil {
+		w.seen.Responses = &result.Responses{ByEncoding: map[string]int64{}}
+	}
+	for encoding, n := range received {
+		w.seen.Responses.Compressed += n
+		w.seen.Responses.ByEncoding[encoding] += n
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -69,6 +70,7 @@ type Channel struct {
 	attempts     int64 // streams begun
 	messagesSent int64 // RPCs among them: one that is made again has the same message
 	messages     Traffic
+	compressed   map[string]int64 // responses, by the encoding that was accepted
 }
 
 // Traffic counts the messages of responses.
@@ -198,6 +200,10 @@ func (c *Channel) count(s *stream) {
 	c.messages.Bytes += int64(s.response.length)
 	if s.response.compressed {
 		c.messages.Compressed++
+		if c.compressed == nil {
+			c.compressed = map[string]int64{}
+		}
+		c.compressed[s.encoding]++
 	}
 }
 
@@ -483,6 +489,13 @@ func (c *Channel) Attempts() (attempts int64, answers Traffic) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.attempts, c.messages
+}
+
+// Received returns how many responses came compressed so far, by encoding.
+func (c *Channel) Received() map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.compressed)
 }
 
 // MessagesSent is the number of RPCs so far whose request was sent, or begun to be. One

@@ -14,6 +14,7 @@ type meaning struct {
 	isGRPC     bool // content-type application/grpc…
 	grpcStatus int  // noStatus, badStatus, or what it is
 	encoding   string
+	accepts    string // grpc-accept-encoding
 	message    string // grpc-message, as encoded
 	server     string // what names itself so
 	tooLong    bool   // the list is, and all else is of its beginning
@@ -100,6 +101,8 @@ func (r *headerReader) field(f hpack.HeaderField) {
 		m.isGRPC = isGRPC(f.Value)
 	case "grpc-encoding":
 		m.encoding = f.Value
+	case "grpc-accept-encoding":
+		m.accepts = f.Value
 	case "grpc-status":
 		m.grpcStatus = badStatus
 		if n, err := strconv.ParseInt(f.Value, 10, 32); err == nil {

@@ -7,10 +7,17 @@ import (
 	"grpcbench/internal/load"
 )
 
-// Once makes one RPC, numbered seq, and returns how it ended and what was written
-// of it. It comes before the channel is bound to a loop, or after one has ended.
-func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, words Words) {
-	one := &once{start: time.Now(), end: make(chan load.End, 1)}
+// Heard is what a server showed of one RPC beside its outcome.
+type Heard struct {
+	Accepts string // grpc-accept-encoding; "": not sent
+	Size    int64  // of the response message; -1: not known, or compressed
+}
+
+// Once makes one RPC, numbered seq, and returns how it ended, what was written of it, and
+// what else the server showed. It comes before the channel is bound to a loop, or after one
+// has ended.
+func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, words Words, heard Heard) {
+	one := &once{start: time.Now(), end: make(chan load.End, 1), heard: Heard{Size: -1}}
 	c.Bind(one)
 	c.mu.Lock()
 	c.words = Words{}
@@ -25,7 +32,7 @@ func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, words Word
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return end, c.words
+	return end, c.words, one.heard
 }
 
 // Words are what was written of an RPC that failed, as it was written: it may hold
@@ -43,9 +50,24 @@ const mostDebug = 256
 type once struct {
 	start time.Time
 	end   chan load.End
+	heard Heard // guarded by the channel's lock
 }
 
 func (o *once) Now() time.Duration                                { return time.Since(o.start) }
 func (o *once) Sent(load.Op)                                      {}
 func (o *once) Ended(_ load.Op, end load.End, _ time.Duration)    { o.end <- end }
 func (o *once) Next(load.Op, time.Duration) (op load.Op, ok bool) { return op, false }
+
+// hear notes what a header block and the message before it show, if one RPC alone is made.
+func (c *Channel) hear(s *stream, m *meaning) {
+	one, ok := c.turns.(*once)
+	if !ok {
+		return
+	}
+	if m.accepts != "" {
+		one.heard.Accepts = m.accepts
+	}
+	if s.response.n == 1 && !s.response.compressed {
+		one.heard.Size = int64(s.response.length)
+	}
+}

@@ -58,6 +58,7 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 		return err
 	}
 	c.answered = true
+	c.channel.hear(s, m)
 	ended := h.flags&flagEndStream != 0
 	switch {
 	case m.tooLong:

@@ -208,7 +208,8 @@ func byGRPC(t *testing.T, script faultproxy.Script, o call.Options, once bool) l
 	}
 	t.Cleanup(func() { _ = ch.Close() })
 	if once && o.Deadline == 0 {
-		return call.EndOf(call.Once(t.Context(), o, ch))
+		_, err := call.Once(t.Context(), o, ch)
+		return call.EndOf(err)
 	}
 	c, err := call.New(o, []grpc.ClientConnInterface{ch})
 	if err != nil {
@@ -230,7 +231,7 @@ func byWire(t *testing.T, script faultproxy.Script, o call.Options) load.End {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ch.Close() })
-	end, _ := ch.Once(t.Context(), 0)
+	end, _, _ := ch.Once(t.Context(), 0)
 	return end
 }
 

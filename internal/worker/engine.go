@@ -23,10 +23,13 @@ type engine interface {
 	// loop returns the engine of one loop, whose RPCs are numbered from first on;
 	// closed says that callers come back.
 	loop(first int64, closed bool) load.Engine
-	// once makes one RPC on l and returns a *call.Failure if it fails.
-	once(ctx context.Context, l link) error
+	// once makes one RPC on l and returns what was heard of it, and a *call.Failure
+	// if it failed.
+	once(ctx context.Context, l link) (call.Heard, error)
 	// work is what the compressors did with requests and responses.
 	work() (compressed, decompressed Work)
+	// received is the number of responses that came compressed, by encoding.
+	received() map[string]int64
 	// close releases what use made, not the channels.
 	close()
 }
@@ -95,7 +98,7 @@ func (g *grpcEngine) loop(first int64, closed bool) load.Engine {
 	return load.NewCallers(one, func(ctx context.Context, conn int) { g.channels[conn].AwaitChange(ctx, afterFailureWait) })
 }
 
-func (g *grpcEngine) once(ctx context.Context, l link) error {
+func (g *grpcEngine) once(ctx context.Context, l link) (call.Heard, error) {
 	return call.Once(ctx, g.options, l.(grpc.ClientConnInterface)) // what open returned
 }
 
@@ -103,6 +106,8 @@ func (g *grpcEngine) work() (compressed, decompressed Work) {
 	counts := g.counters.Snapshot()
 	return workOf(counts.Compress), workOf(counts.Decompress)
 }
+
+func (g *grpcEngine) received() map[string]int64 { return g.counters.Received() }
 
 func (g *grpcEngine) close() {
 	if g.caller != nil {

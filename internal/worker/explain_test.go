@@ -34,10 +34,9 @@ func explained(t *testing.T, script faultproxy.Script, o call.Options, secrets .
 		t.Fatal(err)
 	}
 	defer w.Close()
-	return map[string]string{
-		"grpc": fmt.Sprint(Explain(o, secrets, call.Once(t.Context(), o, ch))),
-		"wire": fmt.Sprint(Explain(o, secrets, engine.once(t.Context(), w))),
-	}
+	_, byGRPC := call.Once(t.Context(), o, ch)
+	_, byWire := engine.once(t.Context(), w)
+	return map[string]string{"grpc": fmt.Sprint(Explain(o, secrets, byGRPC)), "wire": fmt.Sprint(Explain(o, secrets, byWire))}
 }
 
 const page = "<html>\r\n<head><title>%d</title></head>\r\n<body>\r\n<center><h1>%d</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>\r\n"

@@ -69,7 +69,7 @@ func (g *generator) handle(ctx context.Context, o Order, send func(part any) err
 	case o.Do == DoConnect && o.Connect != nil:
 		return g.connect(ctx, *o.Connect)
 	case o.Do == DoProbe:
-		return struct{}{}, g.probe(ctx)
+		return g.probe(ctx)
 	case o.Do == DoRun && o.Run != nil:
 		return g.run(ctx, *o.Run, send)
 	case o.Do == DoSaturate && o.Saturate != nil:
@@ -196,6 +196,7 @@ func (g *generator) account() Finished {
 	}
 	if g.engine != nil {
 		f.Compressed, f.Decompressed = g.engine.work()
+		f.Received = g.engine.received()
 	}
 	if g.trial.Settings.Churns() {
 		f.Replaced = g.churn.replaced(g.channels, g.presented.Load())

@@ -114,7 +114,7 @@ func engines() map[string]func(*testing.T, lossy) func() load.End {
 			}
 			t.Cleanup(func() { _ = ch.Close() })
 			return func() load.End {
-				end, _ := ch.Once(t.Context(), 0)
+				end, _, _ := ch.Once(t.Context(), 0)
 				return end
 			}
 		},

@@ -20,13 +20,13 @@ import (
 const probeLimit = 5 * time.Second
 
 // probe makes one RPC, books it like any other, and explains its failure.
-func (g *generator) probe(ctx context.Context) error {
+func (g *generator) probe(ctx context.Context) (Probed, error) {
 	if err := g.prepare(); err != nil {
-		return err
+		return Probed{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	err := g.engine.once(ctx, g.channels[0])
+	heard, err := g.engine.once(ctx, g.channels[0])
 	l := load.Ledger{Scheduled: 1, Started: 1}
 	if err == nil {
 		l.OK = 1
@@ -34,10 +34,14 @@ func (g *generator) probe(ctx context.Context) error {
 		l.Fail(call.EndOf(err), 1)
 	}
 	g.total.Add(l)
-	if err == nil {
-		return nil
+	if codec := g.options.Compression; codec.Announced() && heard.Lacks(codec.Name) {
+		return Probed{}, fmt.Errorf("call %s: the server accepts %s, and not %s: it may take a compressed message for the message itself (change --compression)",
+			g.options.Name(), strings.Join(heard.Accepts, ", "), codec.Name)
 	}
-	return Explain(g.options, g.trial.Confidential(), err)
+	if err != nil {
+		return Probed{}, Explain(g.options, g.trial.Confidential(), err)
+	}
+	return Probed{ResponseBytes: heard.Size}, nil
 }
 
 // Explain says what a first failed RPC means and which flag to change. What the

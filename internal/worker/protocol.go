@@ -48,7 +48,7 @@ const (
 	DoSnapshot = "snapshot" // host: answer Snapshot
 	DoSetup    = "setup"    // generator: answer {}
 	DoConnect  = "connect"  // generator: open one connection; answer Connected
-	DoProbe    = "probe"    // generator: make one RPC; answer {}
+	DoProbe    = "probe"    // generator: make one RPC; answer Probed
 	DoRun      = "run"      // generator: warm-up, window, drain; parts load.Interval, answer Measured
 	DoSaturate = "saturate" // generator: a closed loop at full speed; answer Saturated
 	DoShake    = "shake"    // generator of a handshake plan: open one connection, and hold it; answer Shaken
@@ -189,6 +189,11 @@ type Link struct {
 	ClientCertificate bool `json:"client_certificate"`
 }
 
+// Probed is what one RPC showed.
+type Probed struct {
+	ResponseBytes int64 `json:"response_bytes"` // of its message, decompressed; -1: not known
+}
+
 // Run asks for a warm-up, a window and a drain to begin at an instant: the measured
 // epoch, or with a Block one of several windows of it.
 type Run struct {
@@ -286,7 +291,9 @@ type Finished struct {
 	Codec        string      `json:"codec"`
 	Compressed   Work        `json:"compressed"`
 	Decompressed Work        `json:"decompressed"`
-	Replaced     *Replaced   `json:"replaced,omitempty"` // nil: connections are not replaced
+	// Received are the responses that came compressed, by encoding.
+	Received map[string]int64 `json:"received,omitempty"`
+	Replaced *Replaced        `json:"replaced,omitempty"` // nil: connections are not replaced
 }
 
 // LinkOf is what was negotiated on c. Whether a client certificate was presented

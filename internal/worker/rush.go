@@ -88,7 +88,7 @@ func (r *rush) prepare(ctx context.Context, o *opening) error {
 	if err != nil {
 		return nil // booked; the next one is full, and the account tells
 	}
-	_ = r.generator.engine.once(ctx, l) // by then a ticket has come, if one comes at all
+	_, _ = r.generator.engine.once(ctx, l) // by then a ticket has come, if one comes at all
 	return l.Close()
 }
 

@@ -173,6 +173,6 @@ func (g *generator) timed(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.trial.Timeout)
 	defer cancel()
 	start := time.Now()
-	err := g.engine.once(ctx, g.shaken.link)
+	_, err := g.engine.once(ctx, g.shaken.link)
 	return time.Since(start), err
 }

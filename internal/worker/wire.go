@@ -146,16 +146,17 @@ func (e *wireEngine) loop(first int64, _ bool) load.Engine {
 	return wire.Engine{Channels: e.channels, First: first}
 }
 
-func (e *wireEngine) once(ctx context.Context, l link) error {
+func (e *wireEngine) once(ctx context.Context, l link) (call.Heard, error) {
 	// The RPCs of a run are numbered from 0: no unique value is used twice.
-	end, words := l.(*wire.Channel).Once(ctx, -1) // what open returned
+	end, words, heard := l.(*wire.Channel).Once(ctx, -1) // what open returned
+	h := call.Heard{Accepts: call.ParseAccepts(heard.Accepts), Size: heard.Size}
 	switch end.Code {
 	case load.OK:
-		return nil
+		return h, nil
 	case load.BadPayload:
-		return &call.Failure{End: end, Err: call.ErrBadPayload}
+		return h, &call.Failure{End: end, Err: call.ErrBadPayload}
 	}
-	return &call.Failure{End: end, Err: status.Error(call.CodeOf(end.Code), words.Said), Server: words.Server, Debug: words.Debug}
+	return h, &call.Failure{End: end, Err: status.Error(call.CodeOf(end.Code), words.Said), Server: words.Server, Debug: words.Debug}
 }
 
 // work counts every RPC's message that went out compressed, though it was compressed
@@ -172,6 +173,16 @@ func (e *wireEngine) work() (compressed, decompressed Work) {
 		decompressed.Messages += answers.Compressed
 	}
 	return compressed, decompressed
+}
+
+func (e *wireEngine) received() map[string]int64 {
+	all := map[string]int64{}
+	for _, c := range e.channels {
+		for encoding, n := range c.Received() {
+			all[encoding] += n
+		}
+	}
+	return all
 }
 
 func (e *wireEngine) close() {}

@@ -64,7 +64,7 @@ func TestAStrictClientAcceptsTheSink(t *testing.T) {
 	}
 	defer c.Close()
 	for seq := range int64(100) {
-		if end, said := c.Once(ctx, seq); end != load.Good {
+		if end, said, _ := c.Once(ctx, seq); end != load.Good {
 			t.Fatalf("call %d: %s %q", seq, end, said)
 		}
 	}

@@ -1,0 +1,56 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
+)
+
+// What nobody told of is not said to have been observed.
+func TestOnlyWhatWasObservedIsSaidToBe(t *testing.T) {
+	settings := plan.Settings{TLS: "off", Metadata: []plan.MetadataKey{{Name: "foo", Bytes: 3}}, Deadline: 1}
+	settings.Compression.Name, settings.Compression.Level = "gzip", 3
+	told := result.Observed{RequestEncodings: map[string]int64{"gzip": 1}, MetadataKeys: new(1.0)}
+	failed := []result.Check{{Code: "settings_not_observed", Verdict: result.Invalid}}
+	for want, r := range map[string]result.Result{
+		"settings observed as asked": {Arms: []result.Arm{{Settings: plan.Settings{TLS: "off"}}}},
+		"settings observed as asked, but for compression, deadline and metadata: sent; not known whether they arrived": {
+			Arms: []result.Arm{{Settings: plan.Settings{TLS: "off"}}, {Settings: settings}}},
+		"settings observed as asked, but for deadline: sent; not known whether it arrived": {
+			Arms: []result.Arm{{Settings: settings, Observed: told}}},
+		"settings not as asked":  {Checks: failed, Arms: []result.Arm{{Settings: settings}}},
+		"1 setting not as asked": {Checks: failed, Arms: []result.Arm{{Observed: result.Observed{Mismatches: []string{"x"}}}}},
+	} {
+		if got := observation(r); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestWhatResponsesCameAsIsSaidOfEveryArm(t *testing.T) {
+	mirror := plan.ResponseCodec{Mirror: true}
+	gzip := plan.Settings{ResponseCompression: mirror}
+	gzip.Compression.Name, gzip.Compression.Level = "gzip", 3
+	none := plan.Settings{ResponseCompression: mirror}
+	came := &result.Responses{Compressed: 178, ByEncoding: map[string]int64{"gzip": 178}}
+	for _, of := range []struct {
+		a    result.Arm
+		want string
+	}{
+		{result.Arm{Settings: none, Observed: result.Observed{Responses: came}}, "responses compressed gzip 178 of 200"},
+		{result.Arm{Settings: gzip, Observed: result.Observed{Responses: came}}, "responses compressed gzip 178 of 200"},
+		{result.Arm{Settings: gzip, Observed: result.Observed{Responses: &result.Responses{}}}, "the server did not compress its responses"},
+		{result.Arm{Settings: gzip, Observed: result.Observed{Responses: &result.Responses{}, ResponseBytes: new(int64(0))}}, "no response compressed"},
+		{result.Arm{Settings: none, Observed: result.Observed{Responses: &result.Responses{}}}, "no response compressed"},
+	} {
+		of.a.LedgerTotal.OK = 200
+		if got := strings.Join(seen(of.a), " · "); !strings.Contains(got, of.want) {
+			t.Errorf("%q, want %q", got, of.want)
+		}
+	}
+	if got := strings.Join(seen(result.Arm{Settings: gzip}), " · "); strings.Contains(got, "compress") {
+		t.Errorf("%q of a result of an older tool, which did not count", got)
+	}
+}

@@ -1,0 +1,74 @@
+package result
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// askResponses: an arm without a compressor whose responses came compressed is no control
+// for one. A bundled server's responses are held to the settings by askSettings.
+func askResponses(q *question) {
+	q.skip("every server is bundled, or the responses were not counted")
+	for _, a := range q.r.Arms {
+		seen := a.Observed.Responses
+		if seen == nil || q.r.bundled(a.Settings) {
+			continue
+		}
+		q.skip("")
+		if seen.Compressed == 0 || a.Settings.Compression.Compresses() {
+			continue
+		}
+		q.find(finding{verdict: Valid, arm: a.Name,
+			text: fmt.Sprintf("%d of %d responses came compressed (%s), although the arm has no compressor: its bytes and CPU have them in (--accept-compression none asks the server not to)",
+				seen.Compressed, a.LedgerTotal.OK, strings.Join(slices.Sorted(maps.Keys(seen.ByEncoding)), ", ")),
+			values: map[string]float64{"compressed": float64(seen.Compressed)}})
+	}
+}
+
+// askResponseSizes: arms that call one method with one message are compared as doing one
+// thing; responses of other sizes say that they are not.
+func askResponseSizes(q *question) {
+	q.skip("no two arms call one method with one message")
+	first := make(map[string]Arm) // by what is asked
+	for _, a := range q.r.Arms {
+		if a.Settings.Method == "" || a.Observed.ResponseBytes == nil {
+			continue
+		}
+		asked := a.Settings.Method
+		if b := a.Settings.Request; b != nil {
+			asked += " " + b.SHA256
+		}
+		other, known := first[asked]
+		if !known {
+			first[asked] = a
+			continue
+		}
+		q.skip("")
+		if was, is := *other.Observed.ResponseBytes, *a.Observed.ResponseBytes; was != is {
+			q.find(finding{verdict: Valid, arm: a.Name,
+				text: fmt.Sprintf("the preflight's response had %d bytes, and that of %s %d, to the same message: the arms may not do the same thing", is, other.Name, was)})
+		}
+	}
+}
+
+// Unobserved lists the settings of r's arms that were sent without anybody telling whether
+// they arrived, sorted, each once.
+func (r *Result) Unobserved() []string {
+	found := map[string]bool{}
+	for _, a := range r.Arms {
+		s, seen := a.Settings, a.Observed
+		sent := map[string]bool{
+			"compression": s.Compression.Announced() && seen.RequestEncodings == nil,
+			"metadata":    (len(s.Metadata) > 0 || s.MetadataSize.Bytes > 0) && seen.MetadataKeys == nil,
+			"deadline":    s.Deadline > 0, // no server tells of it
+		}
+		for name, is := range sent {
+			if is {
+				found[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}

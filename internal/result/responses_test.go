@@ -1,0 +1,43 @@
+package result
+
+import "grpcbench/internal/plan"
+
+func encodingMutations() map[string][]mutation {
+	return map[string][]mutation{
+		"responses_compressed": {
+			{"a control's", foreign(func(r *Result) {
+				first(r).Observed.Responses = &Responses{Compressed: 3, ByEncoding: map[string]int64{"gzip": 3}}
+			}), Valid, true},
+			{"a compressed arm's", foreign(func(r *Result) {
+				a := arm(r, "compression=gzip:low")
+				a.Observed.Responses = &Responses{Compressed: 3, ByEncoding: map[string]int64{"gzip": 3}}
+			}), Valid, false},
+			{"none", foreign(func(r *Result) { first(r).Observed.Responses = &Responses{} }), Valid, false},
+			{"not counted", foreign(nothing), "", false},
+			{"bundled", func(r *Result) { first(r).Observed.Responses = &Responses{Compressed: 3} }, "", false},
+		},
+		"responses_differ": {
+			{"two sizes", sizes(102, 32), Valid, true},
+			{"one size", sizes(102, 102), Valid, false},
+			{"one known", sizes(102, -1), "", false},
+			{"Foo", nothing, "", false},
+		},
+	}
+}
+
+// foreign makes the servers a TARGET's.
+func foreign(change func(*Result)) func(*Result) {
+	return func(r *Result) { r.Plan.Target = &plan.Target{Address: "h:1"}; change(r) }
+}
+
+// sizes gives the first arms responses of these sizes to one message; -1: not known.
+func sizes(bytes ...int64) func(*Result) {
+	return func(r *Result) {
+		for i, n := range bytes {
+			r.Arms[i].Settings.Method = "/p.S/M"
+			if n >= 0 {
+				r.Arms[i].Observed.ResponseBytes = &n
+			}
+		}
+	}
+}
