@@ -72,7 +72,7 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	if err != nil {
 		return usageError{err}
 	}
-	p.Tags = tagged(ctx, p.Tags)
+	p.Tags = tagged(ctx, p.Tags, stderr)
 	gates, err := readGates(config, p)
 	if err != nil {
 		return err
@@ -106,12 +106,19 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	return exitOf(stored, context.Cause(ctx), told, saved)
 }
 
-// tagged adds the commit of the working directory to tags, unless one is given.
-func tagged(ctx context.Context, tags map[string]string) map[string]string {
+// tagged adds the commit of the working directory to tags, unless one is given. What of it
+// is not known is said.
+func tagged(ctx context.Context, tags map[string]string, stderr io.Writer) map[string]string {
 	if _, given := tags["commit"]; given {
 		return tags
 	}
-	commit := probe.Commit(ctx, ".")
+	commit, err := probe.Commit(ctx, ".")
+	switch {
+	case err != nil && commit == "":
+		say(stderr, fmt.Errorf("no tag commit (use --tag commit=HASH): %w", err))
+	case err != nil:
+		say(stderr, fmt.Errorf("tag commit=%.12s, which does not say whether files are changed (use --tag commit=HASH): %w", commit, err))
+	}
 	if commit == "" {
 		return tags
 	}

@@ -17,7 +17,7 @@ import (
 func TestTrackShowsTheSeriesOfStoredRuns(t *testing.T) {
 	results, ids := twoRuns(t)
 	code, stdout, stderr := command(t, "track", "--results", results)
-	if code != exitDone || stderr != "" {
+	if code != exitDone || strings.Contains(stderr, "commit") {
 		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
 	for _, part := range []string{"grpc-bench track · 2 runs", "tls · arm against tls=off in % · 2 runs", "tls=1.3", "server CPU/RPC", "NOT JUDGED: No series has the 14 usable runs that a nomination needs; the\n", "? 2 of 14"} {
@@ -108,6 +108,31 @@ func TestARunIsTaggedWithTheCommitOfItsDirectory(t *testing.T) {
 	// The tests run in a clone of the repository.
 	if commit := r.Plan.Tags["commit"]; len(strings.TrimSuffix(commit, "+dirty")) != 40 || r.Plan.Tags["branch"] != "x" {
 		t.Errorf("tags %v, want the commit beside the branch", r.Plan.Tags)
+	}
+}
+
+// A git that refuses, as in a work tree of another owner, is said in a line, and the commit
+// stays the tag without "+dirty".
+//
+//	fault:   git refuses the work tree, since it is of another owner
+//	promise: one line has the cause and --tag; the hash is stored without +dirty
+//	figure:  1 line
+func TestAGitThatRefusesIsSaidInOneLine(t *testing.T) {
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1") // git's own, for its tests
+	results := t.TempDir()
+	code, _, stderr := command(t, short(results, "1")...)
+	if code != exitDone || strings.Count(stderr, "commit") != 2 || !strings.Contains(stderr, "(use --tag commit=HASH): git status: detected dubious ownership in repository at ") {
+		t.Fatalf("exit code %d, stderr %q, want one line with the cause", code, stderr)
+	}
+	r, err := result.Read(results, onlyResult(t, results))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if commit := r.Plan.Tags["commit"]; len(commit) != 40 || !strings.Contains(stderr, "tag commit="+commit[:12]+",") {
+		t.Errorf("tags %v, want the commit without +dirty, as in %q", r.Plan.Tags, stderr)
+	}
+	if code, _, stderr := command(t, short(t.TempDir(), "1", "--tag", "commit=abc")...); code != exitDone || strings.Contains(stderr, "commit") {
+		t.Errorf("with the tag given: exit code %d, stderr %q, want nothing said", code, stderr)
 	}
 }
 
