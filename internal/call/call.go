@@ -336,8 +336,7 @@ func (o Options) outgoing() func(ctx context.Context, seq int64) context.Context
 	}
 }
 
-// rawCodec sends and receives messages as the bytes they are. Its name is that
-// of protobuf, which is what the bytes are meant to be.
+// rawCodec sends and receives messages as the bytes they are.
 type rawCodec struct{}
 
 var _ encoding.CodecV2 = rawCodec{}

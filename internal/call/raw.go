@@ -25,5 +25,6 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// Name implements encoding.CodecV2.
-func (rawCodec) Name() string { return "proto" }
+// Name implements encoding.CodecV2. It is empty because grpc-go makes a content-subtype of
+// it, and sends none with a codec that was not forced: application/grpc.
+func (rawCodec) Name() string { return "" }
