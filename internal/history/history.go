@@ -46,6 +46,11 @@ type System struct {
 	CgroupCPUs float64 `json:"cgroup_cpus,omitempty"` // 0: no limit
 }
 
+// SystemOf is the system that a machine is.
+func SystemOf(m result.Machine) System {
+	return System{m.OS, m.Arch, m.CPU, m.CPUs, m.CgroupCPUs}
+}
+
 // String names the system for people. It is not safe to print.
 func (s System) String() string {
 	if s == (System{}) {
@@ -427,8 +432,7 @@ func recordOf(r *result.Result, baseline string) record {
 	for _, g := range r.Groups {
 		out.Groups = append(out.Groups, g.Name)
 	}
-	m := r.Machine
-	out.System = System{m.OS, m.Arch, m.CPU, m.CPUs, m.CgroupCPUs}
+	out.System = SystemOf(r.Machine)
 	out.facts = []armFacts{{"", compare.RunFacts(r)}}
 	names := make(map[string]string) // of arms, those of the plan's question
 	tracked := make(map[string]bool)

@@ -25,8 +25,8 @@ func gates() []Mutant {
 	}, {
 		Name: "runs of two machines are one series",
 		File: "internal/history/history.go", Package: "internal/history", Test: "TestAnotherMachineIsNoChangeOfACommit",
-		Old: "out.System = System{m.OS, m.Arch, m.CPU, m.CPUs, m.CgroupCPUs}",
-		New: "out.System = System{m.OS, m.Arch, \"\", m.CPUs, m.CgroupCPUs}",
+		Old: "return System{m.OS, m.Arch, m.CPU, m.CPUs, m.CgroupCPUs}",
+		New: "return System{m.OS, m.Arch, \"\", m.CPUs, m.CgroupCPUs}",
 	}, {
 		Name: "a history of too few runs is judged",
 		File: "internal/history/history.go", Package: "internal/history", Test: "TestANominationNeedsAsManyRunsAsIsSaid",

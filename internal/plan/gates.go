@@ -145,11 +145,19 @@ func (r request) completeGates(d *draft, m *mistakes) {
 		m.add("%s %q: must come with a gate that compares: --fail-on-regression, or a relative --threshold", v[0].where, v[0].text)
 	}
 	if len(compared) > 0 && g.Baseline == "" && len(d.plan.Arms) < 2 {
-		m.add("%s: must be compared with another arm or a --baseline, and there is one arm", r.comparing())
+		m.add("%s: must be compared with another arm (--vary server-binary=OLD,NEW or --vary target=OLD,NEW), and there is one arm%s", r.comparing(), orBaseline(compared))
 		return
 	}
 	d.plan.checkComparable(m)
 	r.completeEpochs(d, m)
+}
+
+// orBaseline offers a baseline for what one arm can be held against it by.
+func orBaseline(compared []string) string {
+	if slices.ContainsFunc(compared, func(metric string) bool { return !Lasts(metric) }) {
+		return ""
+	}
+	return "; or with a --baseline"
 }
 
 // dropUnused refuses options of gates where there are none.

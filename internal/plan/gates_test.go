@@ -109,12 +109,14 @@ func TestGatesAskForTheEpochsTheyNeed(t *testing.T) {
 
 func TestGatesThatCannotBeAnsweredAreRefused(t *testing.T) {
 	const tls = "--vary tls=off,1.3 "
+	const another = "another arm (--vary server-binary=OLD,NEW or --vary target=OLD,NEW), and there is one arm"
 	const alone = "of two runs only arm/control is compared, because the machine differs; measure both builds in one run " +
 		"(--vary server-binary=OLD,NEW or --vary target=OLD,NEW), add an arm that does not change, or gate what one arm can be judged by: --fail-on-regression="
 	for args, want := range map[string]string{
 		tls + "--fail-on-regression --epochs 8..10":                                                      "--epochs 8..10: must allow 11 epochs, which 7 gated comparisons need, or fewer be gated",
-		"--tls off --threshold p50<+3%":                                                                  "--threshold p50<+3%: must be compared with another arm or a --baseline, and there is one arm",
-		"--tls off --fail-on-regression":                                                                 "--fail-on-regression default: must be compared with another arm or a --baseline, and there is one arm",
+		"--tls off --threshold p50<+3%":                                                                  "--threshold p50<+3%: must be compared with " + another,
+		"--tls off --fail-on-regression":                                                                 "--fail-on-regression default: must be compared with " + another,
+		"--tls off --threshold sent_bytes_per_rpc<+3%":                                                   "--threshold sent_bytes_per_rpc<+3%: must be compared with " + another + "; or with a --baseline",
 		tls + "--baseline main":                                                                          `--baseline "main": must come with a gate that compares: --fail-on-regression, or a relative --threshold`,
 		tls + "--baseline main --threshold p50<5ms":                                                      `--baseline "main": must come with a gate that compares: --fail-on-regression, or a relative --threshold`,
 		tls + "--inconclusive fail":                                                                      "--inconclusive fail: must come with a gate: --threshold or --fail-on-regression",

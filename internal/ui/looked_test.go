@@ -62,3 +62,16 @@ func TestTheComparisonOfOneArmIsNotJudged(t *testing.T) {
 		t.Errorf("the page of one arm:\n%.700s", got)
 	}
 }
+
+// The run before is one of the same system: another machine's would show what the machines
+// differ in.
+func TestTheRunBeforeIsOfTheSameSystem(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := store(t, dir, 0, nil)
+	store(t, dir, 1, func(r *result.Result) { r.Machine.CPUs++ })
+	last := store(t, dir, 2, nil)
+	if got := serve(t, dir).ask(t, "/part/run?ref="+last, nil).body; !strings.Contains(got, "/compare?base="+first+"&amp;new="+last) {
+		t.Errorf("no link to a comparison with %s:\n%.500s", first, got)
+	}
+}

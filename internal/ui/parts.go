@@ -45,7 +45,7 @@ func (s *Server) read(ref string) (result.Result, error) {
 	return r, err
 }
 
-// around is what one run can be seen beside.
+// around is what one run can be seen beside: the one of its plan before, on its system.
 type around struct{ Before, Another, Course string }
 
 // run writes one result: what its report.html holds.
@@ -62,7 +62,7 @@ func (s *Server) run(w io.Writer, values url.Values) error {
 	links := around{Another: "/?" + url.Values{"new": {ref}}.Encode(), Course: "/history?" + url.Values{"plan": {plan}}.Encode()}
 	runs, _ := s.reader.Runs() // those that cannot be read are told in the list
 	for _, other := range slices.Backward(runs) {
-		if other.Plan == plan && other.ID != r.ID && other.Created.Before(r.Created) {
+		if other.Plan == plan && other.System == history.SystemOf(r.Machine) && other.ID != r.ID && other.Created.Before(r.Created) {
 			links.Before = "/compare?" + url.Values{"base": {other.Ref()}, "new": {ref}}.Encode()
 			break
 		}
