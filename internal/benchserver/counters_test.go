@@ -2,8 +2,11 @@ package benchserver_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -193,6 +196,44 @@ func TestMetadataOfTheUserIsCounted(t *testing.T) {
 	want := &benchv1.UserMetadata{Keys: 2 * 3, ValueBytes: 2 * 17}
 	if diff := cmp.Diff(want, s.Snapshot().GetUserMetadata(), protocmp.Transform()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// Names are kept of one RPC, when they are asked for, and of no more than the bound.
+func TestNamesAreKeptOfTheRPCThatComesNext(t *testing.T) {
+	s, addr := start(t, benchserver.Options{})
+	conn := dial(t, addr)
+	control := benchv1.NewControlClient(conn)
+	names := func(note bool) []string {
+		t.Helper()
+		r, err := control.Snapshot(t.Context(), &benchv1.SnapshotRequest{NoteNames: note})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.GetUserMetadata().GetNames()
+	}
+	with := func(pairs ...string) {
+		t.Helper()
+		if err := foo(metadata.AppendToOutgoingContext(t.Context(), pairs...), conn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	with("before", "x")
+	if got := names(true); got != nil {
+		t.Errorf("%q before one was asked for", got)
+	}
+	with("foo", "bar", "baz", "1", "baz", "2", strings.Repeat("a", 101), "too long")
+	with("after", "x")
+	if got := names(true); !slices.Equal(got, []string{"baz", "foo"}) {
+		t.Errorf("%q, want baz and foo", got)
+	}
+	var many []string
+	for i := range 70 {
+		many = append(many, fmt.Sprintf("k%02d", i), "v")
+	}
+	with(many...)
+	if got := s.Snapshot().GetUserMetadata().GetNames(); len(got) != 64 || got[0] != "k00" {
+		t.Errorf("%d names from %q, want 64", len(got), got[0])
 	}
 }
 

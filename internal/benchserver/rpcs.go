@@ -2,7 +2,9 @@ package benchserver
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -147,6 +149,10 @@ func (r *rpcs) readMetadata(call *tap.Info) {
 // userMetadata sums metadata that is not gRPC's own.
 type userMetadata struct {
 	keys, valueBytes atomic.Uint64
+
+	note  atomic.Bool // the names of the next RPC are to be kept
+	mu    sync.Mutex
+	names []string // of the latest RPC of which they were
 }
 
 func (u *userMetadata) add(md map[string][]string) {
@@ -160,10 +166,33 @@ func (u *userMetadata) add(md map[string][]string) {
 			size += len(v)
 		}
 	}
+	if u.note.Load() && u.note.CompareAndSwap(true, false) {
+		u.keep(md)
+	}
 	if keys > 0 {
 		u.keys.Add(uint64(keys))
 		u.valueBytes.Add(uint64(size))
 	}
+}
+
+// What is kept of names: a client may send any.
+const (
+	mostNames    = 64
+	longestNamed = 100
+)
+
+// keep keeps the names of md.
+func (u *userMetadata) keep(md map[string][]string) {
+	var names []string
+	for key := range md {
+		if !reserved(key) && len(key) <= longestNamed {
+			names = append(names, key)
+		}
+	}
+	slices.Sort(names)
+	u.mu.Lock()
+	u.names = names[:min(len(names), mostNames)]
+	u.mu.Unlock()
 }
 
 // reserved says whether gRPC sends the key itself (gRPC over HTTP/2, Requests).
@@ -176,5 +205,7 @@ func reserved(key string) bool {
 }
 
 func (u *userMetadata) snapshot() *benchv1.UserMetadata {
-	return &benchv1.UserMetadata{Keys: u.keys.Load(), ValueBytes: u.valueBytes.Load()}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return &benchv1.UserMetadata{Keys: u.keys.Load(), ValueBytes: u.valueBytes.Load(), Names: slices.Clone(u.names)}
 }

@@ -28,7 +28,10 @@ type control struct {
 }
 
 // Snapshot implements benchv1.ControlServer.
-func (c control) Snapshot(context.Context, *benchv1.SnapshotRequest) (*benchv1.SnapshotResponse, error) {
+func (c control) Snapshot(_ context.Context, r *benchv1.SnapshotRequest) (*benchv1.SnapshotResponse, error) {
+	if r.GetNoteNames() {
+		c.server.rpcs.metadata.note.Store(true)
+	}
 	return c.server.Snapshot(), nil
 }
 

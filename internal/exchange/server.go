@@ -23,6 +23,8 @@ type Server struct {
 	// Keys and Bytes are the metadata that arrived, without gRPC's own; bytes are of
 	// values before base64.
 	Keys, Bytes uint64
+	// Names are those of the metadata that arrived, sorted; nil: not known.
+	Names []string
 	// Decompressed are the request's message, Compressed the response's.
 	Decompressed, Compressed Work
 }
@@ -52,7 +54,7 @@ func observe(ctx context.Context, t worker.Trial) *observer {
 		o.unknown = "a second connection could not be opened"
 		return o
 	}
-	o.before = o.snapshot(ctx)
+	o.before = o.snapshot(ctx, true)
 	return o
 }
 
@@ -62,11 +64,12 @@ func (o *observer) close() {
 	}
 }
 
-// snapshot is nil when the server does not tell, which unknown then explains.
-func (o *observer) snapshot(ctx context.Context) *benchv1.SnapshotResponse {
+// snapshot is nil when the server does not tell, which unknown then explains. The server
+// keeps the names of the next RPC's metadata if it is asked to.
+func (o *observer) snapshot(ctx context.Context, noteNames bool) *benchv1.SnapshotResponse {
 	ctx, cancel := context.WithTimeout(ctx, controlLimit)
 	defer cancel()
-	s, err := benchv1.NewControlClient(o.channel.ClientConn).Snapshot(ctx, &benchv1.SnapshotRequest{})
+	s, err := benchv1.NewControlClient(o.channel.ClientConn).Snapshot(ctx, &benchv1.SnapshotRequest{NoteNames: noteNames})
 	switch {
 	case status.Code(err) == codes.Unimplemented, err == nil && s.GetInstanceId() == "":
 		o.unknown = "the server does not have bench.v1.Control"
@@ -83,7 +86,7 @@ func (o *observer) saw(ctx context.Context) Server {
 	if o.before == nil {
 		return Server{Unknown: o.unknown}
 	}
-	after := o.snapshot(ctx)
+	after := o.snapshot(ctx, false)
 	if after == nil {
 		return Server{Unknown: o.unknown}
 	}
@@ -105,6 +108,7 @@ func between(before, after *benchv1.SnapshotResponse) Server {
 	s := Server{
 		Keys:         after.GetUserMetadata().GetKeys() - before.GetUserMetadata().GetKeys(),
 		Bytes:        after.GetUserMetadata().GetValueBytes() - before.GetUserMetadata().GetValueBytes(),
+		Names:        after.GetUserMetadata().GetNames(),
 		Decompressed: workBetween(before.GetCodec().GetDecompressed(), after.GetCodec().GetDecompressed()),
 		Compressed:   workBetween(before.GetCodec().GetCompressed(), after.GetCodec().GetCompressed()),
 	}

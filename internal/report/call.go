@@ -298,10 +298,60 @@ func (v callView) arrived() string {
 		}
 	}
 	text := fmt.Sprintf("metadata %s, %s B", plural(int(v.Server.Keys), "name"), count(int64(v.Server.Bytes)))
+	if changed := v.onTheWay(); changed != "" {
+		return text + ": " + changed
+	}
 	if names == v.Server.Keys && bytes == v.Server.Bytes {
 		return text + ", as sent"
 	}
 	return text + fmt.Sprintf(", but %s, %s B were sent", plural(int(names), "name"), count(int64(bytes)))
+}
+
+// onTheWay names the metadata that a proxy has added or dropped; "": none, or it is not
+// known.
+func (v callView) onTheWay() string {
+	var added, dropped []string
+	if len(v.Server.Names) == 0 {
+		return ""
+	}
+	for _, name := range v.Server.Names {
+		if _, ok := v.Sent[name]; !ok {
+			added = append(added, name)
+		}
+	}
+	for name := range v.Sent {
+		if name != "user-agent" && !slices.Contains(v.Server.Names, name) {
+			dropped = append(dropped, name)
+		}
+	}
+	slices.Sort(dropped)
+	var parts []string
+	for _, p := range []struct {
+		names []string
+		what  string
+	}{{added, "more %s than sent (added on the way: %s)"}, {dropped, "%s of those sent dropped on the way (%s)"}} {
+		if n := len(p.names); n > 0 {
+			noun := "names"
+			if n == 1 {
+				noun = "name"
+			}
+			parts = append(parts, fmt.Sprintf("%d "+p.what, n, noun, v.some(p.names)))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// some are names that a server told, safe to print.
+func (v callView) some(names []string) string {
+	var shown []string
+	for i, name := range names {
+		if i == mostDetails {
+			shown = append(shown, fmt.Sprintf("and %d more", len(names)-mostDetails))
+			break
+		}
+		shown = append(shown, cut(v.secrets.Clean(name), longestEncoding+16))
+	}
+	return strings.Join(shown, ", ")
 }
 
 // cost writes what took how long, and how many bytes.

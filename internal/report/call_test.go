@@ -98,6 +98,26 @@ func TestACallShowsCredentialsOnlyWhenAskedTo(t *testing.T) {
 	}
 }
 
+// Names are no secret; what a proxy calls them may be anything.
+func TestACallNamesTheMetadataThatAProxyAddedOrDropped(t *testing.T) {
+	e := echoed()
+	e.Server.Names = []string{"x-forwarded-for", "x-forwarded-host\x1b[31m"}
+	for name := range e.Sent {
+		if name != "user-agent" {
+			e.Server.Names = append(e.Server.Names, name)
+		}
+	}
+	e.Server.Keys += 2
+	got := strings.Join(strings.Fields(callText(t, e, report.CallOptions{})), " ")
+	if want := "metadata 6 names, 1055 B: 2 more names than sent (added on the way: x-forwarded-for, x-forwarded-host\ufffd[31m)"; !strings.Contains(got, want) {
+		t.Errorf("must say %q:\n%s", want, got)
+	}
+	e.Server.Names, e.Server.Keys = e.Server.Names[:1], 1
+	if got, want := strings.Join(strings.Fields(callText(t, e, report.CallOptions{})), " "), "1 more name than sent (added on the way: x-forwarded-for), 4 names of those sent dropped on the way ("; !strings.Contains(got, want) {
+		t.Errorf("must say %q:\n%s", want, got)
+	}
+}
+
 func TestACallSaysWhatWasNotObeyed(t *testing.T) {
 	e := echoed()
 	e.Link.Resumed, e.Link.ClientCertificate, e.Certificate.Verified = false, false, false

@@ -219,7 +219,10 @@ func (x *EchoResponse) GetBody() []byte {
 }
 
 type SnapshotRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keep the names of the metadata of the measured RPC that comes next, for the
+	// snapshots after it.
+	NoteNames     bool `protobuf:"varint,1,opt,name=note_names,json=noteNames,proto3" json:"note_names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -252,6 +255,13 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
 	return file_bench_v1_bench_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SnapshotRequest) GetNoteNames() bool {
+	if x != nil {
+		return x.NoteNames
+	}
+	return false
 }
 
 // SnapshotResponse holds sums since the process started, unless a field says
@@ -772,7 +782,10 @@ type UserMetadata struct {
 	// A key with several values counts once.
 	Keys uint64 `protobuf:"varint,1,opt,name=keys,proto3" json:"keys,omitempty"`
 	// Bytes of the values; of a -bin key, before base64.
-	ValueBytes    uint64 `protobuf:"varint,2,opt,name=value_bytes,json=valueBytes,proto3" json:"value_bytes,omitempty"`
+	ValueBytes uint64 `protobuf:"varint,2,opt,name=value_bytes,json=valueBytes,proto3" json:"value_bytes,omitempty"`
+	// Names of the latest RPC whose names were to be kept, sorted: at most 64, of at
+	// most 100 bytes each.
+	Names         []string `protobuf:"bytes,3,rep,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -819,6 +832,13 @@ func (x *UserMetadata) GetValueBytes() uint64 {
 		return x.ValueBytes
 	}
 	return 0
+}
+
+func (x *UserMetadata) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
 }
 
 // TlsParameters is one set of negotiated parameters.
@@ -934,8 +954,10 @@ const file_bench_v1_bench_proto_rawDesc = "" +
 	"\x15response_uncompressed\x18\x05 \x01(\bR\x14responseUncompressed\x12\x19\n" +
 	"\bdelay_us\x18\x06 \x01(\rR\adelayUs\"\"\n" +
 	"\fEchoResponse\x12\x12\n" +
-	"\x04body\x18\x01 \x01(\fR\x04body\"\x11\n" +
-	"\x0fSnapshotRequest\"\x9c\x03\n" +
+	"\x04body\x18\x01 \x01(\fR\x04body\"0\n" +
+	"\x0fSnapshotRequest\x12\x1d\n" +
+	"\n" +
+	"note_names\x18\x01 \x01(\bR\tnoteNames\"\x9c\x03\n" +
 	"\x10SnapshotResponse\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x129\n" +
@@ -991,11 +1013,12 @@ const file_bench_v1_bench_proto_rawDesc = "" +
 	"inputBytes\x12!\n" +
 	"\foutput_bytes\x18\x03 \x01(\x04R\voutputBytes\x12\x1a\n" +
 	"\x06cpu_ns\x18\x04 \x01(\x04H\x00R\x05cpuNs\x88\x01\x01B\t\n" +
-	"\a_cpu_ns\"C\n" +
+	"\a_cpu_ns\"Y\n" +
 	"\fUserMetadata\x12\x12\n" +
 	"\x04keys\x18\x01 \x01(\x04R\x04keys\x12\x1f\n" +
 	"\vvalue_bytes\x18\x02 \x01(\x04R\n" +
-	"valueBytes\"\xca\x01\n" +
+	"valueBytes\x12\x14\n" +
+	"\x05names\x18\x03 \x03(\tR\x05names\"\xca\x01\n" +
 	"\rTlsParameters\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06cipher\x18\x02 \x01(\tR\x06cipher\x12\x14\n" +
