@@ -171,7 +171,7 @@ func TestAServerWithoutControlIsNotAskedFurther(t *testing.T) {
 	if want := (exchange.Server{Unknown: "the server does not have bench.v1.Control"}); !cmp.Equal(e.Server, want) {
 		t.Errorf("server %+v, want %+v", e.Server, want)
 	}
-	if diff := cmp.Diff(map[string][]string{"content-type": {"application/grpc+proto"}, "served-by": {"foreign"}}, e.Header); diff != "" {
+	if diff := cmp.Diff(map[string][]string{"content-type": {"application/grpc"}, "served-by": {"foreign"}}, e.Header); diff != "" {
 		t.Errorf("header (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string][]string{"cost": {"3", "4"}}, e.Trailer); diff != "" {
