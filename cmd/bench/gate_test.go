@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
@@ -130,24 +131,44 @@ func TestWhatGatesNeedIsAskedBeforeAnyLoad(t *testing.T) {
 	}
 }
 
+// oneArmBaseline is a stored result of one arm, and the baseline main of another.
+func oneArmBaseline(t *testing.T) (results string, r result.Result) {
+	t.Helper()
+	results = t.TempDir()
+	for hour := range 2 {
+		var err error
+		if r, err = result.Read("", "../../internal/result/testdata/overheads.json"); err != nil {
+			t.Fatal(err)
+		}
+		r.Created = r.Created.Add(time.Duration(hour) * time.Hour)
+		r.ID, r.Comparisons = result.NewID(r.Created), nil
+		r.Arms, r.Plan.Arms = r.Arms[:1], r.Plan.Arms[:1]
+		r.Groups = []plan.Group{{Name: "base", Control: r.Arms[0].Name, Arms: []string{r.Arms[0].Name}}}
+		r.Plan.Groups = r.Groups
+		result.Examine(&r)
+		if hour == 0 {
+			_, err = result.SaveBaseline(results, "main", r)
+		} else {
+			_, err = result.Write(results, r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return results, r
+}
+
 // TestOneArmBesideABaselineIsNotGreen: a build that may be slower, measured alone.
 //
 //	fault:   `run --baseline` and `compare` with one arm and gates on latency and CPU, which two runs do not have in common
 //	promise: `run` refuses before the load, exit code 2, and names what can be run instead; `compare` fails as not judged, exit code 3; what can be judged passes, and is counted
 //	figure:  exit codes, sentences and counts
 func TestOneArmBesideABaselineIsNotGreen(t *testing.T) {
-	results := t.TempDir()
-	one := func(more ...string) []string {
-		return append([]string{"run", "--results", results, "--tls", "off", "--loop", "closed", "--concurrency", "1", "--connections", "1", "--epochs", "8", "--window", "100ms", "--warmup", "20ms", "--format", "json", "--allow-degraded"}, more...)
-	}
-	code, stdout, stderr := command(t, one("--save-baseline", "main")...)
-	var r result.Result
-	if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != exitDone {
-		t.Fatalf("exit code %d, %v\n%s", code, err, stderr)
-	}
+	results, r := oneArmBaseline(t)
+	one := []string{"run", "--results", results, "--tls", "off", "--baseline", "main", "--fail-on-regression"}
 	before := filesIn(t, results)
 	want := "--baseline: one arm cannot be judged by latency_p50, client_cpu_ns_per_rpc, server_cpu_ns_per_rpc: "
-	if code, stdout, stderr := command(t, one("--baseline", "main", "--fail-on-regression")...); code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
+	if code, stdout, stderr := command(t, one...); code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
 		t.Errorf("run: exit code %d, stdout %q, stderr %q, want %q", code, stdout, stderr, want)
 	}
 	if after := filesIn(t, results); len(after) != len(before) {
