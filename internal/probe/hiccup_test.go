@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -56,7 +57,7 @@ func TestMeterThatCannotSleepEndsWithoutFacts(t *testing.T) {
 	}
 	var i Interval
 	i.addHiccups(late)
-	if i != (Interval{}) {
+	if !reflect.DeepEqual(i, Interval{}) {
 		t.Errorf("got %+v, want no fact", i)
 	}
 }

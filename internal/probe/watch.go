@@ -29,6 +29,7 @@ type Interval struct {
 	Throttled    *time.Duration // CPU time withheld by cgroup quotas
 	ClockStep    time.Duration  // wall clock's elapsed minus Elapsed: a step, or the machine was suspended
 	MemAvailable *int64         // bytes; the lower of those at the two ends
+	OtherRuns    []int          // see Machine.OtherRuns; at the end
 }
 
 // Watch observes a machine until it is stopped. It costs one thread that wakes 50
@@ -55,6 +56,7 @@ func (m Machine) Watch(pids ...int) *Watch {
 // meter's last wake, at most 20 ms and a hiccup. Call it once.
 func (w *Watch) Stop() Interval {
 	i := between(w.start, w.machine.reading(w.pids))
+	i.OtherRuns = w.machine.OtherRuns()
 	if w.hiccups != nil {
 		i.addHiccups(w.hiccups.wait())
 	}

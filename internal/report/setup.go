@@ -75,6 +75,9 @@ func machine(r result.Result) []string {
 	if v, ok := mean(m.Epochs, func(e result.MachineEpoch) *float64 { return e.CompetingShare }); ok {
 		items = append(items, "by others "+share(v))
 	}
+	if text := m.OtherRuns(); text != "" {
+		items = append(items, text)
+	}
 	if v, ok := mean(m.Epochs, func(e result.MachineEpoch) *float64 { return e.StealShare }); ok {
 		items = append(items, "stolen "+share(v))
 	}

@@ -264,6 +264,9 @@ func machineMutations() map[string][]mutation {
 			competing(0.4)(r)
 		}
 	}
+	beside := func(share float64, pids ...int) func(*Result) {
+		return shares(func(e *MachineEpoch) { e.CompetingShare, e.OtherRuns = &share, pids })
+	}
 	return map[string][]mutation{
 		"machine_busy": {
 			{"71 %", ours(0.71), Degraded, true},
@@ -287,6 +290,9 @@ func machineMutations() map[string][]mutation {
 			{"a target at a loopback address", targetAt("[::1]:1337", 0), "", false},
 			{"a target on this machine, its process known", targetAt("127.0.0.1:1337", 4711), Degraded, true},
 			{"a target elsewhere", targetAt("example.org:1337", 0), Degraded, true},
+			{"another run, which leaves the machine alone", beside(0.04, 4711), Valid, false},
+			{"another run", beside(0.22, 4711), Valid, true},
+			{"another run and a target on this machine", func(r *Result) { targetAt("localhost:1337", 0)(r); beside(0.22, 4711)(r) }, Valid, true},
 			{"unknown", shares(func(e *MachineEpoch) { e.CompetingShare = nil }), "", false},
 		},
 		"steal": {

@@ -69,10 +69,17 @@ func competingLimits(paired bool, cpus int) limits {
 func askCompeting(q *question) {
 	if q.r.localTarget() {
 		q.skip("the target runs on this machine and is not told from other processes (--server-pid)")
+		if text := q.r.Machine.OtherRuns(); text != "" {
+			q.find(finding{verdict: Valid, text: text + ": read " + q.r.disturbed() + " with care"})
+		}
 		return
 	}
+	remedy := "stop them"
+	if text := q.r.Machine.OtherRuns(); text != "" {
+		remedy = text + ": begin when it has ended"
+	}
 	q.machine(func(e MachineEpoch) *float64 { return e.CompetingShare }, competingLimits(q.r.paired(), q.r.Machine.CPUs),
-		"other processes used %s of the machine: stop them, or read "+q.r.disturbed()+" with care")
+		"other processes used %s of the machine: "+remedy+", or read "+q.r.disturbed()+" with care")
 }
 
 // localTarget says whether a server that is not ours, and whose process is not

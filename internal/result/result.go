@@ -101,6 +101,9 @@ type MachineEpoch struct {
 	ThrottledNS     *int64   `json:"throttled_ns,omitempty"`     // by a cgroup quota
 	ClockStepNS     int64    `json:"clock_step_ns,omitempty"`    // wall minus monotonic elapsed
 	MemAvailableMin *int64   `json:"memory_available,omitempty"` // bytes
+	// OtherRuns are the processes of this machine that measured with grpc-bench at the end
+	// of the window, beside those of this run.
+	OtherRuns []int `json:"other_runs,omitempty"`
 }
 
 // Arm is what was measured of one arm, over all epochs.

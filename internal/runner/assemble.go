@@ -154,7 +154,7 @@ func machineEpoch(i probe.Interval) result.MachineEpoch {
 	e := result.MachineEpoch{
 		CompetingShare: i.CompetingShare, StealShare: i.StealShare, HiccupP99NS: nanoseconds(i.HiccupP99),
 		HiccupMaxNS: nanoseconds(i.HiccupMax), ThrottledNS: nanoseconds(i.Throttled),
-		ClockStepNS: int64(i.ClockStep), MemAvailableMin: i.MemAvailable,
+		ClockStepNS: int64(i.ClockStep), MemAvailableMin: i.MemAvailable, OtherRuns: i.OtherRuns,
 	}
 	if i.OursShare != nil {
 		e.OursShare = *i.OursShare
