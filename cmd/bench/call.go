@@ -42,6 +42,7 @@ the RPC fails.`,
 			if err != nil {
 				return usageError{err}
 			}
+			sayProxies(c.ErrOrStderr(), p)
 			return callOnce(c.Context(), p, c.OutOrStdout(), report.CallOptions{
 				TextOptions: textOptions(c.OutOrStdout()), ShowSecrets: showSecrets,
 			})

@@ -72,6 +72,7 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 	if err != nil {
 		return usageError{err}
 	}
+	sayProxies(stderr, p)
 	p.Tags = tagged(ctx, p.Tags, stderr)
 	gates, err := readGates(config, p)
 	if err != nil {

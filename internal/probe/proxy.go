@@ -1,0 +1,83 @@
+package probe
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Proxies are the names of the variables in this process's environment that name a proxy
+// which other clients, of gRPC or not, use for connections to address, host:port. It is nil
+// for this machine, and for what NO_PROXY or its like excepts.
+func Proxies(address string) []string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || strings.HasPrefix(address, "unix:") || ownHost(host) {
+		return nil
+	}
+	for _, name := range []string{"NO_PROXY", "no_proxy", "no_grpc_proxy"} {
+		if excepted(os.Getenv(name), strings.TrimSuffix(strings.ToLower(host), "."), port) {
+			return nil
+		}
+	}
+	var set []string
+	for _, name := range []string{"grpc_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"} {
+		if os.Getenv(name) != "" {
+			set = append(set, name)
+		}
+	}
+	return set
+}
+
+// ownHost reports whether a host is this machine, without asking anybody for its address.
+func ownHost(host string) bool {
+	name, err := os.Hostname()
+	if host = strings.TrimSuffix(strings.ToLower(host), "."); host == "localhost" || err == nil && host == strings.ToLower(name) {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.IsLoopback() || ip.IsUnspecified() {
+		return true
+	}
+	own, _ := net.InterfaceAddrs() // without them the address is another machine's
+	return slices.ContainsFunc(own, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr().Unmap().WithZone("") == ip
+	})
+}
+
+// excepted reports whether a list as NO_PROXY has it, with commas between, names the host:
+// by "*", an address, a network, a domain with or without a dot or "*." before it, each
+// perhaps with a port. A domain without a dot before it is the host of that name, too.
+func excepted(list, host, port string) bool {
+	ip, notIP := netip.ParseAddr(host)
+	return slices.ContainsFunc(strings.Split(list, ","), func(entry string) bool {
+		entry = strings.ToLower(strings.TrimSpace(entry))
+		if prefix, err := netip.ParsePrefix(entry); err == nil {
+			return notIP == nil && prefix.Contains(ip.Unmap())
+		}
+		if h, p, err := net.SplitHostPort(entry); err == nil && h != "" {
+			if p != port {
+				return false
+			}
+			entry = h
+		}
+		entry = strings.TrimSuffix(strings.Trim(entry, "[]"), ".")
+		if other, err := netip.ParseAddr(entry); err == nil {
+			return notIP == nil && other.Unmap() == ip.Unmap()
+		}
+		domain := strings.TrimPrefix(strings.TrimPrefix(entry, "*"), ".")
+		switch {
+		case entry == "*":
+			return true
+		case domain == "" || notIP == nil:
+			return false
+		}
+		return strings.HasSuffix(host, "."+domain) || entry == domain && host == domain
+	})
+}
