@@ -218,7 +218,7 @@ func lostConnections(r result.Result) (list [][]string) {
 			continue
 		}
 		l := *a.Handshake.Ledger
-		rpcs := tallies(a.Handshake.RPCFailed)
+		rpcs := failedBy(result.Ledger{Failed: a.Handshake.RPCFailed, Causes: a.Handshake.RPCCauses})
 		if l.Failures()+l.NotStarted == 0 && rpcs == "" {
 			continue
 		}

@@ -53,13 +53,7 @@ func checkLedgers(q *question, arm, where string, f Figures) {
 		if err := l.Check(); err != nil {
 			q.invalid(arm, "%s: %s: %v", where, l.name, err)
 		}
-		for _, code := range slices.Sorted(maps.Keys(l.Causes)) {
-			for _, name := range slices.Sorted(maps.Keys(l.Causes[code])) {
-				if name != load.NotKnown && !cause.Known(name) {
-					q.invalid(arm, "%s: %s: failed %s: %q is no cause", where, l.name, code, name)
-				}
-			}
-		}
+		checkCauses(q, arm, where+": "+l.name, l.Ledger)
 		for name, n := range counters(l.Ledger) {
 			if n < 0 {
 				q.invalid(arm, "%s: %s: %s %d: must not be negative", where, l.name, name, n)
@@ -70,6 +64,17 @@ func checkLedgers(q *question, arm, where string, f Figures) {
 	for _, name := range slices.Sorted(maps.Keys(counters(f.Ledger))) {
 		if n := counters(f.Ledger)[name]; n > total[name] {
 			q.invalid(arm, "%s: %s: %d in the windows, must be at most the %d of the whole life", where, name, n, total[name])
+		}
+	}
+}
+
+// checkCauses finds fault with causes that are not of the list.
+func checkCauses(q *question, arm, where string, l Ledger) {
+	for _, code := range slices.Sorted(maps.Keys(l.Causes)) {
+		for _, name := range slices.Sorted(maps.Keys(l.Causes[code])) {
+			if name != load.NotKnown && !cause.Known(name) {
+				q.invalid(arm, "%s: failed %s: %q is no cause", where, code, name)
+			}
 		}
 	}
 }

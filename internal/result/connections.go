@@ -50,6 +50,12 @@ func checkConnections(q *question, arm, where string, h Handshakes) {
 	if in, of := *h.Ledger, *h.LedgerTotal; in.Full > of.Full || in.Resumed > of.Resumed || in.Failures() > of.Failures() {
 		q.invalid(arm, "%s: more connections measured than there were in the whole life", where)
 	}
+	failed := total(h.RPCFailed)
+	rpcs := Ledger{Scheduled: failed, Started: failed, Failed: h.RPCFailed, Causes: h.RPCCauses}
+	if err := rpcs.Check(); err != nil {
+		q.invalid(arm, "%s: RPCs: %v", where, err)
+	}
+	checkCauses(q, arm, where+": RPCs", rpcs)
 	var asked int64
 	for _, k := range []struct {
 		name   string
@@ -102,6 +108,11 @@ func connectionCounts(h Handshakes) map[string]int64 {
 	for prefix, l := range map[string]*HandshakeLedger{"ledger ": h.Ledger, "ledger_total ": h.LedgerTotal} {
 		for name, n := range l.counts() {
 			m[prefix+name] = n
+		}
+	}
+	for code, causes := range h.RPCCauses {
+		for name, n := range causes {
+			m["rpc_failed "+code+": "+name] = n
 		}
 	}
 	for code, n := range h.RPCFailed {

@@ -89,6 +89,9 @@ func connectionMutations() map[string][]mutation {
 			{"one counted twice in the whole life", func(r *Result) { second(r).LedgerTotal.Resumed++ }, Invalid, true},
 			{"one timed that was not made", func(r *Result) { second(r).Resumed.Count++ }, Invalid, true},
 			{"a phase of one is missing", func(r *Result) { second(r).Resumed.Phases.TLS.Valued-- }, Invalid, true},
+			{"an RPC of a cause too many", func(r *Result) {
+				second(r).RPCCauses = map[string]map[string]int64{"UNAVAILABLE": {"connection ended": 1}}
+			}, Invalid, true},
 			{"an RPC that nobody made", func(r *Result) { second(r).RPCFailed = map[string]int64{"UNAVAILABLE": 1} }, Invalid, true},
 			{"a quantile that is not the histogram's", func(r *Result) { second(r).Full.Phases.Total.P50 = new(int64(7)) }, Invalid, true},
 			{"no account", func(r *Result) { r.Arms[0].Handshake.Ledger = nil }, Invalid, true},

@@ -13,11 +13,14 @@ type Handshakes struct {
 	Full    *Handshake `json:"full,omitempty"`
 	Resumed *Handshake `json:"resumed,omitempty"`
 	// What follows is of handshake plans alone.
-	Ledger       *HandshakeLedger     `json:"ledger,omitempty"`        // of the connections measured one at a time
-	LedgerTotal  *HandshakeLedger     `json:"ledger_total,omitempty"`  // of the generators' whole life
-	ServerLedger *ServerHandshakes    `json:"server_ledger,omitempty"` // of the bundled servers' whole life
-	RPCFailed    map[string]int64     `json:"rpc_failed,omitempty"`    // connections whose first RPCs failed, by code
-	Saturated    *SaturatedHandshakes `json:"saturated,omitempty"`
+	Ledger       *HandshakeLedger  `json:"ledger,omitempty"`        // of the connections measured one at a time
+	LedgerTotal  *HandshakeLedger  `json:"ledger_total,omitempty"`  // of the generators' whole life
+	ServerLedger *ServerHandshakes `json:"server_ledger,omitempty"` // of the bundled servers' whole life
+	RPCFailed    map[string]int64  `json:"rpc_failed,omitempty"`    // connections whose first RPCs failed, by code
+	// RPCCauses are the causes of RPCFailed by code, as in a Ledger; nil: none failed, or an
+	// older tool counted.
+	RPCCauses map[string]map[string]int64 `json:"rpc_causes,omitempty"`
+	Saturated *SaturatedHandshakes        `json:"saturated,omitempty"`
 }
 
 // Handshake summarises connections of one kind: phases are medians, CPU and bytes

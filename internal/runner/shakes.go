@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"grpcbench/internal/hist"
+	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/worker"
@@ -104,7 +105,7 @@ type book struct {
 	server        *result.ServerHandshakes
 	serverMissing bool
 	full, resumed *shakes
-	rpcFailed     map[string]int64
+	rpcs          result.Ledger         // of those that failed alone
 	links         map[worker.Link]int64 // without their addresses
 
 	rushed, rushSeconds                                      float64
@@ -112,7 +113,7 @@ type book struct {
 }
 
 func newBook() *book {
-	return &book{full: newShakes(), resumed: newShakes(), rpcFailed: map[string]int64{}, links: map[worker.Link]int64{}}
+	return &book{full: newShakes(), resumed: newShakes(), links: map[worker.Link]int64{}}
 }
 
 // shaken books what became of one connection; measured says that it is one of those
@@ -152,7 +153,7 @@ func (b *book) kind(c worker.Shaken) *shakes {
 // asked books the RPCs on a connection that was measured.
 func (b *book) asked(c worker.Shaken, a worker.Asked) {
 	if a.Code != "" {
-		b.rpcFailed[a.Code]++
+		b.rpcs.Fail(load.End{Code: a.Code, Cause: a.Cause}, 1)
 		return
 	}
 	b.kind(c).first.Record(int64(a.First))
@@ -213,9 +214,7 @@ func (b *book) merge(o *book) error {
 		b.server.Failed += o.server.Failed
 	}
 	b.serverMissing = b.serverMissing || o.serverMissing
-	for code, n := range o.rpcFailed {
-		b.rpcFailed[code] += n
-	}
+	b.rpcs.Add(o.rpcs)
 	for link, n := range o.links {
 		b.links[link] += n
 	}
@@ -232,7 +231,7 @@ func (b *book) merge(o *book) error {
 
 // handshakes are what the book comes to.
 func (b *book) handshakes(withHDR bool) (*result.Handshakes, error) {
-	h := &result.Handshakes{Ledger: &b.ledger, LedgerTotal: &b.total, ServerLedger: b.server, RPCFailed: b.rpcFailed}
+	h := &result.Handshakes{Ledger: &b.ledger, LedgerTotal: &b.total, ServerLedger: b.server, RPCFailed: b.rpcs.Failed, RPCCauses: b.rpcs.Causes}
 	if b.serverMissing {
 		h.ServerLedger = nil
 	}

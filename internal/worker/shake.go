@@ -42,6 +42,7 @@ type Asked struct {
 	First  time.Duration `json:"first_ns"`         // of the first RPC; 0: it failed
 	Steady time.Duration `json:"steady_ns"`        // of one that others came before; 0: one failed
 	Code   string        `json:"code,omitempty"`   // of the RPC that failed; "": none did
+	Cause  string        `json:"cause,omitempty"`  // of that, as load.End has it
 	Said   string        `json:"said,omitempty"`   // what that means, and which flag to change
 	Ticket bool          `json:"ticket,omitempty"` // the server has given a session ticket
 }
@@ -154,7 +155,8 @@ func (g *generator) ask(ctx context.Context) (any, error) {
 		took, err := g.timed(ctx)
 		switch {
 		case err != nil:
-			a.Code, a.Said = call.Code(err), Explain(g.options, g.trial.Confidential(), err).Error()
+			end := call.EndOf(err)
+			a.Code, a.Cause, a.Said = end.Code, end.Cause, Explain(g.options, g.trial.Confidential(), err).Error()
 		case i == 0:
 			a.First = took
 		case i == steadyAfter:
