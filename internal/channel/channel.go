@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	experimental "google.golang.org/grpc/experimental/credentials"
 )
 
 // StaticWindow is the HTTP/2 flow-control window, in bytes, of streams and
@@ -44,6 +45,7 @@ type Options struct {
 	Address        string      // host:port
 	Authority      string      // :authority of RPCs, and nothing else; "": Address
 	TLS            *tls.Config // nil: plaintext
+	AllowNoALPN    bool        // take a server that chooses no protocol by ALPN for one of HTTP/2
 	DynamicWindows bool        // grpc-go's own probing; else StaticWindow
 	// Timeout bounds TCP, TLS and HTTP/2 together; 0 means 5 s.
 	Timeout     time.Duration
@@ -133,7 +135,7 @@ func (o Options) client() (*Channel, error) {
 	c := &Channel{address: o.Address, timeout: o.Endpoint().Limit(), dialer: o.Dialer}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
-		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c, name: o.serverName()}),
+		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c, name: o.serverName(), noALPN: o.AllowNoALPN}),
 		grpc.WithAuthority(cmp.Or(o.Authority, o.Address)),
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),
@@ -166,11 +168,13 @@ func (o Options) serverName() string {
 	return o.Address
 }
 
+// transport leaves it to [timed] whether a server may choose no protocol, as grpc-go asks
+// the environment about that.
 func transport(config *tls.Config) credentials.TransportCredentials {
 	if config == nil {
 		return insecure.NewCredentials()
 	}
-	return credentials.NewTLS(config)
+	return experimental.NewTLSWithALPNDisabled(config)
 }
 
 // ready waits for READY and returns the cause if it does not come. grpc-go reports

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"syscall"
 	"time"
 
@@ -42,6 +41,7 @@ type timed struct {
 	credentials.TransportCredentials
 	channel *Channel
 	name    string // to ask for and to verify, whatever the authority is
+	noALPN  bool   // a server may choose no protocol
 }
 
 // Info implements credentials.TransportCredentials. The name is left out: grpc-go
@@ -57,16 +57,17 @@ func (t *timed) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (ne
 	start := time.Now()
 	conn, info, err := t.TransportCredentials.ClientHandshake(ctx, t.name, raw)
 	if err != nil {
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			err = ErrSilentTLS
-		case strings.Contains(err.Error(), "missing selected ALPN property"): // and a history of grpc-go
-			err = ErrNoALPN
 		}
 		t.channel.failed(err)
 		return nil, nil, err
 	}
 	end := time.Now()
+	if s, ok := info.(credentials.TLSInfo); ok && !t.noALPN && s.State.NegotiatedProtocol == "" {
+		t.channel.failed(ErrNoALPN)
+		return nil, nil, errors.Join(ErrNoALPN, conn.Close())
+	}
 	made := &Connection{}
 	if c, ok := raw.(*counted); ok {
 		*made = c.made
@@ -83,7 +84,7 @@ func (t *timed) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (ne
 
 // Clone implements credentials.TransportCredentials.
 func (t *timed) Clone() credentials.TransportCredentials {
-	return &timed{TransportCredentials: t.TransportCredentials.Clone(), channel: t.channel, name: t.name}
+	return &timed{TransportCredentials: t.TransportCredentials.Clone(), channel: t.channel, name: t.name, noALPN: t.noALPN}
 }
 
 // settled is the connection above TLS. The first bytes a server sends on it are

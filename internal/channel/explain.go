@@ -72,8 +72,10 @@ func advise(cause error, e Endpoint) string {
 		return "the server does not speak TLS (use --tls off)"
 	case errors.As(cause, &alert) || strings.Contains(text, "remote error: tls:"):
 		return adviseAlert(text)
-	case errors.Is(cause, ErrNoALPN), strings.Contains(text, "no application protocol"):
-		return "the server does not offer HTTP/2 by ALPN, so it is no gRPC server"
+	case errors.Is(cause, ErrNoALPN):
+		return "the server chose no protocol by ALPN (check TARGET; if it speaks HTTP/2 nonetheless, use --allow-no-alpn)"
+	case strings.Contains(text, "no application protocol"):
+		return adviseAlert(text)
 	case strings.Contains(text, "unsupported versions"), strings.Contains(text, "protocol version"):
 		return "the server does not speak this TLS version (change --tls)"
 	case errors.Is(cause, ErrSilentTLS):
@@ -151,7 +153,7 @@ func adviseAlert(text string) string {
 	case strings.Contains(text, "handshake failure"):
 		return "the server shares no TLS parameters with us, or demands a client certificate (change --tls or --group, or use --cert and --key-file)"
 	case strings.Contains(text, "no application protocol"):
-		return "the server does not offer HTTP/2 by ALPN, so it is no gRPC server"
+		return "the server speaks other protocols than HTTP/2, by ALPN (check TARGET)"
 	}
 	return "the server refused the TLS handshake"
 }

@@ -107,6 +107,8 @@ func targetOptions() []option {
 			set: into(parseAuthority, func(d *draft) *string { return &d.target.Authority })},
 		{name: "insecure-skip-verify", value: "bool", start: "false", doc: "TARGET: accept any certificate",
 			set: into(parseBool, func(d *draft) *bool { return &d.target.InsecureSkipVerify })},
+		{name: "allow-no-alpn", value: "bool", start: "false", doc: "TARGET: take a server that chooses no protocol by ALPN for one of HTTP/2, in both engines, whatever GRPC_ENFORCE_ALPN_ENABLED is",
+			set: into(parseBool, func(d *draft) *bool { return &d.target.AllowNoALPN })},
 		{name: "allow-cleartext-credentials", value: "bool", start: "false", doc: "TARGET: send metadata that looks like a credential in plaintext, or to a server that is not verified, even off this machine",
 			set: into(parseBool, func(d *draft) *bool { return &d.target.AllowCleartextCredentials })},
 		{name: "server-pid", value: "PID", doc: "TARGET: process of the server on this machine, whose CPU is then measured",

@@ -101,7 +101,9 @@ type Target struct {
 	ServerName         string `json:"server_name,omitempty"`
 	Authority          string `json:"authority,omitempty"` // as given; "": see [Target.AuthorityOf]
 	InsecureSkipVerify bool   `json:"insecure_skip_verify,omitempty"`
-	ServerPID          int    `json:"server_pid,omitempty"`
+	// AllowNoALPN takes a server that chooses no protocol by ALPN for one of HTTP/2.
+	AllowNoALPN bool `json:"allow_no_alpn,omitempty"`
+	ServerPID   int  `json:"server_pid,omitempty"`
 	// AllowCleartextCredentials lets metadata that looks like a credential go to
 	// others than this machine in plaintext or unverified.
 	AllowCleartextCredentials bool `json:"allow_cleartext_credentials,omitempty"`
@@ -109,6 +111,9 @@ type Target struct {
 	// The contents of the files above, read once when the plan was made.
 	CACertPEM, CertPEM, KeyPEM []byte `json:"-"`
 }
+
+// NoALPN is what is observed of ALPN where the server chose no protocol (RFC 7301).
+const NoALPN = "none"
 
 // Duration is a time.Duration that is a whole number of nanoseconds in JSON.
 type Duration = time.Duration
@@ -160,7 +165,7 @@ func (p Plan) Question() Plan {
 	p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime, p.Gates = "", nil, 0, Epochs{}, 0, Gates{}
 	if p.Target != nil {
 		target := *p.Target
-		target.Address, target.ServerPID, target.AllowCleartextCredentials = "", 0, false
+		target.Address, target.ServerPID, target.AllowCleartextCredentials, target.AllowNoALPN = "", 0, false, false
 		p.Target = &target
 	}
 	names := make(map[string]string)

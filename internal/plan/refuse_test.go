@@ -147,6 +147,8 @@ func TestTargetsThatCannotBeMeasuredAreRefused(t *testing.T) {
 		{"h:1 --authority grüße", `--authority "grüße": must be HOST or HOST:PORT in ASCII, without @, spaces and slashes, of at most 261 bytes`},
 		{"h:1 --authority https://h", `--authority "https://h": must be HOST or HOST:PORT in ASCII, without @, spaces and slashes, of at most 261 bytes`},
 		{"--authority h", `--authority "h": must be left out without a TARGET`},
+		{"--allow-no-alpn", `--allow-no-alpn "true": must be left out without a TARGET`},
+		{"h:1 --tls off --allow-no-alpn", `--allow-no-alpn "true": must be left out with --tls off`},
 		{"h:1 --server-pid 0", `--server-pid "0": must be a whole number in [1, 2147483647]`},
 		{"--cacert x", `--cacert "x": must be left out without a TARGET`},
 		{"h:1 --vary tls=1.2,1.3 --server-pid 7", `--server-pid 7: must be left out with several arms, whose shares of one process cannot be told apart`},

@@ -53,7 +53,7 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 	secure := slices.ContainsFunc(d.plan.Arms, func(a Arm) bool { return a.Settings.TLS != Off })
 	mutual := slices.ContainsFunc(d.plan.Arms, func(a Arm) bool { return a.Settings.MTLS })
 	if !secure {
-		for _, name := range []string{"cacert", "cert", "key-file", "server-name", "insecure-skip-verify"} {
+		for _, name := range []string{"cacert", "cert", "key-file", "server-name", "insecure-skip-verify", "allow-no-alpn"} {
 			for _, v := range r.options[name] {
 				m.add("%s %q: must be left out with --tls off", v.where, v.text)
 			}

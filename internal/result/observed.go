@@ -22,7 +22,7 @@ func askSettings(q *question) {
 		o := observation{Arm: a, bundled: q.r.bundled(a.Settings)}
 		o.want("tls", o.Observed.TLSVersion, o.Settings.TLS)
 		if a.Settings.TLS != "off" {
-			o.tls()
+			o.tls(q.r.Plan)
 		}
 		if q.r.Plan.Kind != plan.KindHandshake {
 			o.connections()
@@ -80,9 +80,11 @@ func (o *observation) connections() {
 	}
 }
 
-func (o *observation) tls() {
+func (o *observation) tls(p plan.Plan) {
 	s, seen := o.Settings, o.Observed
-	o.want("ALPN", seen.ALPN, "h2")
+	if t := p.Target; seen.ALPN != plan.NoALPN || t == nil || !t.AllowNoALPN {
+		o.want("ALPN", seen.ALPN, "h2")
+	}
 	if s.Group != "" && !strings.EqualFold(seen.Group, s.Group) {
 		o.want("group", seen.Group, s.Group)
 	}

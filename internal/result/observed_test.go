@@ -23,6 +23,11 @@ func observedMutations() map[string][]mutation {
 		on("no TLS version", tls, func(a *Arm) { a.Observed.TLSVersion = "" }),
 		on("TLS where none was asked", plain, func(a *Arm) { a.Observed.TLSVersion = "1.3" }),
 		on("no ALPN", tls, func(a *Arm) { a.Observed.ALPN = "" }),
+		on("ALPN none where it was not allowed", tls, func(a *Arm) { a.Observed.ALPN = plan.NoALPN }),
+		{"ALPN none where it was allowed", func(r *Result) {
+			r.Plan.Target = &plan.Target{AllowNoALPN: true}
+			arm(r, tls).Observed.ALPN = plan.NoALPN
+		}, Valid, false},
 		on("another group", tls, func(a *Arm) { a.Settings.Group = "p256" }),
 		off("the group asked for", tls, func(a *Arm) { a.Settings.Group = "x25519mlkem768" }),
 		on("another key", tls, func(a *Arm) { a.Observed.ServerKey = "rsa2048" }),

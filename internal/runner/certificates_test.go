@@ -121,7 +121,7 @@ func TestAPeerThatCannotBeTrustedIsNamedBeforeAnyLoad(t *testing.T) {
 		{"TLS 1.1 only", raw(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, shake),
 			[]string{"does not speak this TLS version", "--tls"}},
 		{"no h2 in ALPN", raw(func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }, shake), []string{"HTTP/2", "ALPN"}},
-		{"no ALPN", raw(func(*tls.Config) {}, shake), []string{"does not offer HTTP/2 by ALPN, so it is no gRPC server: the server chose no protocol"}},
+		{"no ALPN", raw(func(*tls.Config) {}, shake), []string{"the server chose no protocol by ALPN (check TARGET; if it speaks HTTP/2 nonetheless, use --allow-no-alpn): the server chose no protocol"}},
 		{"HTTP/1", func(t *testing.T) (string, []string, *target) {
 			return listening(t, nil, http1), []string{"--tls", "off"}, nil
 		}, []string{"does not speak HTTP/2 in plaintext", "--tls 1.2 or 1.3"}},

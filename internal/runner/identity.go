@@ -71,7 +71,7 @@ func (r *run) trial(a plan.Arm, index, epoch int, address string) *worker.Trial 
 	}
 	if target := r.plan.Target; target != nil {
 		t.CAPEM, t.ServerName, t.SkipVerify = target.CACertPEM, target.ServerName, target.InsecureSkipVerify
-		t.Authority = target.AuthorityOf(t.Address)
+		t.Authority, t.AllowNoALPN = target.AuthorityOf(t.Address), target.AllowNoALPN
 		if a.Settings.MTLS {
 			t.CertPEM, t.KeyPEM = target.CertPEM, target.KeyPEM
 		}

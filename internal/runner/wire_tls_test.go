@@ -125,6 +125,8 @@ func identityRows() []row {
 				t.Errorf(":authority %v, want %v", s.target.metadata[":authority"], want)
 			}
 		}},
+		{option: "allow-no-alpn", args: "--allow-no-alpn", target: withoutALPN,
+			check: connections(func(s *tls.ConnectionState) bool { return s.NegotiatedProtocol == "" })},
 		{option: "insecure-skip-verify", args: "--insecure-skip-verify", target: func(t *testing.T) (*target, []string) {
 			return newTarget(t, newIdentities(t, "elsewhere.example").server), nil
 		}, check: connections(func(s *tls.ConnectionState) bool { return s.HandshakeComplete })},

@@ -27,6 +27,7 @@ type Options struct {
 	Address     string      // host:port
 	Authority   string      // :authority of requests; "": Address
 	TLS         *tls.Config // nil: plaintext
+	AllowNoALPN bool        // see channel.Options
 	Timeout     time.Duration
 	TimeoutFlag string // see channel.Endpoint
 	Request     Request

@@ -127,7 +127,7 @@ func (c *Channel) dial(ctx context.Context, bytes *bytesOf) (net.Conn, channel.C
 	}
 	state := secure.ConnectionState()
 	made.TLS, made.State = time.Since(start), &state
-	if state.NegotiatedProtocol != "h2" {
+	if state.NegotiatedProtocol == "" && !c.options.AllowNoALPN {
 		_ = n.Close() // the cause is returned
 		return nil, made, channel.ErrNoALPN
 	}

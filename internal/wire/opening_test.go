@@ -78,8 +78,8 @@ func inTLS(config *tls.Config) []stranger {
 	return []stranger{
 		{"silent in the handshake", (*visit).linger, "TLS handshake timeout"},
 		{"no TLS", func(v *visit) { v.greet(); v.linger() }, "does not speak TLS"},
-		{"another protocol", with(other), "does not offer HTTP/2 by ALPN"},
-		{"no protocol", with(none), "does not offer HTTP/2 by ALPN"},
+		{"another protocol", with(other), "speaks other protocols than HTTP/2, by ALPN"},
+		{"no protocol", with(none), "chose no protocol by ALPN"},
 		{"silent after the handshake", after(func(*visit) {}), late},
 		{"closed after the handshake", after(func(v *visit) { _ = v.conn.Close() }), "does not speak HTTP/2 over TLS"},
 		{"a broken record after the handshake", after(func(v *visit) {

@@ -73,6 +73,7 @@ func (t Trial) Channel(presented *atomic.Bool) (channel.Options, error) {
 	if err != nil {
 		return o, err
 	}
+	o.AllowNoALPN = t.AllowNoALPN
 	o.TLS, err = config.Config()
 	return o, err
 }

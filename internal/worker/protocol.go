@@ -8,6 +8,7 @@
 package worker
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -109,6 +110,7 @@ type Trial struct {
 	ServerName  string        `json:"server_name,omitempty"`
 	Authority   string        `json:"authority,omitempty"` // of RPCs; "": Address
 	SkipVerify  bool          `json:"skip_verify,omitempty"`
+	AllowNoALPN bool          `json:"allow_no_alpn,omitempty"`
 	Load        plan.Load     `json:"load"` // Rate is this arm's
 	Phase       time.Duration `json:"phase_ns"`
 	Seed        uint64        `json:"seed"`
@@ -316,7 +318,7 @@ func LinkOf(c channel.Connection) Link {
 	if s.CurveID != 0 {
 		l.Group = groupName(s.CurveID)
 	}
-	l.ALPN = s.NegotiatedProtocol
+	l.ALPN = cmp.Or(s.NegotiatedProtocol, plan.NoALPN)
 	l.Resumed, l.HelloRetryRequest = s.DidResume, s.HelloRetryRequest
 	if len(s.PeerCertificates) > 0 {
 		l.ServerKey = keyName(s.PeerCertificates[0].PublicKey)
