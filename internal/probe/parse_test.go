@@ -19,20 +19,33 @@ func TestStatRefusesWhatItCannotAccountFor(t *testing.T) {
 		// idle 4 and iowait 5 are 9 ticks, steal is the eighth column.
 		{"all columns", "cpu 1 2 3 4 5 6 7 8 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n",
 			cpuTimes{idle: 90 * time.Millisecond, steal: 80 * time.Millisecond, cpus: 1}, true},
-		{"kernel without guest columns", "cpu 1 2 3 4 5 6 7 8\ncpu0 1 2 3 4 5 6 7 8\ncpu1 0\nintr 9\n",
-			cpuTimes{idle: 90 * time.Millisecond, steal: 80 * time.Millisecond, cpus: 2}, true},
+		{"kernel without guest columns", "cpu 2 3 4 5 6 7 8 9\ncpu0 1 2 3 4 5 6 7 8\ncpu1 1 1 1 1 1 1 1 1\nintr 9\n",
+			cpuTimes{idle: 110 * time.Millisecond, steal: 90 * time.Millisecond, cpus: 2}, true},
+		{"a CPU cut short", "cpu 1 2 3 4 5 6 7 8\ncpu0 1 2 3 4 5 6 7 8\ncpu1 0\n", cpuTimes{}, false},
 		{"kernel without steal", "cpu 1 2 3 4 5 6 7\ncpu0 1 2 3 4 5 6 7\n", cpuTimes{}, false},
-		{"no single CPU", "cpu 1 2 3 4 5 6 7 8\n", cpuTimes{idle: 90 * time.Millisecond, steal: 80 * time.Millisecond}, false},
-		{"negative", "cpu 1 2 3 4 5 6 7 -8\ncpu0 0\n", cpuTimes{}, false},
+		{"no single CPU", "cpu 1 2 3 4 5 6 7 8\n", cpuTimes{}, false},
+		{"negative", "cpu 1 2 3 4 5 6 7 -8\ncpu0 1 2 3 4 5 6 7 -8\n", cpuTimes{}, false},
 		{"empty", "", cpuTimes{}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := parseStat([]byte(tt.text))
+			got, ok := parseStat([]byte(tt.text), nil)
 			if got != tt.want || ok != tt.ok {
 				t.Errorf("got %+v %v, want %+v %v", got, ok, tt.want, tt.ok)
 			}
 		})
+	}
+}
+
+// A process that is pinned has nothing of the CPUs that it may not use.
+func TestStatIsOfTheUsableCPUs(t *testing.T) {
+	const text = "cpu 3 3 3 30 3 3 3 3\ncpu0 1 1 1 10 1 1 1 1\ncpu1 1 1 1 2 2 1 1 2\ncpu10 1 1 1 18 0 1 1 0\n"
+	want := cpuTimes{idle: 40 * time.Millisecond, steal: 20 * time.Millisecond, cpus: 1}
+	if got, ok := parseStat([]byte(text), map[int]bool{1: true, 7: true}); !ok || got != want {
+		t.Errorf("got %+v %v, want %+v", got, ok, want)
+	}
+	if got, ok := parseStat([]byte(text), map[int]bool{}); ok {
+		t.Errorf("got %+v of no CPU", got)
 	}
 }
 
@@ -225,7 +238,7 @@ func FuzzParsers(f *testing.F) {
 	f.Add([]byte("cpu 0 0 0 274877906943 274877906943 0 0 0\ncpu0"))
 	f.Add([]byte("throttled_usec 99999999999999999999"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if s, ok := parseStat(b); ok && (s.idle < 0 || s.steal < 0 || s.cpus < 1) {
+		if s, ok := parseStat(b, nil); ok && (s.idle < 0 || s.steal < 0 || s.cpus < 1) {
 			t.Errorf("stat %+v: must not be negative", s)
 		}
 		if size := parseMeminfo(b, "MemTotal"); size != nil && *size < 0 {

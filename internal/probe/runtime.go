@@ -23,6 +23,7 @@ func (r *Runtime) Read() {
 		r.gc = []metrics.Sample{
 			{Name: "/gc/cycles/total:gc-cycles"},
 			{Name: "/cpu/classes/gc/total:cpu-seconds"},
+			{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"},
 		}
 	}
 	metrics.Read(r.gc)
@@ -34,12 +35,14 @@ func (r *Runtime) Read() {
 func (r *Runtime) Allocs() (objects, bytes uint64) { return r.memory.Mallocs, r.memory.TotalAlloc }
 
 // GC is the number of garbage collections that have ended since the process began,
-// and the CPU time the collector took in all threads: the runtime's own estimate,
-// which it calls too high rather than too low. Both are 0 before the first Read.
+// and the CPU time the collector took in all threads, but for marking on a CPU that had
+// nothing else to do: the runtime's own estimate, which it calls too high rather than too
+// low. It holds the time of threads that waited for a CPU, so that it may be more than the
+// process used. Both are 0 before the first Read.
 func (r *Runtime) GC() (cycles uint64, cpu time.Duration) {
 	if r.gc == nil {
 		return 0, 0
 	}
-	seconds := r.gc[1].Value.Float64()
+	seconds := max(0, r.gc[1].Value.Float64()-r.gc[2].Value.Float64())
 	return r.gc[0].Value.Uint64(), time.Duration(seconds * float64(time.Second))
 }

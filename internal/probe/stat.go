@@ -10,7 +10,7 @@ import (
 // has on Linux (proc_stat(5)).
 const tick = 10 * time.Millisecond
 
-// cpuTimes is how all CPUs of the machine together have spent their time since it
+// cpuTimes is how CPUs of the machine together have spent their time since it
 // started, in whole ticks. The rest of the time they were busy. The kernel also
 // counts that, by looking at each tick what runs; idle it measures from clock to
 // clock (Linux, kernel/time/tick-sched.c), so that many short bursts of work, which
@@ -21,18 +21,19 @@ type cpuTimes struct {
 	cpus  int           // online
 }
 
-// parseStat reads /proc/stat (proc_stat(5)). Its first line holds user, nice,
-// system, idle, iowait, irq, softirq, steal and more, for all CPUs; lines for each
-// of them follow. ok is false if that line is cut short or no CPU follows.
-func parseStat(b []byte) (t cpuTimes, ok bool) {
+// parseStat reads of /proc/stat (proc_stat(5)) the CPUs that usable holds; nil: all. A
+// line for each of them holds user, nice, system, idle, iowait, irq, softirq, steal and
+// more. ok is false if one is cut short or there is none.
+func parseStat(b []byte, usable map[int]bool) (t cpuTimes, ok bool) {
 	const idle, iowait, steal = 4, 5, 8 // the name of the line is field 0
 	for line := range bytes.Lines(b) {
 		fields := bytes.Fields(line)
-		if len(fields) == 0 || !bytes.HasPrefix(fields[0], []byte("cpu")) {
+		if len(fields) == 0 {
 			continue
 		}
-		if len(fields[0]) > len("cpu") {
-			t.cpus++
+		name, isCPU := bytes.CutPrefix(fields[0], []byte("cpu"))
+		number, err := strconv.Atoi(string(name))
+		if !isCPU || err != nil || usable != nil && !usable[number] { // the first line is of all together
 			continue
 		}
 		if len(fields) <= steal {
@@ -44,9 +45,12 @@ func parseStat(b []byte) (t cpuTimes, ok bool) {
 		if !ok1 || !ok2 || !ok3 {
 			return cpuTimes{}, false
 		}
-		t.idle, t.steal, ok = i+w, s, true
+		t.idle, t.steal, t.cpus = t.idle+i+w, t.steal+s, t.cpus+1
+		if t.idle < 0 || t.steal < 0 { // more than 292 years
+			return cpuTimes{}, false
+		}
 	}
-	return t, ok && t.cpus > 0
+	return t, t.cpus > 0
 }
 
 func parseTicks(field []byte) (d time.Duration, ok bool) {

@@ -9,14 +9,15 @@ import (
 )
 
 // Interval is what the machine did between a Watch's start and its stop. Shares
-// are of the time of all its online CPUs, in [0, 1]. A pointer is nil when the fact
-// cannot be had.
+// are of the time of the CPUs that our processes may use, in [0, 1]: those that the
+// affinity of one of them allows, and no more of these than a cgroup quota does. What runs
+// elsewhere takes nothing from them. A pointer is nil when the fact cannot be had.
 //
 // OursShare is exact. The machine's own account is shown in ticks of 10 ms, so
 // CompetingShare and StealShare are known to 10 ms / (Elapsed × CPUs) at best.
 type Interval struct {
 	Elapsed time.Duration // monotonic
-	CPUs    int           // online; 0 when unknown or changed meanwhile
+	CPUs    int           // online, of those that our processes may run on; 0 when unknown or changed meanwhile
 
 	OursShare      *float64 // used by this process and those named; nil if one of them ended meanwhile
 	CompetingShare *float64 // used by everything else, the kernel's interrupts included; at least 0
@@ -79,6 +80,7 @@ type reading struct {
 	at, wall  time.Time      // the same instant on the monotonic and on the wall clock
 	ours      *time.Duration // CPU time of our processes together
 	cpus      *cpuTimes
+	quota     float64 // of CPUs; 0: none
 	throttled *time.Duration
 	available *int64
 }
@@ -90,11 +92,12 @@ func (m Machine) reading(pids []int) reading {
 		r.wall = m.Now()
 	}
 	if b, ok := m.read("/proc/stat"); ok {
-		if t, ok := parseStat(b); ok {
+		if t, ok := parseStat(b, m.affinity(pids)); ok {
 			r.cpus = &t
 		}
 	}
-	r.throttled = m.cgroup().throttled()
+	group := m.cgroup()
+	r.quota, r.throttled = group.quota(), group.throttled()
 	_, r.available = m.memory()
 	return r
 }
@@ -112,11 +115,14 @@ func cpuOfAll(pids []int) *time.Duration {
 	return &sum
 }
 
-// between is what happened from a to b, hiccups excepted. With t the time of all
-// CPUs, elapsed × number of CPUs,
+// between is what happened from a to b, hiccups excepted. With n the number of CPUs, q
+// the quota or n, and t the time of all CPUs, elapsed × n,
 //
-//	ours = Σ CPU of our processes / t,  steal = Δ steal / t,
-//	competing = max(0, 1 − Δ idle / t − steal − ours).
+//	ours = Σ CPU of our processes / (elapsed × q),  steal = Δ steal / t,
+//	others = max(0, n × (1 − Δ idle / t − steal) − q × ours),
+//	competing = max(0, others − (n − q)) / q:
+//
+// a quota leaves room for others, who take from what it allows only beyond that.
 func between(a, b reading) Interval {
 	i := Interval{Elapsed: b.at.Sub(a.at)}
 	i.ClockStep = b.wall.Sub(a.wall) - i.Elapsed
@@ -129,17 +135,21 @@ func between(a, b reading) Interval {
 		return i
 	}
 	i.CPUs = b.cpus.cpus
-	share := func(d *time.Duration) *float64 {
+	n := float64(i.CPUs)
+	q := limited(i.CPUs, b.quota)
+	share := func(d *time.Duration, cpus float64) *float64 {
 		if d == nil {
 			return nil
 		}
-		return new(float64(*d) / (float64(i.Elapsed) * float64(i.CPUs)))
+		// Readings of two clocks are not of one instant.
+		return new(min(1, float64(*d)/(float64(i.Elapsed)*cpus)))
 	}
-	i.OursShare = share(grown(a.ours, b.ours))
-	i.StealShare = share(grown(&a.cpus.steal, &b.cpus.steal))
-	idle := share(grown(&a.cpus.idle, &b.cpus.idle))
+	i.OursShare = share(grown(a.ours, b.ours), q)
+	i.StealShare = share(grown(&a.cpus.steal, &b.cpus.steal), n)
+	idle := share(grown(&a.cpus.idle, &b.cpus.idle), n)
 	if idle != nil && i.StealShare != nil && i.OursShare != nil {
-		i.CompetingShare = new(max(0, 1-*idle-*i.StealShare-*i.OursShare))
+		others := max(0, n*(1-*idle-*i.StealShare)-q**i.OursShare)
+		i.CompetingShare = new(max(0, others-(n-q)) / q)
 	}
 	return i
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -22,14 +23,15 @@ func window() (a, b reading) {
 }
 
 // The expected shares are those of testdata/README.md: of 20 s of CPU, 8.4 s were
-// idle and 1.6 s stolen, so 10 s were busy, 5 s of them ours.
+// idle and 1.6 s stolen, so 10 s were busy, 5 s of them ours, which may have 15 s. The
+// others' 5 s are what the quota leaves to them.
 func TestWindowSeesStealCompetitionThrottlingAndClockStep(t *testing.T) {
 	got := between(window())
 	want := Interval{
 		Elapsed:        10 * time.Second,
 		CPUs:           2,
-		OursShare:      new(0.25),
-		CompetingShare: new(0.25),
+		OursShare:      new(1.0 / 3),
+		CompetingShare: new(0.0),
 		StealShare:     new(0.08),
 		Throttled:      new(300 * time.Millisecond), // 250 at the own level, 50 above
 		ClockStep:      300 * time.Millisecond,
@@ -38,6 +40,26 @@ func TestWindowSeesStealCompetitionThrottlingAndClockStep(t *testing.T) {
 	const rounding = 1e-12 // of the sum of four shares
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, rounding)); diff != "" {
 		t.Errorf("between (-want +got):\n%s", diff)
+	}
+}
+
+// Shares are of what the run may use: without a quota of all CPUs, under one of that, and
+// of what others take beyond the rest of the machine.
+func TestSharesAreOfWhatTheRunMayUse(t *testing.T) {
+	for _, of := range []struct{ quota, ours, competing float64 }{
+		{0, 0.25, 0.25}, // of 20 s: 5 s, and 5 s
+		{2, 0.25, 0.25},
+		{4, 0.25, 0.25},              // more than there is
+		{1, 0.5, 0},                  // of 10 s: 5 s; the others had 5 s of the 10 s that are theirs
+		{1.75, 5 / 17.5, 2.5 / 17.5}, // of 17.5 s: the others' 5 s are 2.5 s more than the rest
+		{0.25, 1, 0},                 // never above 1
+	} {
+		a, b := window()
+		a.quota, b.quota = of.quota, of.quota
+		got := between(a, b)
+		if math.Abs(*got.OursShare-of.ours) > 1e-9 || math.Abs(*got.CompetingShare-of.competing) > 1e-9 {
+			t.Errorf("quota %v: ours %v, competing %v, want %v and %v", of.quota, *got.OursShare, *got.CompetingShare, of.ours, of.competing)
+		}
 	}
 }
 

@@ -170,7 +170,7 @@ func checks() []check {
 		{"generator_busy", "generators use at most half of their cores", askGeneratorCPU},
 		{"client_limited", "in a closed loop generators use at most 90 % of their cores", askClientLimited},
 		{"generator_limited", "the generator is not what limits a ceiling", askWhoseCeiling},
-		{"generator_gc", "garbage collection takes at most 5 % of a generator's CPU", askGC},
+		{"generator_gc", "garbage collection takes at most 5 % of the CPUs that a generator may use", askGC},
 		{"machine_busy", "this run's processes use at most 70 % of the machine", askOurs},
 		{"competing_cpu", "other processes leave the machine to the run", askCompeting},
 		{"steal", "the hypervisor takes at most 1 % of the machine", askSteal},

@@ -43,6 +43,11 @@ func generators(set func(*Generator)) func(*Result) {
 	}
 }
 
+// collecting is a generator that uses 40 % of its CPUs, and that share of all for garbage.
+func collecting(share float64) func(*Generator) {
+	return func(g *Generator) { g.CPUShare, *g.GCCPUShare = 0.4, share/0.4 }
+}
+
 func closedLoopOf(change func(*Result)) func(*Result) {
 	return func(r *Result) { r.Plan.Load.Loop = "closed"; change(r) }
 }
@@ -236,10 +241,11 @@ func timingMutations() map[string][]mutation {
 			{"open loop", generators(func(g *Generator) { g.CPUShare = 0.99 }), "", false},
 		},
 		"generator_gc": {
-			{"21 %", generators(func(g *Generator) { *g.GCCPUShare = 0.21 }), Invalid, true},
-			{"6 %", generators(func(g *Generator) { *g.GCCPUShare = 0.06 }), Degraded, true},
-			{"4 %", generators(func(g *Generator) { *g.GCCPUShare = 0.04 }), Valid, false},
-			{"closed loop, 21 %", closedLoopOf(generators(func(g *Generator) { *g.GCCPUShare = 0.21 })), Valid, true},
+			{"21 %", generators(collecting(0.21)), Invalid, true},
+			{"6 %", generators(collecting(0.06)), Degraded, true},
+			{"4 %", generators(collecting(0.04)), Valid, false},
+			{"much of little", generators(func(g *Generator) { g.CPUShare, *g.GCCPUShare = 0.01, 4.1 }), Valid, false},
+			{"closed loop, 21 %", closedLoopOf(generators(collecting(0.21))), Valid, true},
 			{"unknown everywhere", func(r *Result) {
 				for i := range r.Arms {
 					for k := range r.Arms[i].Epochs {

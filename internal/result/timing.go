@@ -218,10 +218,17 @@ func askGC(q *question) {
 		l = limits{warn: 0.05}
 	}
 	q.generators(gcShare, l,
-		"%s of the generator's CPU was garbage collection: its pauses are in the latency")
+		"garbage collection took %s of the CPUs that the generator may use: its pauses are in the latency")
 }
 
-func gcShare(g Generator) *float64 { return g.GCCPUShare }
+// gcShare is that of the CPUs that the process may use. Of its own CPU time it would be
+// large wherever there is little else to do; older tools stored more than all of it.
+func gcShare(g Generator) *float64 {
+	if g.GCCPUShare == nil || g.CPUShare == 0 {
+		return nil
+	}
+	return new(min(1, *g.GCCPUShare) * g.CPUShare)
+}
 
 // generators judges a share of each generator, the mean over its epochs, which
 // are equally long.

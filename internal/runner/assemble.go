@@ -121,9 +121,10 @@ func windowHealth(m *worker.Measured, window time.Duration) result.Generator {
 	g := result.Generator{Gomaxprocs: m.GOMAXPROCS, RSSBytes: m.RSS, ReleaseP50: m.ReleaseP50, ReleaseP99: m.ReleaseP99,
 		MeanInFlight: float64(m.Busy) / float64(window), InFlight: m.InFlight, BusySum: float64(m.Busy)}
 	if m.CPU != nil && m.Elapsed > 0 {
-		g.CPUShare = float64(*m.CPU) / float64(m.Elapsed) / float64(m.CPUs)
+		// Readings of two clocks are not of one instant.
+		g.CPUShare = min(1, float64(*m.CPU)/(float64(m.Elapsed)*m.Capacity))
 		if *m.CPU > 0 {
-			g.GCCPUShare = new(float64(m.GCCPU) / float64(*m.CPU))
+			g.GCCPUShare = new(min(1, float64(m.GCCPU)/float64(*m.CPU)))
 		}
 	}
 	return g

@@ -265,7 +265,7 @@ func (t *stepTally) add(b *block) error {
 	}
 	t.clientCPU.add(own, m.Ledger.Scheduled)
 	t.serverCPU.add(used(b.server), m.Ledger.Scheduled)
-	room := int64(m.Elapsed) * int64(m.CPUs)
+	room := int64(float64(m.Elapsed) * m.Capacity)
 	t.client.add(m.CPU, room)
 	t.server.add(used(b.server), room)
 	return nil
@@ -276,11 +276,19 @@ func (t *stepTally) step(of *block) (result.Step, error) {
 	f, err := t.figures(false)
 	s := result.Step{Callers: of.callers, Rate: of.rate, Ledger: f.Ledger, Offered: f.Offered, Achieved: f.Achieved,
 		Latency: f.Latency, Lag: f.Lag, ClientCPU: f.ClientCPU, ServerCPU: f.ServerCPU,
-		ClientShare: t.client.per(), ServerShare: t.server.per(), Growth: t.growth}
+		ClientShare: share(t.client), ServerShare: share(t.server), Growth: t.growth}
 	if len(t.over) > 0 {
 		s.Over = t.over
 	}
 	return s, err
+}
+
+// share is a cost as a share; the readings of CPU and time are not of one instant.
+func share(c cost) *float64 {
+	if v := c.per(); v != nil {
+		return new(min(1, *v))
+	}
+	return nil
 }
 
 // levels are an arm's steps over all epochs, those of the search left out.

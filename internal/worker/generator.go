@@ -347,7 +347,7 @@ func (t Trial) maxInFlight() int {
 
 // measured puts together what one epoch of the arm showed.
 func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
-	m := Measured{Ledger: o.Window, Intervals: o.Intervals, CPUs: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0), Busy: o.Flow.Busy(), Stopped: o.Stopped}
+	m := Measured{Ledger: o.Window, Intervals: o.Intervals, CPUs: runtime.NumCPU(), Capacity: probe.Machine{}.Capacity(), GOMAXPROCS: runtime.GOMAXPROCS(0), Busy: o.Flow.Busy(), Stopped: o.Stopped}
 	var err error
 	for _, f := range []struct {
 		to   *hist.Encoded

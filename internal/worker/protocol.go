@@ -223,7 +223,8 @@ type Measured struct {
 	PacerCPU     *int64          `json:"pacer_cpu_ns,omitempty"`
 	Allocs       uint64          `json:"allocs"`
 	GCCPU        int64           `json:"gc_cpu_ns"`
-	CPUs         int             `json:"cpus"` // usable by the process
+	CPUs         int             `json:"cpus"`     // that the process may run on
+	Capacity     float64         `json:"capacity"` // of CPUs that it may use at once: these, or a quota
 	GOMAXPROCS   int             `json:"gomaxprocs"`
 	RSS          *int64          `json:"rss_bytes,omitempty"`
 	Elapsed      time.Duration   `json:"elapsed_ns"` // between the readings at the window's two ends
