@@ -111,8 +111,8 @@ func targetOptions() []option {
 			set: into(parseBool, func(d *draft) *bool { return &d.target.AllowNoALPN })},
 		{name: "allow-cleartext-credentials", value: "bool", start: "false", doc: "TARGET: send metadata that looks like a credential in plaintext, or to a server that is not verified, even off this machine",
 			set: into(parseBool, func(d *draft) *bool { return &d.target.AllowCleartextCredentials })},
-		{name: "server-pid", value: "PID", doc: "TARGET: process of the server on this machine, whose CPU is then measured",
-			set: into(whole(1, math.MaxInt32), func(d *draft) *int { return &d.target.ServerPID })},
+		{name: "server-pid", value: "PID", doc: "TARGET: process of the server on this machine, whose CPU, with that of its descendants, is then measured (repeatable: a proxy before it, other processes of it; all are added up)",
+			set: addServerPID, repeats: true},
 	}
 }
 
@@ -221,6 +221,23 @@ func nonEmpty(text string) (string, error) {
 		return "", errors.New("must not be empty")
 	}
 	return text, nil
+}
+
+func addServerPID(d *draft, text string) error {
+	pid, err := whole(1, math.MaxInt32)(text)
+	if err != nil {
+		return err
+	}
+	t := &d.target
+	all := t.PIDs()
+	if slices.Contains(all, pid) {
+		return nil
+	}
+	if all = append(all, pid); len(all) > 1 {
+		t.ServerPIDs = all
+	}
+	t.ServerPID = all[0]
+	return nil
 }
 
 func addTag(d *draft, text string) error {

@@ -102,8 +102,9 @@ type Target struct {
 	Authority          string `json:"authority,omitempty"` // as given; "": see [Target.AuthorityOf]
 	InsecureSkipVerify bool   `json:"insecure_skip_verify,omitempty"`
 	// AllowNoALPN takes a server that chooses no protocol by ALPN for one of HTTP/2.
-	AllowNoALPN bool `json:"allow_no_alpn,omitempty"`
-	ServerPID   int  `json:"server_pid,omitempty"`
+	AllowNoALPN bool  `json:"allow_no_alpn,omitempty"`
+	ServerPID   int   `json:"server_pid,omitempty"`
+	ServerPIDs  []int `json:"server_pids,omitempty"` // where there are several, ServerPID the first of them
 	// AllowCleartextCredentials lets metadata that looks like a credential go to
 	// others than this machine in plaintext or unverified.
 	AllowCleartextCredentials bool `json:"allow_cleartext_credentials,omitempty"`
@@ -114,6 +115,14 @@ type Target struct {
 
 // NoALPN is what is observed of ALPN where the server chose no protocol (RFC 7301).
 const NoALPN = "none"
+
+// PIDs are the processes of the server that were named; none: it is not known.
+func (t Target) PIDs() []int {
+	if len(t.ServerPIDs) == 0 && t.ServerPID > 0 {
+		return []int{t.ServerPID}
+	}
+	return t.ServerPIDs
+}
 
 // Duration is a time.Duration that is a whole number of nanoseconds in JSON.
 type Duration = time.Duration
@@ -166,6 +175,8 @@ func (p Plan) Question() Plan {
 	if p.Target != nil {
 		target := *p.Target
 		target.Address, target.ServerPID, target.AllowCleartextCredentials, target.AllowNoALPN = "", 0, false, false
+
+		target.Address, target.ServerPID, target.ServerPIDs, target.AllowCleartextCredentials = "", 0, nil, false
 		p.Target = &target
 	}
 	names := make(map[string]string)

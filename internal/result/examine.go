@@ -172,6 +172,7 @@ func checks() []check {
 		{"generator_limited", "the generator is not what limits a ceiling", askWhoseCeiling},
 		{"generator_gc", "garbage collection takes at most 5 % of the CPUs that a generator may use", askGC},
 		{"machine_busy", "this run's processes use at most 70 % of the machine", askOurs},
+		{"server_pid_unseen", "the processes of --server-pid were seen to hold the connections", askServerPID},
 		{"competing_cpu", "other processes leave the machine to the run", askCompeting},
 		{"steal", "the hypervisor takes at most 1 % of the machine", askSteal},
 		{"hiccups", "a sleeping thread wakes at most 1 ms late", askHiccups},

@@ -85,12 +85,39 @@ func askCompeting(q *question) {
 // localTarget says whether a server that is not ours, and whose process is not
 // known, runs on this machine.
 func (r *Result) localTarget() bool {
-	if r.Plan.Target == nil || r.Plan.Target.ServerPID != 0 {
-		return false
+	return r.Plan.Target != nil && r.Plan.Target.ServerPID == 0 && slices.ContainsFunc(r.Arms, r.local)
+}
+
+// askServerPID: CPU of a process that does not serve says nothing of the server.
+func askServerPID(q *question) {
+	q.skip("no --server-pid, or a result of an older tool")
+	for _, a := range q.r.Arms {
+		seen := a.Observed.ServerPIDSeen
+		if seen == nil {
+			continue
+		}
+		q.skip("")
+		if a.ServerCPU == nil && a.Ledger.Started > 0 && len(q.r.Arms) == 1 {
+			q.find(finding{verdict: Valid, arm: a.Name,
+				text: "the processes of --server-pid used no CPU in a window, or have ended: the server's CPU is not known"})
+		}
+		if !*seen {
+			q.find(finding{verdict: Valid, arm: a.Name,
+				text: "which process holds its connections could not be seen (another network namespace, or another user's process): whether --server-pid is the server is not known"})
+		}
 	}
-	addresses := []string{r.Plan.Target.Address}
-	for _, a := range r.Arms {
-		addresses = append(addresses, a.Settings.Target)
+}
+
+// local says whether a's server is on this machine: by where its connections went, and
+// by how its address is written if that is not known. A name may be any machine's, and one's own
+// address is written in many ways.
+func (r *Result) local(a Arm) bool {
+	if a.Observed.Local != nil {
+		return *a.Observed.Local
+	}
+	addresses := []string{a.Settings.Target}
+	if r.Plan.Target != nil {
+		addresses = append(addresses, r.Plan.Target.Address)
 	}
 	return slices.ContainsFunc(addresses, func(address string) bool {
 		host, _, err := net.SplitHostPort(address)

@@ -41,3 +41,29 @@ func sizes(bytes ...int64) func(*Result) {
 		}
 	}
 }
+
+// reached is a busy machine with a target whose connections went to this machine, or not.
+func reached(address string, here bool) func(*Result) {
+	return func(r *Result) {
+		r.Plan.Target = &plan.Target{Address: address}
+		shares(func(e *MachineEpoch) { e.CompetingShare = new(0.4) })(r)
+		for i := range r.Arms {
+			r.Arms[i].Observed.Local = &here
+		}
+	}
+}
+
+func processMutations() map[string][]mutation {
+	return map[string][]mutation{
+		"server_pid_unseen": {
+			{"seen", func(r *Result) { first(r).Observed.ServerPIDSeen = new(true) }, Valid, false},
+			{"seen, and idle", alone(func(r *Result) { first(r).Observed.ServerPIDSeen, first(r).ServerCPU = new(true), nil }), Valid, true},
+			{"not seen", func(r *Result) { first(r).Observed.ServerPIDSeen = new(false) }, Valid, true},
+			{"not named", nothing, "", false},
+		},
+		"competing_cpu": {
+			{"a name that reached this machine", reached("example.org:1337", true), "", false},
+			{"a local name that reached another machine", reached("localhost:1337", false), Degraded, true},
+		},
+	}
+}

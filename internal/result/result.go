@@ -221,6 +221,8 @@ type Observed struct {
 	MetadataBytes   *float64   `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
 	ServerInstances int        `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
 	ServerSHA256    string     `json:"server_sha256,omitempty"`          // of the server binary's file, hexadecimal
+	Local           *bool      `json:"local,omitempty"`                  // a connection reached an address of this machine
+	ServerPIDSeen   *bool      `json:"server_pid_seen,omitempty"`        // the processes of --server-pid were seen to hold the connections; absent: none were named
 	Method          string     `json:"method"`                           // full method name called
 	// Replaced is absent when no connection was to be replaced.
 	Replaced *Replaced `json:"replaced,omitempty"`

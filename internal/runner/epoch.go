@@ -51,6 +51,7 @@ type armEpoch struct {
 	sha256    string // of the server binary's file
 	connected []connection
 	probed    *worker.Probed // in the first epoch
+	holders   *bool          // in the first epoch: whether --server-pid was seen to hold the connections
 	book      *book          // of a handshake plan
 	silent    int            // connections of a handshake plan, the latest, that had no answer
 	rushed    *worker.Rushed // of a handshake plan
@@ -213,8 +214,7 @@ func (a *armEpoch) open(ctx context.Context, c worker.Connect, limit time.Durati
 	}
 	time.Sleep(settle)
 	if after, still := a.serverCPU(); ok && still {
-		used := after - before
-		made.serverCPU = &used
+		made.serverCPU = a.spent(before, after)
 	}
 	a.connected = append(a.connected, made)
 	return nil
@@ -236,6 +236,9 @@ func (a *armEpoch) windows() []*worker.Measured {
 func (a *armEpoch) bundled() bool { return a.host != nil && a.arm.Settings.ServerBinary == "" }
 
 func (a *armEpoch) serverCPU() (ns int64, ok bool) {
+	if a.host == nil {
+		return a.targetCPU()
+	}
 	for _, pid := range a.pids {
 		one, ok := probe.CPUOf(pid)
 		if !ok {
@@ -253,6 +256,11 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 		return fmt.Errorf("%w: %w", ErrPreflight, connected)
 	}
 	r.progress("preflight", e.index)
+	for _, a := range e.arms {
+		if err := a.checkHolders(); err != nil {
+			return fmt.Errorf("%w: %w", ErrPreflight, err)
+		}
+	}
 	for _, a := range e.arms {
 		if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, &a.probed); err != nil {
 			return fmt.Errorf("%w: %w", ErrPreflight, r.armErr(a.arm.Name, err))
@@ -337,7 +345,7 @@ func (a *armEpoch) fail(err error) {
 // mark reads the server's clocks at the given two instants.
 func (r *run) mark(ctx context.Context, a *armEpoch, at []int64) (read [2]*worker.Reading) {
 	if a.host == nil {
-		return r.markTarget(ctx, at)
+		return r.markTarget(ctx, a, at)
 	}
 	var readings []worker.Reading
 	limit := time.Duration(at[1]-probe.Monotonic()) + orderLimit
@@ -350,25 +358,6 @@ func (r *run) mark(ctx context.Context, a *armEpoch, at []int64) (read [2]*worke
 		return read
 	}
 	return [2]*worker.Reading{&readings[0], &readings[1]}
-}
-
-// markTarget reads the clock of a local server that was not started by the run.
-// One arm has it for itself; the CPU of several cannot be told apart.
-func (r *run) markTarget(ctx context.Context, at []int64) (read [2]*worker.Reading) {
-	if r.plan.Target == nil || r.plan.Target.ServerPID == 0 || len(r.plan.Arms) > 1 {
-		return read
-	}
-	for i, t := range at {
-		if !sleepUntil(ctx, t) {
-			return [2]*worker.Reading{}
-		}
-		ns, ok := probe.CPUOf(r.plan.Target.ServerPID)
-		if !ok {
-			return [2]*worker.Reading{}
-		}
-		read[i] = &worker.Reading{CPU: &ns}
-	}
-	return read
 }
 
 // watch observes the machine during the window; nil if it was cut short.
@@ -391,7 +380,10 @@ func (r *run) pids(e *epoch) (pids []int) {
 		pids = append(pids, p.pid())
 	}
 	for _, a := range e.arms {
-		if !a.bundled() {
+		switch {
+		case a.host == nil:
+			pids = append(pids, a.targetProcesses()...)
+		case !a.bundled():
 			pids = append(pids, a.pids...)
 		}
 	}

@@ -132,7 +132,7 @@ func (a *armEpoch) shake(ctx context.Context, timeout time.Duration, ticket bool
 	time.Sleep(settle)
 	var serverCPU *int64
 	if after, still := a.serverCPU(); ok && still {
-		serverCPU = new(after - before)
+		serverCPU = a.spent(before, after)
 	}
 	var asked worker.Asked
 	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoAsk}, 4*timeout+orderLimit, &asked); err != nil {

@@ -45,9 +45,7 @@ func (s *Single) Close() {
 func (r *run) startHost(ctx context.Context, a *armEpoch) error {
 	a.address = a.arm.Settings.Target
 	if a.address != "" {
-		if t := r.plan.Target; t.ServerPID > 0 {
-			a.pids = []int{t.ServerPID}
-		}
+		a.pids = r.plan.Target.PIDs()
 		return nil
 	}
 	var err error

@@ -97,9 +97,11 @@ func (r *run) checkLimits() error {
 	if err := limits(r.plan, files, ports); err != nil {
 		return fmt.Errorf("%w: %w", ErrPreflight, err)
 	}
-	if t := r.plan.Target; t != nil && t.ServerPID > 0 {
-		if _, ok := probe.CPUOf(t.ServerPID); !ok {
-			return fmt.Errorf("%w: --server-pid %d: must be a process of this machine, on a system that tells its CPU time", ErrPreflight, t.ServerPID)
+	if t := r.plan.Target; t != nil {
+		for _, pid := range t.PIDs() {
+			if _, ok := probe.CPUOf(pid); !ok {
+				return fmt.Errorf("%w: --server-pid %d: must be a process of this machine, on a system that tells its CPU time", ErrPreflight, pid)
+			}
 		}
 	}
 	return nil

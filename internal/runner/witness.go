@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/worker"
 	benchv1 "grpcbench/proto/bench/v1"
@@ -23,9 +24,12 @@ type witness struct {
 	bytes     float64
 	certified uint64 // handshakes in which a client certificate was seen
 	untold    bool   // a server did not say how many connections it accepted
+	own       probe.Addresses
 }
 
-func newWitness() *witness { return &witness{instances: map[string]bool{}} }
+func newWitness() *witness {
+	return &witness{instances: map[string]bool{}, own: probe.LocalAddresses()}
+}
 
 func (w *witness) add(a *armEpoch) {
 	f := a.finished
@@ -33,6 +37,9 @@ func (w *witness) add(a *armEpoch) {
 	w.seen.Reconnects += f.Reconnects
 	w.seen.ResponsesDecompressed += f.Decompressed.Messages
 	w.responses(f.Received)
+	if a.holders != nil {
+		w.seen.ServerPIDSeen = a.holders
+	}
 	if p := a.probed; p != nil && p.ResponseBytes >= 0 {
 		w.seen.ResponseBytes = &p.ResponseBytes
 	}
@@ -165,6 +172,9 @@ func (w *witness) link(l worker.Link, n int64) {
 	}
 	if l.ClientCertificate {
 		w.seen.ClientCertificate = true
+	}
+	if l.Remote != "" {
+		w.seen.Local = new(w.own.Has(l.Remote) || w.seen.Local != nil && *w.seen.Local)
 	}
 	if l.TLSVersion != plan.Off {
 		w.seen.ForwardSecrecy = new(forwardSecret(l) && (w.seen.ForwardSecrecy == nil || *w.seen.ForwardSecrecy))
