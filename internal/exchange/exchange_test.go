@@ -24,6 +24,7 @@ import (
 	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/exchange"
+	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/payload"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/worker"
@@ -148,6 +149,27 @@ func TestBytesOfConnectingAreNotTheRPCs(t *testing.T) {
 	// those of the port differ, and a message of five.
 	if b := e.Traffic; b.Sent < 100 || b.Sent > 130 || b.Received < 60 || b.Received > 80 {
 		t.Errorf("the RPC took %+v, want about 114 and 70", b)
+	}
+}
+
+// A proxy's page is not the server's message: its status and what to do stand in the one
+// sentence.
+func TestAPageOfAProxyIsNotShownAsAMessage(t *testing.T) {
+	p, err := faultproxy.NewPeer(func(s *faultproxy.Stream) {
+		s.Headers(false, faultproxy.Field{Name: ":status", Value: "502"}, faultproxy.Field{Name: "content-type", Value: "text/html"})
+		s.Data([]byte("<html><center>nginx/1.22.1</center></html>"))
+		s.Cut()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	e := do(t, trial(p.Address(), nil))
+	if want := (exchange.Status{Code: "UNAVAILABLE", Cause: "HTTP 502"}); !cmp.Equal(e.Status, want) {
+		t.Errorf("status %+v, want %+v", e.Status, want)
+	}
+	if e.Failure == nil || !strings.Contains(e.Failure.Error(), "HTTP 502 (Bad Gateway) from nginx/1.22.1: a proxy answered") || strings.Contains(e.Failure.Error(), "<") {
+		t.Errorf("failure %v", e.Failure)
 	}
 }
 

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"reflect"
 	"strings"
@@ -95,6 +96,24 @@ func TestACallShowsCredentialsOnlyWhenAskedTo(t *testing.T) {
 				t.Errorf("%s: %q is shown with ShowSecrets: %t, want %t:\n%s", name, secret, !there, there, open)
 			}
 		}
+	}
+}
+
+// The cause stands beside the code, and a request that the server did not wait for is not
+// "no message".
+func TestACallNamesItsCauseAndARequestThatWasNotWaitedFor(t *testing.T) {
+	e := echoed()
+	e.Status, e.Failure = exchange.Status{Code: "UNIMPLEMENTED", Cause: "server status", Message: "no zstd here"}, errors.New("x")
+	e.Request = exchange.Message{Announced: "zstd"}
+	got := callText(t, e, report.CallOptions{})
+	for _, want := range []string{"cause       server status", "not sent, the server answered first"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("must say %q:\n%s", want, got)
+		}
+	}
+	e.Status = exchange.Status{Code: "UNAVAILABLE", Cause: "connection ended"}
+	if got := callText(t, e, report.CallOptions{}); !strings.Contains(got, "cause       connection ended") || strings.Contains(got, "answered first") {
+		t.Errorf("a connection that ended:\n%s", got)
 	}
 }
 
