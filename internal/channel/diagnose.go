@@ -46,7 +46,7 @@ func Diagnose(ctx context.Context, err error, e Endpoint) error {
 		told.advice = "the server or a middlebox cannot take a ClientHello of two packets, which the post-quantum key share (X25519MLKEM768) makes: " +
 			"with x25519 alone the handshake completes (use --group x25519)"
 	case chosen:
-		told.advice += "; the server may not have this group (change --group)"
+		told.advice = "the server may not have this group (change --group); " + told.advice
 	}
 	return told
 }

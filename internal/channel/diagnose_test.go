@@ -104,10 +104,10 @@ func TestAHandshakeThatIsCutOffIsNotBlamedOnItsSize(t *testing.T) {
 		{"reset", reset, channel.TLSOptions{Version: "1.3"}, 4, "the server ended the connection in the TLS handshake (check TARGET: is it a TLS port? or change --tls): "},
 		{"end", end, channel.TLSOptions{Version: "1.3"}, 4, "the server ended the connection in the TLS handshake (check TARGET: is it a TLS port? or change --tls): "},
 		{"TLS 1.2", end, channel.TLSOptions{Version: "1.2"}, 3, "the server ended the connection in the TLS handshake (check TARGET: is it a TLS port? or change --tls): "},
-		{"the group asked for", end, channel.TLSOptions{Version: "1.3", Group: "x25519"}, 3, "; the server may not have this group (change --group): "},
-		{"the group asked for, reset", reset, channel.TLSOptions{Version: "1.3", Group: "p256"}, 3, "; the server may not have this group (change --group): "},
-		{"the group asked for, TLS 1.2", end, channel.TLSOptions{Version: "1.2", Group: "p256"}, 3, "; the server may not have this group (change --group): "},
-		{"the large group asked for", end, channel.TLSOptions{Version: "1.3", Group: "x25519mlkem768"}, 4, "; the server may not have this group (change --group): "},
+		{"the group asked for", end, channel.TLSOptions{Version: "1.3", Group: "x25519"}, 3, ": the server may not have this group (change --group); the server ended the connection in the TLS handshake (check TARGET"},
+		{"the group asked for, reset", reset, channel.TLSOptions{Version: "1.3", Group: "p256"}, 3, ": the server may not have this group (change --group); the server ended the connection in the TLS handshake (check TARGET"},
+		{"the group asked for, TLS 1.2", end, channel.TLSOptions{Version: "1.2", Group: "p256"}, 3, ": the server may not have this group (change --group); the server ended the connection in the TLS handshake (check TARGET"},
+		{"the large group asked for", end, channel.TLSOptions{Version: "1.3", Group: "x25519mlkem768"}, 4, ": the server may not have this group (change --group); the server ended the connection in the TLS handshake (check TARGET"},
 	} {
 		t.Run(of.name, func(t *testing.T) {
 			address, took := cutting(t, of.end)
