@@ -44,10 +44,6 @@ func TestAClientHelloOfTwoPacketsIsDiagnosed(t *testing.T) {
 				names.Add(1)
 			}
 			return nil, nil
-		},
-		VerifyConnection: func(s tls.ConnectionState) error {
-			certificates.Add(int64(len(s.PeerCertificates)))
-			return nil
 		}}).Addr().String()
 	for _, of := range []struct {
 		name, does string
@@ -61,7 +57,7 @@ func TestAClientHelloOfTwoPacketsIsDiagnosed(t *testing.T) {
 		{"silence", faultproxy.HelloSilent, channel.TLSOptions{}, 1, 1, twoPackets},
 		{"not verified", faultproxy.HelloReset, channel.TLSOptions{SkipVerify: true}, 3, 1, twoPackets},
 		{"resumption", faultproxy.HelloReset, channel.TLSOptions{Resume: true}, 3, 1, twoPackets},
-		{"a client certificate", faultproxy.HelloReset, channel.TLSOptions{Client: func() *tls.Certificate { return &client }}, 3, 1, twoPackets},
+		{"a client certificate", faultproxy.HelloReset, channel.TLSOptions{Client: func() *tls.Certificate { certificates.Add(1); return &client }}, 3, 1, twoPackets},
 		{"the group asked for", faultproxy.HelloReset, channel.TLSOptions{Group: "x25519mlkem768"}, 3, 1,
 			"the server may not have this group, or it or a middlebox cannot take a ClientHello of two packets (change --group): with --group x25519 the handshake completes: "},
 	} {
