@@ -29,6 +29,16 @@ func connections() []Mutant {
 		Old: "return Once(ctx, o.Endpoint()",
 		New: "return Persist(ctx, o.Endpoint()",
 	}, {
+		Name: "a HelloRetryRequest counts once for all connections alike",
+		File: runners + "/witness.go", Package: runners, Test: "TestEachHelloRetryRequestIsCounted",
+		Old: "w.seen.HelloRetryRequests += n",
+		New: "w.seen.HelloRetryRequests++",
+	}, {
+		Name: "each attempt of a connection has a limit of its own",
+		File: channels + "/dial.go", Package: channels, Test: "TestAttemptsTogetherHaveOneLimit",
+		Old: "context.WithTimeout(ctx, e.Limit())",
+		New: "context.WithTimeout(ctx, attempts*e.Limit())",
+	}, {
 		Name: "the time to dial counts as TLS",
 		File: channels + "/conn.go", Package: channels, Test: "TestADelayShowsInItsOwnPhaseAlone",
 		Old: "made.TLS = end.Sub(start)",

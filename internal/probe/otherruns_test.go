@@ -2,6 +2,7 @@ package probe
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -49,6 +50,10 @@ func TestAnotherRunIsKnownByItsExecutable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	golang, err := exec.LookPath("go") // a program in Go of other packages, which has a command of that name
+	if err != nil {
+		t.Fatal(err)
+	}
 	me := os.Getpid()
 	named := filepath.Join(t.TempDir(), "grpc-bench")
 	if err := os.WriteFile(named, []byte("#!/bin/sh\n"), 0o700); err != nil {
@@ -71,6 +76,7 @@ func TestAnotherRunIsKnownByItsExecutable(t *testing.T) {
 		process{base + 12, 1, shell, "grpc-bench run"},
 		process{base + 13, 1, "/nowhere/at/all", "grpc-bench run"},
 		process{base + 14, 1, self, ""},
+		process{base + 15, 1, golang, "go run ./cmd/bench run"},
 	)
 	if got, want := m.OtherRuns(), []int{base + 3, base + 5, base + 6, base + 7}; !slices.Equal(got, want) {
 		t.Errorf("%d, want %d", got, want)
