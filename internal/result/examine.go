@@ -157,7 +157,7 @@ func checks() []check {
 		{"resumptions_disagree", "as many connections were full, and as many resumed, as the plan says", askResumptions},
 		{"server_saw_other_handshakes", "the bundled server counted at least the connections that were made and at most those that were begun", askServerHandshakes},
 		{"connections_lost", "failed connections, and those whose RPCs failed, are at most 0.1 % of the planned, those of saturated blocks apart, and never above the allowed share", askConnectionsLost},
-		{"responses_compressed", "the responses of an arm without a compressor came uncompressed", askResponses},
+		{"responses_not_as_asked", "the responses of an arm without a compressor came uncompressed, and some of one with a compressor compressed", askResponses},
 		{"responses_differ", "arms that call one method with one message got responses of one size in the preflight", askResponseSizes},
 		{"server_restarted", "one bundled server served each epoch", askInstances},
 		{"same_server_binary", "server binaries of different names are different files", askBinaries},

@@ -8,7 +8,8 @@ import (
 )
 
 // askResponses: an arm without a compressor whose responses came compressed is no control
-// for one. A bundled server's responses are held to the settings by askSettings.
+// for one, and where a server mirrors no compressor nothing is saved on the way back. A bundled
+// server's responses are held to the settings by askSettings.
 func askResponses(q *question) {
 	q.skip("every server is bundled, or the responses were not counted")
 	for _, a := range q.r.Arms {
@@ -17,7 +18,12 @@ func askResponses(q *question) {
 			continue
 		}
 		q.skip("")
-		if seen.Compressed == 0 || a.Settings.Compression.Compresses() {
+		switch compresses := a.Settings.Compression.Compresses(); {
+		case compresses && seen.Compressed == 0 && !a.emptyResponse():
+			q.find(finding{verdict: Valid, arm: a.Name,
+				text: fmt.Sprintf("the server did not compress its responses, none of %d: what the arm saves is the requests' alone", a.LedgerTotal.OK)})
+			continue
+		case compresses || seen.Compressed == 0:
 			continue
 		}
 		q.find(finding{verdict: Valid, arm: a.Name,
@@ -25,6 +31,15 @@ func askResponses(q *question) {
 				seen.Compressed, a.LedgerTotal.OK, strings.Join(slices.Sorted(maps.Keys(seen.ByEncoding)), ", ")),
 			values: map[string]float64{"compressed": float64(seen.Compressed)}})
 	}
+}
+
+// emptyResponse reports whether a's responses are known to have no bytes, which no server
+// compresses.
+func (a Arm) emptyResponse() bool {
+	if a.Settings.Method == "" {
+		return a.Settings.ResponsePayload.Bytes == 0
+	}
+	return a.Observed.ResponseBytes != nil && *a.Observed.ResponseBytes == 0
 }
 
 // askResponseSizes: arms that call one method with one message are compared as doing one

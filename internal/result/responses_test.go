@@ -4,13 +4,21 @@ import "grpcbench/internal/plan"
 
 func encodingMutations() map[string][]mutation {
 	return map[string][]mutation{
-		"responses_compressed": {
+		"responses_not_as_asked": {
 			{"a control's", foreign(func(r *Result) {
 				first(r).Observed.Responses = &Responses{Compressed: 3, ByEncoding: map[string]int64{"gzip": 3}}
 			}), Valid, true},
 			{"a compressed arm's", foreign(func(r *Result) {
 				a := arm(r, "compression=gzip:low")
 				a.Observed.Responses = &Responses{Compressed: 3, ByEncoding: map[string]int64{"gzip": 3}}
+			}), Valid, false},
+			{"a compressor that is not mirrored", foreign(func(r *Result) {
+				a := arm(r, "compression=gzip:low")
+				a.Observed.Responses, a.Settings.ResponsePayload.Bytes = &Responses{}, 4096
+			}), Valid, true},
+			{"a compressor and empty responses", foreign(func(r *Result) {
+				a := arm(r, "compression=gzip:low")
+				a.Observed.Responses, a.Settings.ResponsePayload.Bytes = &Responses{}, 0
 			}), Valid, false},
 			{"none", foreign(func(r *Result) { first(r).Observed.Responses = &Responses{} }), Valid, false},
 			{"not counted", foreign(nothing), "", false},
