@@ -56,6 +56,9 @@ type Options struct {
 	Limit Limit
 	// Dialer makes the TCP connection; nil: net.Dialer.
 	Dialer Dialer
+	// Made is told of each connection whose SETTINGS have come, whatever it was made for;
+	// nil: nobody is. It may be called from any goroutine and must not wait.
+	Made func(Connection)
 }
 
 // Channel is one gRPC channel that holds one connection at a time. It is safe
@@ -66,6 +69,7 @@ type Channel struct {
 	address        string
 	timeout        time.Duration
 	dialer         Dialer
+	made           func(Connection)
 	sent, received atomic.Int64
 
 	mu          sync.Mutex
@@ -89,6 +93,9 @@ type Connection struct {
 	// needed none.
 	Resolution time.Duration
 	Remote     string // address that was connected to
+	// Addresses are those that the name was resolved to, without a port; nil: it needed
+	// no resolution.
+	Addresses []string
 	// State is nil for plaintext.
 	State *tls.ConnectionState
 	// Sent and Received are the bytes that making it took, under TLS; filled by Renew
@@ -132,7 +139,7 @@ func (o Options) open(ctx context.Context) (*Channel, error) {
 
 // client is a channel that has not begun to connect.
 func (o Options) client() (*Channel, error) {
-	c := &Channel{address: o.Address, timeout: o.Endpoint().Limit(), dialer: o.Dialer}
+	c := &Channel{address: o.Address, timeout: o.Endpoint().Limit(), dialer: o.Dialer, made: o.Made}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
 		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c, name: o.serverName(), noALPN: o.AllowNoALPN}),

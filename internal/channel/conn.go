@@ -150,6 +150,10 @@ func (s *settled) first(n int, err error) (why error) {
 	elapsed := time.Since(s.since)
 	s.channel.mu.Lock()
 	s.made.HTTP2 = elapsed
+	made := *s.made
 	s.channel.mu.Unlock()
+	if s.channel.made != nil {
+		s.channel.made(made)
+	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Dial makes the TCP connection to host:port and says what it took and between
-// which addresses: TCP, Resolution, Local and Remote of made.
+// which addresses: TCP, Resolution, Addresses, Local and Remote of made.
 func Dial(ctx context.Context, address string) (conn net.Conn, made Connection, err error) {
 	return Dialer(nil).dial(ctx, address)
 }
@@ -27,7 +27,12 @@ func (d Dialer) dial(ctx context.Context, address string) (conn net.Conn, made C
 	var asked time.Time
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart: func(httptrace.DNSStartInfo) { asked = time.Now() },
-		DNSDone:  func(httptrace.DNSDoneInfo) { made.Resolution = time.Since(asked) },
+		DNSDone: func(found httptrace.DNSDoneInfo) {
+			made.Resolution = time.Since(asked)
+			for _, ip := range found.Addrs {
+				made.Addresses = append(made.Addresses, ip.String())
+			}
+		},
 	})
 	start := time.Now()
 	conn, err = d(ctx, "tcp", address)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"grpcbench/internal/exchange"
 	"grpcbench/internal/mask"
 	"grpcbench/internal/plan"
+	"grpcbench/internal/result"
 )
 
 // CallOptions is how a call is written.
@@ -104,7 +106,7 @@ func (v callView) detail(d exchange.Detail) string {
 func (v callView) connection() {
 	v.title("CONNECTION")
 	c := v.Connection
-	v.fact("address", c.Remote, "from "+c.Local)
+	v.fact("address", c.Remote, "from "+c.Local, v.unreached())
 	if v.Certificate == nil {
 		v.fact("security", "plaintext: anyone on the way can read and change it")
 		return
@@ -131,6 +133,21 @@ func (v callView) connection() {
 	case v.Settings.MTLS:
 		v.fact("client", "certificate not presented: the server did not ask for one")
 	}
+}
+
+// unreached says that the server's name has other addresses than the connection's.
+func (v callView) unreached() string {
+	host, port, err := net.SplitHostPort(v.Connection.Remote)
+	if err != nil {
+		return ""
+	}
+	bs := []result.Backend{{Address: v.Connection.Remote, Connections: 1}}
+	for _, ip := range v.Connection.Addresses {
+		if ip != host {
+			bs = append(bs, result.Backend{Address: net.JoinHostPort(ip, port)})
+		}
+	}
+	return unreached(v.Address, bs)
 }
 
 func (v callView) certificate(c exchange.Certificate) {

@@ -199,6 +199,7 @@ func connectionNotes(r result.Result) (notes []string) {
 	if len(retries) > 0 {
 		notes = append(notes, strings.Join(retries, ", ")+": "+retried+" in the TLS handshake, since the server takes none of the key shares that it is offered first")
 	}
+	notes = append(notes, backendNotes(r)...)
 	if !opened(r) {
 		return notes
 	}

@@ -43,6 +43,11 @@ func seen(a result.Arm) []string {
 	if o.ForwardSecrecy != nil && !*o.ForwardSecrecy {
 		items = append(items, "no forward secrecy")
 	}
+	for _, text := range []string{reached(a), unreachedIn(a)} {
+		if text != "" {
+			items = append(items, text)
+		}
+	}
 	if o.Reconnects > 0 {
 		items = append(items, plural(int(o.Reconnects), "reconnect"))
 	}

@@ -200,6 +200,9 @@ type Observed struct {
 	Group       string `json:"group,omitempty"` // of the key exchange, named as in the settings or else by IANA
 	ALPN        string `json:"alpn,omitempty"`
 	Resumed     int64  `json:"resumed"` // measured connections, all epochs
+	// Backends are the addresses of the server, with how many connections reached each, in
+	// the order of the addresses; nil: of an older tool.
+	Backends []Backend `json:"backends,omitempty"`
 	// HelloRetryRequests is how many of them, and of those that took their place, the server
 	// asked for another key share, which is a second round trip.
 	HelloRetryRequests int64 `json:"hello_retry_requests,omitempty"`
@@ -228,6 +231,13 @@ type Observed struct {
 	Replaced *Replaced `json:"replaced,omitempty"`
 	// Mismatches are settings that were not what was asked, one sentence each.
 	Mismatches []string `json:"mismatches,omitempty"`
+}
+
+// Backend is an address that connections reached, or that the name of the server has and
+// none reached.
+type Backend struct {
+	Address     string `json:"address"`     // with its port
+	Connections int64  `json:"connections"` // measured, or in place of measured ones; all epochs
 }
 
 // Responses are the responses of an arm's whole life that came compressed.

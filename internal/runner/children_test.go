@@ -47,6 +47,7 @@ func TestMain(m *testing.M) {
 
 func child(notes, role string, work func(context.Context, io.Reader, io.Writer) error) error {
 	signal.Ignore(os.Interrupt)
+	resolve(notes)
 	note := filepath.Join(notes, fmt.Sprintf("%s.%d", role, os.Getpid()))
 	if err := os.WriteFile(note, nil, 0o600); err != nil {
 		return err

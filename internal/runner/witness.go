@@ -25,10 +25,11 @@ type witness struct {
 	certified uint64 // handshakes in which a client certificate was seen
 	untold    bool   // a server did not say how many connections it accepted
 	own       probe.Addresses
+	backends  map[string]int64 // connections by address
 }
 
 func newWitness() *witness {
-	return &witness{instances: map[string]bool{}, own: probe.LocalAddresses()}
+	return &witness{instances: map[string]bool{}, own: probe.LocalAddresses(), backends: map[string]int64{}}
 }
 
 func (w *witness) add(a *armEpoch) {
@@ -40,6 +41,7 @@ func (w *witness) add(a *armEpoch) {
 	if a.holders != nil {
 		w.seen.ServerPIDSeen = a.holders
 	}
+	w.reached(a, func(b worker.Backend) int64 { return b.Connections })
 	if p := a.probed; p != nil && p.ResponseBytes >= 0 {
 		w.seen.ResponseBytes = &p.ResponseBytes
 	}
@@ -125,19 +127,33 @@ func (w *witness) replaced(a *armEpoch) {
 func (w *witness) shaken(a *armEpoch) {
 	w.seen.Method = a.finished.Method
 	w.binary(a)
+	made := map[string]int64{} // and measured
 	links := slices.SortedFunc(maps.Keys(a.book.links), func(a, b worker.Link) int {
 		return strings.Compare(fmt.Sprint(a.Resumed), fmt.Sprint(b.Resumed)) // full ones first
 	})
 	for _, l := range links {
 		w.link(l, a.book.links[l])
+		made[l.Remote] += a.book.links[l]
 		if a.arm.Settings.MTLS && !l.ClientCertificate && !l.Resumed {
 			w.mismatch("client certificate: not presented on every connection")
 		}
 	}
+	w.reached(a, func(b worker.Backend) int64 { return made[b.Address] })
 	if s := a.snapshot; s != nil {
 		w.instances[s.GetInstanceId()] = true
 		w.metadata(s)
 		w.certificates(s)
+	}
+}
+
+// reached notes which address of a TARGET how many connections went to. A server of the
+// run's own has the one that it was given.
+func (w *witness) reached(a *armEpoch, connections func(worker.Backend) int64) {
+	if a.arm.Settings.Target == "" {
+		return
+	}
+	for _, b := range a.finished.Backends {
+		w.backends[b.Address] += connections(b)
 	}
 }
 
@@ -216,6 +232,9 @@ func (w *witness) observed() result.Observed {
 		o.Connections = slices.Min(w.ports)
 	}
 	o.ServerInstances = len(w.instances)
+	for _, address := range slices.Sorted(maps.Keys(w.backends)) {
+		o.Backends = append(o.Backends, result.Backend{Address: address, Connections: w.backends[address]})
+	}
 	if w.certified > 0 {
 		o.ClientCertificate = true
 	}

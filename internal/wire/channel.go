@@ -32,6 +32,7 @@ type Options struct {
 	TimeoutFlag string // see channel.Endpoint
 	Request     Request
 	Limit       channel.Limit
+	Made        func(channel.Connection) // see channel.Options
 }
 
 func (o *Options) endpoint() channel.Endpoint {

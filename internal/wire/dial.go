@@ -78,8 +78,11 @@ func (c *Channel) connect(ctx context.Context) (made channel.Connection, err err
 	}
 	made.HTTP2 = time.Since(since)
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	made.Sent, made.Received = next.making[0], next.making[1]
+	c.mu.Unlock()
+	if c.options.Made != nil {
+		c.options.Made(made)
+	}
 	return made, nil
 }
 

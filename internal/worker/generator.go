@@ -42,6 +42,7 @@ type generator struct {
 	runtime  probe.Runtime
 	total    load.Ledger
 	churn    churn
+	backends backends
 	// presented: a server asked for the client certificate.
 	presented atomic.Bool
 
@@ -135,6 +136,9 @@ func (g *generator) connect(ctx context.Context, c Connect) (any, error) {
 		return nil, err
 	}
 	options.Limit = g.limitOf(c.Index)
+	if !c.Ticket {
+		options.Made = g.backends.made
+	}
 	before, ok := probe.ProcessCPU()
 	ch, err := g.engine.open(ctx, options)
 	if err != nil {
@@ -182,7 +186,7 @@ func (g *generator) finish() Finished {
 
 // account is what the generator did so far.
 func (g *generator) account() Finished {
-	f := Finished{Total: g.total, Method: g.options.Name(), Codec: g.trial.Settings.Compression.Implementation()}
+	f := Finished{Total: g.total, Method: g.options.Name(), Codec: g.trial.Settings.Compression.Implementation(), Backends: g.backends.all()}
 	for i, c := range g.channels {
 		if c == nil {
 			continue

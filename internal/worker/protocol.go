@@ -296,7 +296,10 @@ type Finished struct {
 	Decompressed Work        `json:"decompressed"`
 	// Received are the responses that came compressed, by encoding.
 	Received map[string]int64 `json:"received,omitempty"`
-	Replaced *Replaced        `json:"replaced,omitempty"` // nil: connections are not replaced
+	// Backends are those of connections that RPCs were to be made on, first, in place of
+	// others and after a loss; of a handshake plan all, those of the preflight too.
+	Backends []Backend `json:"backends,omitempty"`
+	Replaced *Replaced `json:"replaced,omitempty"` // nil: connections are not replaced
 }
 
 // LinkOf is what was negotiated on c. Whether a client certificate was presented

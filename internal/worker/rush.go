@@ -80,7 +80,7 @@ type rush struct {
 
 // prepare gets an opener's options and, for resumption, its first ticket.
 func (r *rush) prepare(ctx context.Context, o *opening) error {
-	if err := o.renew(r.generator.trial, &r.generator.presented); err != nil || o.tickets == nil {
+	if err := o.renew(r.generator.trial, &r.generator.presented, nil); err != nil || o.tickets == nil {
 		return err
 	}
 	l, err := r.generator.engine.attempt(ctx, o.options)

@@ -81,12 +81,13 @@ func (t *tickets) Put(key string, s *tls.ClientSessionState) {
 	t.ClientSessionCache.Put(key, s)
 }
 
-// renew gets options for a connection that presents no session.
-func (o *opening) renew(t Trial, presented *atomic.Bool) (err error) {
+// renew gets options for a connection that presents no session; made is told of it.
+func (o *opening) renew(t Trial, presented *atomic.Bool, made func(channel.Connection)) (err error) {
 	o.tickets, o.kept = nil, false
 	if o.options, err = t.Channel(presented); err != nil {
 		return err
 	}
+	o.options.Made = made
 	if o.options.TLS != nil && o.options.TLS.ClientSessionCache != nil {
 		o.tickets = &tickets{ClientSessionCache: o.options.TLS.ClientSessionCache}
 		o.options.TLS.ClientSessionCache = o.tickets
@@ -99,7 +100,7 @@ func (o *opening) renew(t Trial, presented *atomic.Bool) (err error) {
 func (g *generator) shake(ctx context.Context, s Shake) (any, error) {
 	g.shaken.drop()
 	if s.Ticket || !g.shaken.kept {
-		if err := g.shaken.renew(g.trial, &g.presented); err != nil {
+		if err := g.shaken.renew(g.trial, &g.presented, g.backends.made); err != nil {
 			return nil, err
 		}
 	}
