@@ -45,3 +45,14 @@ func TestAServerPIDThatServesNothingIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// The run itself may descend from the process that was named, such as a shell that has
+// started the server too: what it uses is not the server's.
+func TestTheRunIsNoPartOfItsServer(t *testing.T) {
+	s := newTarget(t, nil)
+	above, own := strconv.Itoa(os.Getppid()), strconv.Itoa(os.Getpid())
+	err := refusal(t, "grpc", []string{"--tls", "off", "--server-pid", above, s.addr})
+	if want := "process " + own + " ("; !strings.Contains(err.Error(), want) {
+		t.Errorf("error %q, want %q", err, want)
+	}
+}

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -20,13 +21,17 @@ func (a *armEpoch) targetProcesses() []int {
 	return probe.Descendants(a.pids, a.own())
 }
 
-// own are the processes that the run has started for a, which are not the server's even
-// if it has started the run.
+// own are the processes of the run, which are not the server's even if they descend from
+// it: a shell that started both may have been named.
 func (a *armEpoch) own() []int {
-	if a.gen == nil {
-		return nil
+	var pids []int
+	if self := os.Getpid(); !slices.Contains(a.pids, self) {
+		pids = append(pids, self)
 	}
-	return []int{a.gen.pid()}
+	if a.gen != nil {
+		pids = append(pids, a.gen.pid())
+	}
+	return pids
 }
 
 // targetCPU is the CPU time of a server that was there already.
