@@ -8,6 +8,7 @@ const (
 	ClientCPU Bottleneck = "client_cpu"
 	ServerCPU Bottleneck = "server_cpu"
 	Neither   Bottleneck = "neither"
+	Streams   Bottleneck = "streams" // that the server allows on a connection; see package compare
 )
 
 // Use is the share of the CPUs that each side used; nil: not known. Client and Server

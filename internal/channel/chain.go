@@ -42,7 +42,10 @@ type Chain struct {
 }
 
 // tally is what members add up to.
-type tally struct{ sent, received, reconnects int64 }
+type tally struct {
+	sent, received, reconnects int64
+	goAways                    GoAways
+}
 
 // member is one channel of a chain.
 type member struct {
@@ -173,6 +176,7 @@ func (t *tally) add(m *member) {
 	t.sent += sent
 	t.received += received
 	t.reconnects += m.Reconnects()
+	t.goAways.Add(m.GoAways()...)
 	if m.late && m.everReady() {
 		t.reconnects++
 	}
@@ -219,8 +223,11 @@ func (c *Chain) inUse() *member {
 	return c.current
 }
 
-// Connections returns what each connection of the channel in use cost, oldest first.
+// Connections are those of the channel in use.
 func (c *Chain) Connections() []Connection { return c.inUse().Connections() }
+
+// Settings are those of the channel in use.
+func (c *Chain) Settings() Settings { return c.inUse().Settings() }
 
 // AwaitChange is that of the channel in use.
 func (c *Chain) AwaitChange(ctx context.Context, limit time.Duration) {

@@ -12,7 +12,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,14 +70,17 @@ type Channel struct {
 	dialer         Dialer
 	made           func(Connection)
 	sent, received atomic.Int64
+	streams        atomic.Pointer[Streams] // of the connection in use, or of the next
 
-	mu          sync.Mutex
-	connections []*Connection // in the order they were made
-	reached     bool          // TCP has connected once
-	lastError   error         // of the latest failed attempt
-	fates       []fate        // of the latest connections, oldest first
-	ends        ends          // that servers brought about
-	broken      bool          // the transport has closed a connection by itself
+	mu        sync.Mutex
+	kept      Made
+	settings  Settings // the server's, on the latest connection that had any
+	reached   bool     // TCP has connected once
+	lastError error    // of the latest failed attempt
+	fates     []fate   // of the latest connections, oldest first
+	ends      ends     // that servers brought about
+	goAways   GoAways  // likewise, by connection
+	broken    bool     // the transport has closed a connection by itself
 }
 
 // Connection is what making one connection cost and what was negotiated.
@@ -140,6 +142,7 @@ func (o Options) open(ctx context.Context) (*Channel, error) {
 // client is a channel that has not begun to connect.
 func (o Options) client() (*Channel, error) {
 	c := &Channel{address: o.Address, timeout: o.Endpoint().Limit(), dialer: o.Dialer, made: o.Made}
+	c.streams.Store(newStreams())
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
 		grpc.WithTransportCredentials(&timed{TransportCredentials: transport(o.TLS), channel: c, name: o.serverName(), noALPN: o.AllowNoALPN}),
@@ -209,7 +212,9 @@ func (c *Channel) ready(ctx context.Context) error {
 
 // everReady says whether a connection has had the server's SETTINGS.
 func (c *Channel) everReady() bool {
-	return slices.ContainsFunc(c.Connections(), func(made Connection) bool { return made.HTTP2 > 0 })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept.settled > 0
 }
 
 // over is what a channel comes to that has ended before it was seen to be ready.
@@ -234,8 +239,8 @@ func (c *Channel) cause() error {
 
 // unsettled is err of the latest connection.
 func (c *Channel) unsettled(err error) error {
-	if n := len(c.connections); n > 0 {
-		return Opened(*c.connections[n-1], err)
+	if latest := c.kept.latest; latest != nil {
+		return Opened(*latest, err)
 	}
 	return err
 }
@@ -247,38 +252,35 @@ func (c *Channel) silence(ctx context.Context) error {
 	if c.lastError != nil {
 		return c.lastError
 	}
-	if len(c.connections) == 0 && c.reached {
+	if c.kept.latest == nil && c.reached {
 		return fmt.Errorf("%w: %w", ErrSilentTLS, ctx.Err())
 	}
-	if len(c.connections) == 0 {
+	if c.kept.latest == nil {
 		return fmt.Errorf("%w: %w", errSilent, ctx.Err())
 	}
 	return c.unsettled(fmt.Errorf("%w: %w", ErrNoSettings, ctx.Err()))
 }
 
-// Connections returns what each connection of the channel cost, oldest first.
+// Connections returns what the channel's first connection cost and, if it has had another,
+// what the latest did.
 func (c *Channel) Connections() []Connection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]Connection, len(c.connections))
-	for i, conn := range c.connections {
-		all[i] = *conn
-	}
-	return all
+	return c.kept.Ends()
 }
 
 // Reconnects is how often the connection was replaced because it was lost.
-func (c *Channel) Reconnects() int64 { return Reconnects(c.Connections()) }
+func (c *Channel) Reconnects() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept.Reconnects()
+}
 
-// Reconnects is how many connections were made after the first. One whose SETTINGS
-// never came was an attempt: a server that is killed may still have taken it.
-func Reconnects(all []Connection) (n int64) {
-	for i, made := range all {
-		if i > 0 && made.HTTP2 > 0 {
-			n++
-		}
-	}
-	return n
+// Settings are the server's on the latest connection that had any.
+func (c *Channel) Settings() Settings {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.settings.Clone()
 }
 
 // first is what the first connection cost, or the attempt to make it.
@@ -329,7 +331,7 @@ func (c *Channel) failed(err error) {
 
 func (c *Channel) connected(conn *Connection) {
 	c.mu.Lock()
-	c.connections = append(c.connections, conn)
+	c.kept.Add(conn)
 	c.lastError = nil
 	c.mu.Unlock()
 }

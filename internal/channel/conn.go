@@ -78,7 +78,7 @@ func (t *timed) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (ne
 	}
 	t.channel.connected(made)
 	s := &settled{Conn: conn, channel: t.channel, made: made, since: end, heard: make(chan struct{})}
-	s.frames.seen = s.saw
+	s.frames.seen, s.frames.setting, s.frames.settled = s.saw, s.setting, s.hasSettings
 	return s, info, nil
 }
 
@@ -96,7 +96,9 @@ type settled struct {
 	since   time.Time
 	read    bool          // only the transport's one reading goroutine touches it
 	frames  frames        // that the server sends; likewise
+	streams *Streams      // nil: no SETTINGS have come; under the channel's lock
 	goAway  bool          // one came
+	gone    GoAway        // how it is counted; under the channel's lock
 	heard   chan struct{} // closed when the server has said something or nothing more can come
 }
 
@@ -131,6 +133,7 @@ func (s *settled) Write(b []byte) (int, error) {
 func (s *settled) Close() error {
 	s.channel.mu.Lock()
 	s.channel.broken = true
+	s.channel.leave(s.streams)
 	s.channel.mu.Unlock()
 	return s.Conn.Close()
 }
@@ -151,6 +154,7 @@ func (s *settled) first(n int, err error) (why error) {
 	s.channel.mu.Lock()
 	s.made.HTTP2 = elapsed
 	made := *s.made
+	s.channel.kept.Settled(s.made)
 	s.channel.mu.Unlock()
 	if s.channel.made != nil {
 		s.channel.made(made)

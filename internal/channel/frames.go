@@ -2,6 +2,7 @@ package channel
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"grpcbench/internal/cause"
 )
@@ -11,21 +12,27 @@ import (
 const (
 	frameData      = 0x0
 	frameRSTStream = 0x3
+	frameSettings  = 0x4
 	frameGoAway    = 0x7
 	flagEndStream  = 0x1
+	flagAck        = 0x1
 )
 
 // frames follows what a server sends frame by frame, however reads cut it, and tells
 // what grpc-go has as text alone. It holds no more than a few bytes of a frame. Only the
 // one goroutine that reads the connection calls it.
 type frames struct {
-	head [9]byte // of the frame that is being read (RFC 9113, 4.1)
-	have int     // of head
-	left int     // of the payload
-	code [8]byte // the beginning of the payload
-	kept int     // of code
+	head [9]byte                 // of the frame that is being read (RFC 9113, 4.1)
+	have int                     // of head
+	left int                     // of the payload
+	code [8]byte                 // the beginning of the payload, or of the entry of SETTINGS that is being read
+	kept int                     // of code
+	said [longestReason + 1]byte // the beginning of a GOAWAY's debug data
+	long int                     // of said
 
-	seen func(kind byte, code [8]byte)
+	seen    func(kind byte, code [8]byte)
+	setting func(id uint16, value uint32) // of one entry of SETTINGS
+	settled func()                        // SETTINGS are whole
 }
 
 // read takes the next bytes.
@@ -38,11 +45,18 @@ func (f *frames) read(b []byte) {
 			if f.have < len(f.head) {
 				return
 			}
-			f.left, f.kept = int(f.head[0])<<16|int(f.head[1])<<8|int(f.head[2]), 0
+			f.left, f.kept, f.long = int(f.head[0])<<16|int(f.head[1])<<8|int(f.head[2]), 0, 0
 		}
 		n := min(len(b), f.left)
-		if kind := f.head[3]; kind == frameRSTStream || kind == frameGoAway {
+		switch f.head[3] {
+		case frameRSTStream:
 			f.kept += copy(f.code[f.kept:], b[:n])
+		case frameGoAway:
+			k := copy(f.code[f.kept:], b[:n])
+			f.kept += k
+			f.long += copy(f.said[f.long:], b[k:n])
+		case frameSettings:
+			f.settings(b[:n])
 		}
 		f.left -= n
 		b = b[n:]
@@ -52,10 +66,27 @@ func (f *frames) read(b []byte) {
 	}
 }
 
+// settings takes bytes of a SETTINGS frame.
+func (f *frames) settings(b []byte) {
+	if f.setting == nil {
+		return
+	}
+	for len(b) > 0 {
+		n := copy(f.code[f.kept:6], b)
+		f.kept += n
+		if b = b[n:]; f.kept == 6 {
+			f.kept = 0
+			f.setting(binary.BigEndian.Uint16(f.code[:]), binary.BigEndian.Uint32(f.code[2:]))
+		}
+	}
+}
+
 // end tells of a frame that is whole.
 func (f *frames) end() {
 	f.have = 0
 	switch kind, flags := f.head[3], f.head[4]; {
+	case kind == frameSettings && flags&flagAck == 0 && f.settled != nil:
+		f.settled()
 	case kind == frameRSTStream && f.kept >= 4, kind == frameGoAway && f.kept == 8, kind == frameData && flags&flagEndStream != 0:
 		f.seen(kind, f.code)
 	}
@@ -87,6 +118,8 @@ func (s *settled) saw(kind byte, code [8]byte) {
 	case frameData:
 		c.ends.resets[cut]++
 	case frameGoAway:
+		s.gone = c.goAways.Replace(s.gone, append(slices.Clone(code[:]), s.frames.said[:s.frames.long]...))
+		c.leave(s.streams)
 		if !s.goAway {
 			s.goAway, c.ends.goAway = true, true
 			c.ends.gone = binary.BigEndian.Uint32(code[4:])
@@ -101,4 +134,30 @@ func take(counts map[string]int64, of string) bool {
 	}
 	counts[of]--
 	return true
+}
+
+// setting takes one entry of the server's SETTINGS.
+func (s *settled) setting(id uint16, value uint32) {
+	c := s.channel
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.settings()
+	s.channel.settings.Set(id, value)
+	if id == SettingMaxConcurrentStreams {
+		s.streams.limit.Store(int64(value))
+	}
+}
+
+// hasSettings is told of SETTINGS, which may be empty.
+func (s *settled) hasSettings() {
+	s.channel.mu.Lock()
+	defer s.channel.mu.Unlock()
+	s.settings()
+}
+
+// settings makes room for the server's SETTINGS. The channel is locked.
+func (s *settled) settings() {
+	if s.streams == nil {
+		s.streams, s.channel.settings = s.channel.take(), Settings{}
+	}
 }

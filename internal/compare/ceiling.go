@@ -105,6 +105,9 @@ func (c climber) callers() {
 	l := levels[at]
 	found.Callers, found.Rate = l.Callers, l.Throughput
 	c.limit(found, l)
+	if at+1 < len(levels) {
+		c.streams(found, levels[at+1])
+	}
 	c.saturated(l)
 	found.Text = c.callersText(found)
 	if later := c.gainsAgain(at); later != "" && found.Outcome == result.Reached {
@@ -218,6 +221,10 @@ func (c climber) slo() {
 	c.limit(found, l)
 	if found.Outcome == result.Reached && at+1 < len(c.arm.Levels) {
 		c.overload(found, c.arm.Levels[at+1])
+		c.streams(found, c.arm.Levels[at+1])
+	}
+	if found.Outcome == result.NoneKeeps {
+		c.streams(found, l)
 	}
 	found.Text = c.sloText(found)
 }
@@ -294,12 +301,14 @@ func (c climber) callersText(f *result.Ceiling) string {
 	if f.Outcome == result.NotReached {
 		return fmt.Sprintf("not reached: %d callers achieve %s, and more might gain 5 %% or more", f.Callers, interval(f.Rate))
 	}
-	return fmt.Sprintf("%s: %s with %d callers; twice as many gain less than 5 %%", whose(f), interval(f.Rate), f.Callers)
+	return fmt.Sprintf("%s: %s with %d callers; twice as many gain less than 5 %%", c.whose(f), interval(f.Rate), f.Callers)
 }
 
 // whose says whose ceiling it is.
-func whose(f *result.Ceiling) string {
+func (c climber) whose(f *result.Ceiling) string {
 	switch {
+	case f.Bottleneck == string(ceiling.Streams):
+		return c.streamsText()
 	case f.OfServer:
 		return "the server's ceiling"
 	case f.Bottleneck == string(ceiling.ClientCPU):
@@ -315,11 +324,15 @@ func (c climber) sloText(f *result.Ceiling) string {
 	slo := SLO(*c.r.Plan.Ceiling)
 	switch f.Outcome {
 	case result.NoneKeeps:
-		return fmt.Sprintf("no rate keeps %s: the lowest that was tried is %s RPC/s", slo, rpc(f.Rate.Value))
+		text := fmt.Sprintf("no rate keeps %s: the lowest that was tried is %s RPC/s", slo, rpc(f.Rate.Value))
+		if f.Bottleneck == string(ceiling.Streams) {
+			text += "; " + c.streamsText()
+		}
+		return text
 	case result.NotReached:
 		return fmt.Sprintf("not reached: every rate up to the cap of %s RPC/s (--max-rate) keeps %s", rpc(f.Rate.Value), slo)
 	}
-	return fmt.Sprintf("%s: %s keep %s", whose(f), interval(f.Rate), slo)
+	return fmt.Sprintf("%s: %s keep %s", c.whose(f), interval(f.Rate), slo)
 }
 
 // SLO is what a rate must keep, in one line.

@@ -73,9 +73,9 @@ type shard struct {
 
 // counts is a ledger without allocation on its common path.
 type counts struct {
-	scheduled, started, ok, abandoned int64
-	notStarted                        map[string]int64 // nil until needed
-	failed                            map[End]int64    // likewise
+	scheduled, started, ok, abandoned, waited int64
+	notStarted                                map[string]int64 // nil until needed
+	failed                                    map[End]int64    // likewise
 }
 
 // interval is one second of one shard.
@@ -185,6 +185,15 @@ func (b *Book) Started(seq int64, intended, sent time.Duration) {
 	s.mu.Unlock()
 }
 
+// Waited books that a started RPC had to wait for a stream. It comes before the RPC's end.
+func (b *Book) Waited(seq int64, intended time.Duration) {
+	s := &b.shard[seq%shards]
+	s.mu.Lock()
+	c, _ := b.at(s, intended)
+	c.waited++
+	s.mu.Unlock()
+}
+
 // Ended books how a started RPC ended.
 func (b *Book) Ended(seq int64, x Sample) {
 	s := &b.shard[seq%shards]
@@ -221,7 +230,7 @@ func (c *counts) settled() bool {
 }
 
 func (c *counts) ledger() Ledger {
-	l := Ledger{Scheduled: c.scheduled, Started: c.started, OK: c.ok, Abandoned: c.abandoned, NotStarted: c.notStarted}
+	l := Ledger{Scheduled: c.scheduled, Started: c.started, OK: c.ok, Abandoned: c.abandoned, StreamWaits: c.waited, NotStarted: c.notStarted}
 	var sum Ledger
 	sum.Add(l)
 	for end, n := range c.failed {

@@ -12,6 +12,7 @@ type Op struct {
 	Conn     int   // connection that it is made on
 	Intended time.Duration
 	Sent     time.Duration // set by the engine
+	Waited   bool          // for one of the streams that the server allows; likewise
 }
 
 // An Engine makes RPCs. Start and Flush are called from one goroutine at a time and
@@ -46,6 +47,9 @@ type Turns interface {
 type Callers struct {
 	call         Call
 	afterFailure func(ctx context.Context, conn int)
+	// Enter, when not nil, is told of each RPC before it is made, and says whether it waits
+	// for a stream; what it returns is told when the RPC has ended. It is set before Bind.
+	Enter func(conn int) (Stream, bool)
 
 	turns  Turns
 	ctx    context.Context // ends calls in flight
@@ -53,6 +57,9 @@ type Callers struct {
 	once   sync.Once
 	idle   chan Op // to a caller that has nothing to do
 }
+
+// Stream is an RPC's part in the account of its connection.
+type Stream interface{ Leave() }
 
 // NewCallers returns an engine for one loop. afterFailure, when not nil, is called by
 // a caller whose RPC failed, before it asks for the next.
@@ -95,10 +102,21 @@ func (c *Callers) turn(op Op) {
 	for more := true; more; op, more = c.turns.Next(op, c.turns.Now()) {
 		op.Sent = c.turns.Now()
 		c.turns.Sent(op)
-		end := c.call(c.ctx, op.Conn, op.Seq)
+		end := c.made(&op)
 		c.turns.Ended(op, end, c.turns.Now())
 		if end.Code != OK && c.afterFailure != nil {
 			c.afterFailure(c.ctx, op.Conn)
 		}
 	}
+}
+
+// made makes an RPC.
+func (c *Callers) made(op *Op) End {
+	if c.Enter == nil {
+		return c.call(c.ctx, op.Conn, op.Seq)
+	}
+	stream, waits := c.Enter(op.Conn)
+	op.Waited = waits
+	defer stream.Leave()
+	return c.call(c.ctx, op.Conn, op.Seq)
 }

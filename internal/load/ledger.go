@@ -54,6 +54,9 @@ type Ledger struct {
 	OK         int64            `json:"ok"`
 	Failed     map[string]int64 `json:"failed"`    // by gRPC code in capitals, or BAD_PAYLOAD or CLIENT_LIMIT
 	Abandoned  int64            `json:"abandoned"` // cancelled by the generator after the drain
+	// StreamWaits counts the started RPCs that began while as many as the server allows
+	// were in flight on their connection.
+	StreamWaits int64 `json:"stream_waits,omitempty"`
 	// Causes counts what failed by code and cause; nil: nothing failed, or an older tool
 	// counted.
 	Causes map[string]map[string]int64 `json:"causes,omitempty"`
@@ -71,6 +74,7 @@ func (l *Ledger) Add(o Ledger) {
 	l.Started += o.Started
 	l.OK += o.OK
 	l.Abandoned += o.Abandoned
+	l.StreamWaits += o.StreamWaits
 	l.NotStarted = addCounts(l.NotStarted, o.NotStarted)
 	switch {
 	case l.Causes == nil && l.Failures() > 0, o.Causes == nil && o.Failures() > 0:
@@ -127,6 +131,9 @@ func (l Ledger) Check() error {
 	}
 	if got := l.OK + l.Failures() + l.Abandoned; got != l.Started {
 		return fmt.Errorf("started %d: must be ok %d + failed %d + abandoned %d", l.Started, l.OK, l.Failures(), l.Abandoned)
+	}
+	if l.StreamWaits > l.Started {
+		return fmt.Errorf("stream waits %d: must be at most started %d", l.StreamWaits, l.Started)
 	}
 	if l.Causes == nil {
 		return nil

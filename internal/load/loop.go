@@ -132,6 +132,9 @@ func (r *run) Ended(op Op, end End, now time.Duration) {
 			return // it was given up
 		}
 	}
+	if op.Waited {
+		r.book.Waited(op.Seq, op.Intended)
+	}
 	if end.Code != OK && cancelled {
 		r.book.Abandoned(op.Seq, op.Intended)
 	} else {

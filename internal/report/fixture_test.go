@@ -93,7 +93,7 @@ func (m model) arm(epochs int, random *rand.Rand) result.Arm {
 		resumed.TLS, resumed.ClientCPU = 640e3, ptr(410e3)
 		a.Handshake.Resumed = &resumed
 	}
-	a.Observed = result.Observed{Connections: 4, TLSVersion: m.settings.TLS, Method: "/Server/Foo", ServerInstances: epochs,
+	a.Observed = result.Observed{Connections: 4, ServerSettings: []result.ServerSettings{result.SettingsOf(map[uint16]uint32{4: 1 << 16}, 4*int64(epochs))}, TLSVersion: m.settings.TLS, Method: "/Server/Foo", ServerInstances: epochs,
 		RequestEncodings: map[string]int64{"identity": total.OK}, ResponseEncodings: map[string]int64{"identity": total.OK}}
 	if m.settings.TLS != "off" {
 		a.Observed.Cipher, a.Observed.Group, a.Observed.ALPN, a.Observed.ServerKey = "TLS_AES_128_GCM_SHA256", "x25519mlkem768", "h2", "p256"

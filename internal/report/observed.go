@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"grpcbench/internal/result"
 )
@@ -30,6 +32,9 @@ func seen(a result.Arm) []string {
 		if s.text != "" {
 			items = append(items, s.head+s.text)
 		}
+	}
+	if text := streamsOf(o.ServerSettings); text != "" {
+		items = append(items, text)
 	}
 	if o.ClientCertificate {
 		items = append(items, "client certificate")
@@ -91,4 +96,19 @@ func cameCompressed(r result.Responses, a result.Arm) string {
 		return "the server did not compress its responses"
 	}
 	return "no response compressed"
+}
+
+// streamsOf says how many streams the server allows at once on a connection; "" where it is
+// not known.
+func streamsOf(all []result.ServerSettings) string {
+	var limits []string
+	for _, s := range all {
+		if text := s.Streams(); !slices.Contains(limits, text) {
+			limits = append(limits, text)
+		}
+	}
+	if len(limits) == 0 {
+		return ""
+	}
+	return strings.Join(limits, " or ") + " a connection"
 }

@@ -82,7 +82,7 @@ func checkCauses(q *question, arm, where string, l Ledger) {
 // counters are the ledger's numbers by name. Numbers that are 0 are absent, so
 // that ledgers with and without an empty entry are equal.
 func counters(l Ledger) map[string]int64 {
-	m := map[string]int64{"scheduled": l.Scheduled, "started": l.Started, "ok": l.OK, "abandoned": l.Abandoned}
+	m := map[string]int64{"scheduled": l.Scheduled, "started": l.Started, "ok": l.OK, "abandoned": l.Abandoned, "stream_waits": l.StreamWaits}
 	for reason, n := range l.NotStarted {
 		m["not_started "+reason] = n
 	}

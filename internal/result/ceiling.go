@@ -81,7 +81,7 @@ type Ceiling struct {
 	At        float64   `json:"at_rpc_per_s,omitempty"`
 	ClientCPU *Estimate `json:"client_cpu_ns_per_rpc,omitempty"`
 	ServerCPU *Estimate `json:"server_cpu_ns_per_rpc,omitempty"`
-	// Bottleneck is "client_cpu", "server_cpu" or "neither"; "" is not known.
+	// Bottleneck is "client_cpu", "server_cpu", "streams" or "neither"; "" is not known.
 	Bottleneck string `json:"bottleneck,omitempty"`
 	// OfServer says that the ceiling is the server's, and not that of the generator or
 	// of both on one machine.
@@ -205,6 +205,8 @@ func askWhoseCeiling(q *question) {
 		switch {
 		case c.Bottleneck == "client_cpu":
 			v, text = Degraded, "the generator was the limit: this is not the server's ceiling, which is higher; "
+		case c.Bottleneck == "streams":
+			text, advice = fmt.Sprintf("the RPCs waited for one of the server's %s on a connection: the server could take more; ", a.Observed.StreamLimit()), "use more --connections"
 		case c.OthersMost():
 			text, advice = "others used more of the CPUs than generator or server: these would take more without; ", "end them, or measure elsewhere"
 		}

@@ -95,12 +95,12 @@ func (c check) of() scope {
 		return ofHandshakes
 	case "blocks_do_not_add_up", "generator_limited":
 		return ofCeilings
-	case "dead_at_end", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "machine_busy", "hiccups":
+	case "dead_at_end", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "machine_busy", "hiccups", "waited_for_streams":
 		return ofPaced
 	case "rpcs_lost", "not_started":
 		return ofKept
 	case "ledger_unbalanced", "epochs_do_not_add_up", "windows_do_not_add_up", "histogram_disagrees", "quantiles_out_of_order", "values_clamped",
-		"server_disagrees", "handshakes_disagree", "reconnected", "timed_from_actual_start", "samples_missing", "generator_gc":
+		"server_disagrees", "handshakes_disagree", "reconnected", "connections_ended", "timed_from_actual_start", "samples_missing", "generator_gc":
 		return ofRuns
 	}
 	return ofAll
@@ -162,6 +162,8 @@ func checks() []check {
 		{"server_restarted", "one bundled server served each epoch", askInstances},
 		{"same_server_binary", "server binaries of different names are different files", askBinaries},
 		{"reconnected", "no connection was opened after the clock started, but in place of a good one as asked", askReconnects},
+		{"waited_for_streams", "no RPC waited in the client for one of the streams that the server allows on a connection", askStreams},
+		{"connections_ended", "the server ended no connection by GOAWAY", askGoAways},
 		{"timed_from_actual_start", "Σ latency = Σ service time + Σ lag, and lag is not zero", askTiming},
 		{"samples_missing", "the loop's own Σ(done − sent) is the histogram's", askLittle},
 		{"generator_behind", "lag is small beside latency", askLag},

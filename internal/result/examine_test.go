@@ -414,7 +414,7 @@ func runMutations() map[string][]mutation {
 }
 
 func mutations() []map[string][]mutation {
-	return []map[string][]mutation{accountMutations(), causeMutations(), lossMutations(), observedMutations(), encodingMutations(), processMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations(), ceilingMutations()}
+	return []map[string][]mutation{accountMutations(), causeMutations(), lossMutations(), observedMutations(), encodingMutations(), processMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations(), protocolMutations(), ceilingMutations()}
 }
 
 // causeMutations are those of why RPCs failed.

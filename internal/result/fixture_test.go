@@ -251,7 +251,7 @@ func fixtureHandshake(s plan.Settings, epochs int64) *Handshakes {
 }
 
 func fixtureObserved(s plan.Settings, rpcs int64) Observed {
-	o := Observed{Connections: 4, TLSVersion: s.TLS, Method: "/Server/Foo",
+	o := Observed{Connections: 4, ServerSettings: []ServerSettings{SettingsOf(map[uint16]uint32{3: 100, 4: 1 << 16, 5: 1 << 14}, 4)}, TLSVersion: s.TLS, Method: "/Server/Foo",
 		RequestEncodings: map[string]int64{"identity": rpcs}, ResponseEncodings: map[string]int64{"identity": rpcs}, RequestCodec: s.Compression.Implementation(), ResponseCodec: codec.None,
 		MetadataKeys: new(float64(s.MetadataSize.Keys)), MetadataBytes: new(float64(s.MetadataSize.Bytes))}
 	if s.TLS != "off" {

@@ -227,6 +227,10 @@ type Observed struct {
 	Local           *bool      `json:"local,omitempty"`                  // a connection reached an address of this machine
 	ServerPIDSeen   *bool      `json:"server_pid_seen,omitempty"`        // the processes of --server-pid were seen to hold the connections; absent: none were named
 	Method          string     `json:"method"`                           // full method name called
+	// ServerSettings are what the server sent on the connections that stood at the end of
+	// each epoch, those with the same values together; absent in results of older tools.
+	ServerSettings []ServerSettings `json:"server_settings,omitempty"`
+	GoAways        []GoAway         `json:"goaways,omitempty"` // of the processes' whole life
 	// Replaced is absent when no connection was to be replaced.
 	Replaced *Replaced `json:"replaced,omitempty"`
 	// Mismatches are settings that were not what was asked, one sentence each.

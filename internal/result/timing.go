@@ -133,6 +133,9 @@ func askOverload(q *question) {
 
 // relief says why more of a was offered than was served, and what helps.
 func (r *Result) relief(a Arm) string {
+	if text := a.waitsForStreams(); text != "" && StreamsBound(a.Ledger) {
+		return text + "; if that does not help, lower --rate"
+	}
 	if !r.bundled(a.Settings) {
 		return "the TARGET answers more slowly than it is asked; lower --rate, or take --loop closed to see how much it can take"
 	}

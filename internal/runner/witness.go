@@ -26,6 +26,8 @@ type witness struct {
 	untold    bool   // a server did not say how many connections it accepted
 	own       probe.Addresses
 	backends  map[string]int64 // connections by address
+	settings  []sent           // distinct ones
+	goAways   worker.GoAways
 }
 
 func newWitness() *witness {
@@ -36,6 +38,7 @@ func (w *witness) add(a *armEpoch) {
 	f := a.finished
 	w.seen.Method, w.seen.RequestCodec, w.seen.ResponseCodec = f.Method, f.Codec, a.hostCodec
 	w.seen.Reconnects += f.Reconnects
+	w.protocol(f)
 	w.seen.ResponsesDecompressed += f.Decompressed.Messages
 	w.responses(f.Received)
 	if a.holders != nil {
@@ -226,8 +229,37 @@ func (w *witness) mismatch(text string) {
 	}
 }
 
+// sent are SETTINGS of servers, by their identifiers, and on how many connections.
+type sent struct {
+	values map[uint16]uint32
+	n      int64
+}
+
+// mostSettings is how many different SETTINGS of one arm are told apart.
+const mostSettings = 16
+
+// protocol notes what servers said of their connections.
+func (w *witness) protocol(f *worker.Finished) {
+	for _, s := range f.Settings {
+		i := slices.IndexFunc(w.settings, func(o sent) bool { return maps.Equal(o.values, s) })
+		if i < 0 && len(w.settings) < mostSettings {
+			w.settings, i = append(w.settings, sent{values: s}), len(w.settings)
+		}
+		if i >= 0 {
+			w.settings[i].n++
+		}
+	}
+	w.goAways.Add(f.GoAways...)
+}
+
 func (w *witness) observed() result.Observed {
 	o := w.seen
+	for _, s := range w.settings {
+		o.ServerSettings = append(o.ServerSettings, result.SettingsOf(s.values, s.n))
+	}
+	for _, g := range w.goAways {
+		o.GoAways = append(o.GoAways, result.GoAway(g))
+	}
 	if len(w.ports) > 0 {
 		o.Connections = slices.Min(w.ports)
 	}

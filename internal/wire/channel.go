@@ -57,15 +57,17 @@ type Channel struct {
 	// unreachable is the end of RPCs while there is no connection.
 	unreachable load.End
 	closed      bool
-	queue       []pending            // RPCs that wait for the connection being dialled
-	resting     []load.Op            // failed without a server: their callers wait a moment before the next
-	made        []channel.Connection // but those of replacements
-	ended       bytesOf              // of connections that are no more
-	begun       bool                 // a connection has been
+	queue       []pending    // RPCs that wait for the connection being dialled
+	resting     []load.Op    // failed without a server: their callers wait a moment before the next
+	kept        channel.Made // but replacements
+	ended       bytesOf      // of connections that are no more
+	begun       bool         // a connection has been
 	drained     int64
 	mostRPCs    int64
-	timer       *time.Timer   // of the first deadline
-	alarm       time.Duration // when it fires
+	goAways     channel.GoAways
+	announced   channel.Settings // of the latest connection that had any
+	timer       *time.Timer      // of the first deadline
+	alarm       time.Duration    // when it fires
 	closing     chan struct{}
 
 	words        Words // of the latest failure
@@ -82,7 +84,8 @@ type Traffic struct {
 
 type pending struct {
 	op     load.Op
-	redone bool
+	redone bool // it was refused, and is made again
+	last   bool // it is not made again if it is refused
 }
 
 // Bind says who is told of RPCs. It comes before the first Start.
@@ -139,7 +142,7 @@ func (c *Channel) begin(p pending) {
 }
 
 // again makes an RPC again that a server has refused unseen.
-func (c *Channel) again(op load.Op) { c.begin(pending{op: op, redone: true}) }
+func (c *Channel) again(op load.Op) { c.begin(pending{op: op, redone: true, last: true}) }
 
 // finish tells of an RPC that has ended, and begins its caller's next: at once, or
 // after a moment where there is no connection.
@@ -256,11 +259,15 @@ func (c *Channel) replace(from *conn) {
 	c.move(from)
 }
 
-// move lets RPCs that waited for a stream wait for the next connection.
+// move lets RPCs that waited for a stream wait for the next connection. Where the server
+// ended the one they waited on, that was their one repetition, as it is in grpc-go, which
+// takes them for refused: behind a server that ends connections in regular order the two
+// engines lose the same RPCs.
 func (c *Channel) move(from *conn) {
 	waiting := from.waiting
 	from.waiting = nil
 	for _, p := range waiting {
+		p.last = p.last || !from.ours
 		c.begin(p)
 	}
 }
@@ -330,7 +337,10 @@ func (c *Channel) dialAgain() bool {
 // note keeps what a connection cost.
 func (c *Channel) note(made channel.Connection) {
 	c.mu.Lock()
-	c.made = append(c.made, made)
+	c.kept.Add(&made)
+	if made.HTTP2 > 0 {
+		c.kept.Settled(&made)
+	}
 	c.mu.Unlock()
 }
 
@@ -506,13 +516,6 @@ func (c *Channel) MessagesSent() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.messagesSent
-}
-
-// Connections returns what each connection of the channel cost, oldest first.
-func (c *Channel) Connections() []channel.Connection {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]channel.Connection{}, c.made...)
 }
 
 // Close ends the channel, and what is in flight with CANCELLED.

@@ -25,31 +25,33 @@ type conn struct {
 	out     []byte // frames that flush writes
 	unsaid  error  // why they could not be written
 
-	streams  streams
-	nextID   uint32
-	waiting  []pending // for the server's SETTINGS_MAX_CONCURRENT_STREAMS
-	blocked  []uint32  // streams whose message waits for a window
-	window   int64     // what the server lets us send on the connection
-	unacked  int       // bytes received since the last WINDOW_UPDATE
-	due      deadlines
-	bytes    *bytesOf
-	making   [2]int64      // bytes sent and received when the SETTINGS came
-	rpcs     int64         // begun here
-	had      int64         // before, as the limit counts
-	ours     bool          // we have replaced it
-	retired  bool          // we have closed it, with nothing left to do
-	settled  bool          // the server's SETTINGS came
-	ready    chan struct{} // closed then
-	draining bool          // GOAWAY came, or the stream numbers are used up
-	goAways  int           // that came
-	goneWith uint32        // the error code of the first
-	made     time.Time     // when TCP, and TLS, were
-	answered bool          // the server has answered an RPC, or begun to
-	replies  int           // PING and SETTINGS, and informational headers, since the last response
-	answers  int64         // responses looked at, for the sampled check
-	block    []byte        // of a HEADERS whose CONTINUATION is to come
-	blockOf  frameHeader
-	pieces   int // CONTINUATIONs of it
+	streams   streams
+	nextID    uint32
+	waiting   []pending // for the server's SETTINGS_MAX_CONCURRENT_STREAMS
+	blocked   []uint32  // streams whose message waits for a window
+	window    int64     // what the server lets us send on the connection
+	unacked   int       // bytes received since the last WINDOW_UPDATE
+	due       deadlines
+	bytes     *bytesOf
+	making    [2]int64         // bytes sent and received when the SETTINGS came
+	rpcs      int64            // begun here
+	had       int64            // before, as the limit counts
+	ours      bool             // we have replaced it
+	retired   bool             // we have closed it, with nothing left to do
+	settled   bool             // the server's SETTINGS came
+	ready     chan struct{}    // closed then
+	draining  bool             // GOAWAY came, or the stream numbers are used up
+	goAways   int              // that came
+	goneWith  uint32           // the error code of the first
+	gone      channel.GoAway   // how it is counted
+	announced channel.Settings // the server's; nil: none have come
+	made      time.Time        // when TCP, and TLS, were
+	answered  bool             // the server has answered an RPC, or begun to
+	replies   int              // PING and SETTINGS, and informational headers, since the last response
+	answers   int64            // responses looked at, for the sampled check
+	block     []byte           // of a HEADERS whose CONTINUATION is to come
+	blockOf   frameHeader
+	pieces    int // CONTINUATIONs of it
 }
 
 // lastStreamID is the last number that a client can give a stream (RFC 9113,
@@ -65,6 +67,7 @@ func newConn(ch *Channel, n net.Conn) *conn {
 // start begins an RPC, or keeps it until the server allows another stream.
 func (c *conn) start(p pending) {
 	if len(c.waiting) > 0 || c.streams.open >= c.allowed() {
+		p.op.Waited = p.op.Waited || !p.redone
 		c.waiting = append(c.waiting, p)
 		return
 	}
@@ -87,7 +90,7 @@ func (c *conn) open(p pending) {
 	id := c.nextID
 	c.nextID += 2
 	s := c.streams.add(id)
-	s.op, s.redone, s.window, s.unsent = p.op, p.redone, c.peer.initialWindow, len(c.sender.message)
+	s.op, s.last, s.window, s.unsent = p.op, p.last, c.peer.initialWindow, len(c.sender.message)
 	if !p.redone {
 		c.channel.messagesSent++
 	}
@@ -326,6 +329,12 @@ func (c *conn) onSettings(h frameHeader, payload []byte) error {
 	if err := c.peer.apply(payload); err != nil {
 		return err
 	}
+	if c.announced == nil {
+		c.announced = channel.Settings{}
+	}
+	for rest := payload; len(rest) >= 6; rest = rest[6:] {
+		c.announced.Set(binary.BigEndian.Uint16(rest), binary.BigEndian.Uint32(rest[2:]))
+	}
 	// The difference holds for every stream that is open (RFC 9113, 6.9.2).
 	delta, overflow := c.peer.initialWindow-before.initialWindow, false
 	c.streams.all(func(s *stream) {
@@ -340,7 +349,7 @@ func (c *conn) onSettings(h frameHeader, payload []byte) error {
 	}
 	c.out = appendFrameHeader(c.out, 0, frameSettings, flagAck, 0)
 	if !c.settled {
-		c.settled = true
+		c.settled, c.channel.announced = true, c.announced
 		c.making = [2]int64{c.bytes.sent.Load(), c.bytes.received.Load()}
 		close(c.ready)
 		c.channel.ready(c)
@@ -409,6 +418,7 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 	c.goAways++
 	if c.goAways == 1 { // the other engine names the first, too
 		c.goneWith = binary.BigEndian.Uint32(payload[4:])
+		c.gone = c.channel.goAways.Replace(c.gone, payload)
 		c.channel.words.Debug = string(payload[8:min(len(payload), 8+mostDebug)])
 	}
 	c.channel.replace(c)
@@ -457,7 +467,7 @@ func (c *conn) redo(chosen func(*stream) bool) {
 		if !chosen(s) {
 			return
 		}
-		if s.redone {
+		if s.last {
 			lost = append(lost, s.op)
 		} else {
 			again = append(again, s.op)

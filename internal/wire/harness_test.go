@@ -15,12 +15,13 @@ import (
 // told is whom a channel tells of RPCs, and holds it to its word: each that was sent
 // ends, and ends once.
 type told struct {
-	t     testing.TB
-	start time.Time
-	sent  map[int64]bool
-	codes map[int64]string // of each RPC
-	ends  map[int64]load.End
-	again int64 // RPCs that callers still want to make, one after the end of another
+	t      testing.TB
+	start  time.Time
+	sent   map[int64]bool
+	codes  map[int64]string // of each RPC
+	ends   map[int64]load.End
+	waited map[int64]bool
+	again  int64 // RPCs that callers still want to make, one after the end of another
 }
 
 func (o *told) Now() time.Duration { return time.Since(o.start) }
@@ -34,7 +35,7 @@ func (o *told) Sent(op load.Op) {
 
 func (o *told) Ended(op load.Op, end load.End, _ time.Duration) {
 	code := end.Code
-	o.ends[op.Seq] = end
+	o.ends[op.Seq], o.waited[op.Seq] = end, op.Waited
 	if before, ended := o.codes[op.Seq]; ended || !o.sent[op.Seq] {
 		o.t.Errorf("RPC %d ended with %s: ended before: %q, sent: %t", op.Seq, code, before, o.sent[op.Seq])
 	}
@@ -75,7 +76,7 @@ func newClient(t testing.TB, r Request) *client {
 	if r.Path == "" {
 		r.Path = "/Server/Foo"
 	}
-	o := &told{t: t, start: time.Now(), sent: map[int64]bool{}, codes: map[int64]string{}, ends: map[int64]load.End{}}
+	o := &told{t: t, start: time.Now(), sent: map[int64]bool{}, codes: map[int64]string{}, ends: map[int64]load.End{}, waited: map[int64]bool{}}
 	c := &client{told: o, Channel: &Channel{options: Options{Address: "localhost:1", Request: r}, conns: map[*conn]struct{}{},
 		closing: make(chan struct{}), dialing: true, turns: o}}
 	t.Cleanup(func() { _ = c.Close() })

@@ -54,7 +54,26 @@ func (c *Channel) Bytes() (sent, received int64) {
 }
 
 // Reconnects is how many connections took the place of one that was lost.
-func (c *Channel) Reconnects() int64 { return channel.Reconnects(c.Connections()) }
+func (c *Channel) Reconnects() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept.Reconnects()
+}
+
+// Connections returns what the channel's first connection cost and, if it has had another,
+// what the latest did. Replacements are not among them.
+func (c *Channel) Connections() []channel.Connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept.Ends()
+}
+
+// Settings are the server's on the latest connection that had any.
+func (c *Channel) Settings() channel.Settings {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.announced.Clone()
+}
 
 // Drained is how many connections were replaced and ended with no RPC on them.
 func (c *Channel) Drained() int64 {
@@ -68,4 +87,11 @@ func (c *Channel) MostRPCs() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mostRPCs
+}
+
+// GoAways are the connections that the server has ended by GOAWAY so far.
+func (c *Channel) GoAways() channel.GoAways {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.goAways
 }

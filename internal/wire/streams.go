@@ -13,7 +13,7 @@ type stream struct {
 	unsent   int    // bytes of the request's message that wait for a window
 	window   int64  // what the server lets us send on it
 	unacked  int    // bytes received since the last WINDOW_UPDATE
-	redone   bool   // it was refused once, before
+	last     bool   // it is not made again if it is refused
 }
 
 // streams are the open ones of a connection: a table indexed by the low bits of

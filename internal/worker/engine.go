@@ -39,6 +39,8 @@ type link interface {
 	Bytes() (sent, received int64)
 	Connections() []channel.Connection
 	Reconnects() int64
+	Settings() channel.Settings
+	GoAways() channel.GoAways
 	Close() error
 }
 
@@ -47,6 +49,7 @@ type line interface {
 	link
 	grpc.ClientConnInterface
 	AwaitChange(ctx context.Context, limit time.Duration)
+	Enter() (s *channel.Streams, waits bool)
 }
 
 // grpcEngine makes RPCs as an application does, by grpc-go.
@@ -92,10 +95,13 @@ func (g *grpcEngine) use(links []link) error {
 
 func (g *grpcEngine) loop(first int64, closed bool) load.Engine {
 	one := func(ctx context.Context, conn int, seq int64) load.End { return g.caller.Call(ctx, conn, first+seq) }
-	if !closed {
-		return load.NewCallers(one, nil)
+	var wait func(ctx context.Context, conn int)
+	if closed {
+		wait = func(ctx context.Context, conn int) { g.channels[conn].AwaitChange(ctx, afterFailureWait) }
 	}
-	return load.NewCallers(one, func(ctx context.Context, conn int) { g.channels[conn].AwaitChange(ctx, afterFailureWait) })
+	callers := load.NewCallers(one, wait)
+	callers.Enter = func(conn int) (load.Stream, bool) { return g.channels[conn].Enter() }
+	return callers
 }
 
 func (g *grpcEngine) once(ctx context.Context, l link) (call.Heard, error) {

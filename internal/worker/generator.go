@@ -192,6 +192,10 @@ func (g *generator) account() Finished {
 			continue
 		}
 		f.Reconnects += c.Reconnects()
+		f.GoAways.Add(c.GoAways()...)
+		if s := c.Settings(); s != nil {
+			f.Settings = append(f.Settings, s)
+		}
 		if i < len(g.atStart) {
 			link := LinkOf(g.atStart[i])
 			link.ClientCertificate = g.presented.Load()

@@ -287,13 +287,17 @@ type Saturated struct {
 
 // Finished is what a generator did in its whole life, or in that so far.
 type Finished struct {
-	Total        load.Ledger `json:"total"`
-	Reconnects   int64       `json:"reconnects"`
-	Links        []Link      `json:"links"` // of the connections that stood when the clock started
-	Method       string      `json:"method"`
-	Codec        string      `json:"codec"`
-	Compressed   Work        `json:"compressed"`
-	Decompressed Work        `json:"decompressed"`
+	Total      load.Ledger `json:"total"`
+	Reconnects int64       `json:"reconnects"`
+	Links      []Link      `json:"links"` // of the connections that stood when the clock started
+	// Settings are the server's on each connection that has had them, the latest of each
+	// channel; GoAways are the connections that it ended so.
+	Settings     []channel.Settings `json:"settings"`
+	GoAways      GoAways            `json:"goaways,omitempty"`
+	Method       string             `json:"method"`
+	Codec        string             `json:"codec"`
+	Compressed   Work               `json:"compressed"`
+	Decompressed Work               `json:"decompressed"`
 	// Received are the responses that came compressed, by encoding.
 	Received map[string]int64 `json:"received,omitempty"`
 	// Backends are those of connections that RPCs were to be made on, first, in place of
@@ -351,3 +355,6 @@ func keyName(key any) string {
 	}
 	return "unknown"
 }
+
+// GoAways are connections that a server has ended by GOAWAY.
+type GoAways = channel.GoAways
