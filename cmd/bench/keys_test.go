@@ -35,8 +35,8 @@ func TestAClientKeyThatCannotBeUsedIsRefused(t *testing.T) {
 		{"garbage", block.Bytes, 0o600, "must hold a PEM block PRIVATE KEY"},
 		{"encrypted", encrypted, 0o600, "must not be encrypted"},
 		{"of another certificate", other, 0o600, "must be the key of certificate"},
-		{"readable by all", key, 0o644, "chmod 600"},
-		{"readable by the group", key, 0o640, "chmod 600"},
+		{"readable by all", key, 0o644, "chmod 600 "},
+		{"readable by the group", key, 0o640, "--allow-readable-key"},
 	} {
 		t.Run(of.name, func(t *testing.T) {
 			dir, results := t.TempDir(), t.TempDir()

@@ -32,7 +32,7 @@ func FuzzPEM(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := readKey(key); err != nil && !sentences.MatchString(regexp.MustCompile(regexp.QuoteMeta(key)).ReplaceAllString(err.Error(), "KEY")) {
+		if _, err := readKey(key, 0o077); err != nil && !sentences.MatchString(regexp.MustCompile(regexp.QuoteMeta(key)).ReplaceAllString(err.Error(), "KEY")) {
 			t.Errorf("of a key is said %q", err)
 		}
 		_, _ = LoadRoots(cert) // it ends

@@ -22,6 +22,17 @@ const maxFile = 1 << 20
 // its private key. The certificate must be valid now and the key must be its
 // own, not encrypted, and closed to group and others.
 func LoadPair(certFile, keyFile string) (tls.Certificate, error) {
+	return loadPair(certFile, keyFile, 0o077)
+}
+
+// LoadReadablePair is LoadPair of a key that group and others may read, but not write: on a
+// mount that cannot be changed, such as a Kubernetes secret.
+func LoadReadablePair(certFile, keyFile string) (tls.Certificate, error) {
+	return loadPair(certFile, keyFile, 0o022)
+}
+
+// loadPair is LoadPair of a key whose mode has none of the closed bits.
+func loadPair(certFile, keyFile string, closed fs.FileMode) (tls.Certificate, error) {
 	chain, err := readCertificates(certFile)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -30,7 +41,7 @@ func LoadPair(certFile, keyFile string) (tls.Certificate, error) {
 	if err := checkValidity(certFile, leaf, time.Now()); err != nil {
 		return tls.Certificate{}, err
 	}
-	key, err := readKey(keyFile)
+	key, err := readKey(keyFile, closed)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
@@ -102,15 +113,19 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-// readKey returns the first private key of a PEM file. Its errors hold nothing
+// readKey returns the first private key of a PEM file whose mode has none of the closed
+// bits. Its errors hold nothing
 // of the file, not even the words of a parser.
-func readKey(path string) (crypto.Signer, error) {
+func readKey(path string, closed fs.FileMode) (crypto.Signer, error) {
 	data, mode, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)
 	}
-	if mode.Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("key %s: must be closed to group and others, has mode %04o: chmod 600 %s", path, mode.Perm(), path)
+	switch open := mode.Perm() & closed; {
+	case open&0o022 != 0 && closed == 0o022:
+		return nil, fmt.Errorf("key %s: must not be writable by group and others, has mode %04o: chmod 600 %s", path, mode.Perm(), path)
+	case open != 0:
+		return nil, fmt.Errorf("key %s: must be closed to group and others, has mode %04o: chmod 600 %s (use --allow-readable-key if it cannot be changed, as on a read-only mount)", path, mode.Perm(), path)
 	}
 	block, rest := pem.Decode(data)
 	for block != nil && !strings.HasSuffix(block.Type, "PRIVATE KEY") {

@@ -81,8 +81,8 @@ func TestLoadPairSaysWhatIsWrong(t *testing.T) {
 		{"key encrypted", func(w written) { put(t, w.key, encrypted, 0o600) }, "key KEY: must not be encrypted: decrypt it with openssl pkey -in KEY"},
 		{"key encrypted, older format", func(w written) { put(t, w.key, legacy, 0o600) }, "key KEY: must not be encrypted: decrypt it with openssl pkey -in KEY"},
 		{"key of another", func(w written) { put(t, w.key, other.KeyPEM, 0o600) }, "key KEY: must be the key of certificate CERT"},
-		{"key open to all", func(w written) { put(t, w.key, w.pair.KeyPEM, 0o644) }, "key KEY: must be closed to group and others, has mode 0644: chmod 600 KEY"},
-		{"key open to the group", func(w written) { put(t, w.key, w.pair.KeyPEM, 0o640) }, "key KEY: must be closed to group and others, has mode 0640: chmod 600 KEY"},
+		{"key open to all", func(w written) { put(t, w.key, w.pair.KeyPEM, 0o644) }, "key KEY: must be closed to group and others, has mode 0644: chmod 600 KEY (use --allow-readable-key if it cannot be changed, as on a read-only mount)"},
+		{"key open to the group", func(w written) { put(t, w.key, w.pair.KeyPEM, 0o640) }, "key KEY: must be closed to group and others, has mode 0640: chmod 600 KEY (use --allow-readable-key if it cannot be changed, as on a read-only mount)"},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			w := writeServer(t, certs.Options{Key: certs.P256, Days: 1})
@@ -218,5 +218,40 @@ func TestLoadRootsSaysWhatIsWrong(t *testing.T) {
 	missing := filepath.Join(dir, "missing")
 	if _, err := certs.LoadRoots(missing); err == nil || err.Error() != "certificate "+missing+": open: no such file or directory" {
 		t.Errorf("error %v, want no such file", err)
+	}
+}
+
+// A key that others may read is taken where that is asked for, and one that they may write
+// is not.
+func TestLoadReadablePairTakesAReadableKey(t *testing.T) {
+	for _, of := range []struct {
+		mode os.FileMode
+		ok   bool
+	}{
+		{0o400, true}, {0o600, true}, {0o440, true}, {0o640, true}, {0o444, true}, {0o644, true}, {0o444 | os.ModeSticky, true},
+		{0o660, false}, {0o620, false}, {0o602, false}, {0o666, false},
+	} {
+		w := writeServer(t, certs.Options{Key: certs.P256, Days: 1})
+		put(t, w.key, w.pair.KeyPEM, of.mode)
+		pair, err := certs.LoadReadablePair(w.cert, w.key)
+		if of.ok && (err != nil || pair.PrivateKey == nil) {
+			t.Errorf("mode %v: error %v, want a pair", of.mode, err)
+		}
+		if !of.ok && (err == nil || !strings.Contains(err.Error(), "must not be writable by group and others")) {
+			t.Errorf("mode %v: error %v, want a refusal of who may write", of.mode, err)
+		}
+		noSecretIf(t, err, w.pair.KeyPEM)
+	}
+	w := writeServer(t, certs.Options{Key: certs.P256, Days: 1})
+	put(t, w.key, newSet(t).Client.KeyPEM, 0o644)
+	if _, err := certs.LoadReadablePair(w.cert, w.key); err == nil || !strings.Contains(err.Error(), "must be the key of certificate") {
+		t.Errorf("another key: error %v, want a refusal", err)
+	}
+}
+
+func noSecretIf(t *testing.T, err error, secrets ...[]byte) {
+	t.Helper()
+	if err != nil {
+		noSecret(t, err, secrets...)
 	}
 }

@@ -101,6 +101,8 @@ func targetOptions() []option {
 			set: into(nonEmpty, func(d *draft) *string { return &d.files.cert })},
 		{name: "key-file", value: "FILE", doc: "TARGET: the private key (PEM) of --cert",
 			set: into(nonEmpty, func(d *draft) *string { return &d.files.key })},
+		{name: "allow-readable-key", value: "bool", start: "false", doc: "TARGET: accept a --key-file that group and others may read, as in a Kubernetes secret",
+			set: into(parseBool, func(d *draft) *bool { return &d.target.AllowReadableKey })},
 		{name: "server-name", value: "NAME", doc: "TARGET: name that its certificate must hold, and that the TLS handshake asks for (default: the TARGET's host)",
 			set: into(parseServerName, func(d *draft) *string { return &d.target.ServerName })},
 		{name: "authority", value: "NAME", doc: "TARGET: the :authority header of RPCs, never what is verified (default: --server-name, else the TARGET as written)",

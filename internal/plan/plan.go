@@ -101,6 +101,8 @@ type Target struct {
 	ServerName         string `json:"server_name,omitempty"`
 	Authority          string `json:"authority,omitempty"` // as given; "": see [Target.AuthorityOf]
 	InsecureSkipVerify bool   `json:"insecure_skip_verify,omitempty"`
+	// AllowReadableKey accepts a KeyFile that group and others may read.
+	AllowReadableKey bool `json:"allow_readable_key,omitempty"`
 	// AllowNoALPN takes a server that chooses no protocol by ALPN for one of HTTP/2.
 	AllowNoALPN bool  `json:"allow_no_alpn,omitempty"`
 	ServerPID   int   `json:"server_pid,omitempty"`
@@ -174,9 +176,8 @@ func (p Plan) Question() Plan {
 	p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime, p.Gates = "", nil, 0, Epochs{}, 0, Gates{}
 	if p.Target != nil {
 		target := *p.Target
-		target.Address, target.ServerPID, target.AllowCleartextCredentials, target.AllowNoALPN = "", 0, false, false
-
-		target.Address, target.ServerPID, target.ServerPIDs, target.AllowCleartextCredentials = "", 0, nil, false
+		target.Address, target.ServerPID, target.ServerPIDs = "", 0, nil
+		target.AllowCleartextCredentials, target.AllowNoALPN, target.AllowReadableKey = false, false, false
 		p.Target = &target
 	}
 	names := make(map[string]string)

@@ -148,6 +148,8 @@ func TestTargetsThatCannotBeMeasuredAreRefused(t *testing.T) {
 		{"h:1 --authority https://h", `--authority "https://h": must be HOST or HOST:PORT in ASCII, without @, spaces and slashes, of at most 261 bytes`},
 		{"--authority h", `--authority "h": must be left out without a TARGET`},
 		{"--allow-no-alpn", `--allow-no-alpn "true": must be left out without a TARGET`},
+		{"h:1 --allow-readable-key", `--allow-readable-key: must come with --key-file`},
+		{"--allow-readable-key", `--allow-readable-key "true": must be left out without a TARGET`},
 		{"h:1 --tls off --allow-no-alpn", `--allow-no-alpn "true": must be left out with --tls off`},
 		{"h:1 --server-pid 0", `--server-pid "0": must be a whole number in [1, 2147483647]`},
 		{"--cacert x", `--cacert "x": must be left out without a TARGET`},

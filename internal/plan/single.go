@@ -17,7 +17,7 @@ func singleNames() []string {
 		"tls", "mtls", "key", "group", "resumption",
 		"compression", "response-compression", "accept-compression", "metadata", "metadata-size", "payload", "response-payload", "method", "request",
 		"deadline", "windows", "connect-timeout",
-		"cacert", "cert", "key-file", "server-name", "authority", "insecure-skip-verify", "allow-no-alpn", "allow-cleartext-credentials",
+		"cacert", "cert", "key-file", "allow-readable-key", "server-name", "authority", "insecure-skip-verify", "allow-no-alpn", "allow-cleartext-credentials",
 	}
 }
 

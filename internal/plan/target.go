@@ -53,7 +53,7 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 	secure := slices.ContainsFunc(d.plan.Arms, func(a Arm) bool { return a.Settings.TLS != Off })
 	mutual := slices.ContainsFunc(d.plan.Arms, func(a Arm) bool { return a.Settings.MTLS })
 	if !secure {
-		for _, name := range []string{"cacert", "cert", "key-file", "server-name", "insecure-skip-verify", "allow-no-alpn"} {
+		for _, name := range []string{"cacert", "cert", "key-file", "server-name", "allow-readable-key", "insecure-skip-verify", "allow-no-alpn"} {
 			for _, v := range r.options[name] {
 				m.add("%s %q: must be left out with --tls off", v.where, v.text)
 			}
@@ -66,6 +66,9 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 	if (f.cert == "") != (f.key == "") {
 		m.add("--cert %q and --key-file %q: must be given together", f.cert, f.key)
 	}
+	if t.AllowReadableKey && f.key == "" {
+		m.add("--allow-readable-key: must come with --key-file")
+	}
 	if mutual && f.cert == "" {
 		m.add("--mtls on: must come with --cert and --key-file for a TARGET")
 	}
@@ -76,7 +79,11 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 		m.add("--cacert %q: must hold a certificate in PEM form", f.caCert)
 	}
 	if t.CertPEM != nil && t.KeyPEM != nil {
-		if _, err := certs.LoadPair(f.cert, f.key); err != nil {
+		load := certs.LoadPair
+		if t.AllowReadableKey {
+			load = certs.LoadReadablePair
+		}
+		if _, err := load(f.cert, f.key); err != nil {
 			m.add("--cert %q and --key-file %q: %w", f.cert, f.key, err)
 		}
 	}

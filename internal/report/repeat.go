@@ -131,6 +131,9 @@ func targetFlags(t plan.Target) []string {
 	if t.InsecureSkipVerify {
 		args = append(args, "--insecure-skip-verify")
 	}
+	if t.AllowReadableKey {
+		args = append(args, "--allow-readable-key")
+	}
 	if t.AllowNoALPN {
 		args = append(args, "--allow-no-alpn")
 	}

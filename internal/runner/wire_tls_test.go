@@ -3,6 +3,7 @@ package runner_test
 import (
 	"crypto/tls"
 	"maps"
+	"os"
 	"testing"
 )
 
@@ -112,6 +113,13 @@ func identityRows() []row {
 			}
 		}},
 		{option: "cert", args: "--tls 1.2", target: mutual, check: presented(true)},
+		{option: "allow-readable-key", args: "--allow-readable-key", target: func(t *testing.T) (*target, []string) {
+			s, args := mutual(t)
+			if err := os.Chmod(args[5], 0o644); err != nil { // --key-file
+				t.Fatal(err)
+			}
+			return s, args
+		}, check: presented(true)},
 		{option: "key-file", args: "--tls 1.3", target: mutual, check: presented(true)},
 		// The authority is trusted by no system: without the flag no RPC is made.
 		{option: "cacert", target: secure(nil), check: func(t *testing.T, s seen) {}},

@@ -301,3 +301,17 @@ func TestATakenAddressIsAFailure(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAReadableKeyIsTakenIfAllowed(t *testing.T) {
+	dir, _ := certified(t)
+	if err := os.Chmod(filepath.Join(dir, "server.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, usage := refused(t, dir, "--listen", "127.0.0.1:0"); !strings.Contains(got, "--allow-readable-key") || usage {
+		t.Errorf("%q (usage %v), want a failure that names the flag", got, usage)
+	}
+	r := launch(t, dir, "--listen", "127.0.0.1:0", "--allow-readable-key")
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}

@@ -33,6 +33,7 @@ const staticWindow = 1 << 20
 type config struct {
 	listen         string
 	cert, key      string // file names
+	readableKey    bool   // of others than the owner
 	tls            string // off, 1.2, 1.3 or default
 	clientCA       string // file name; "" asks no client for a certificate
 	windows        string // static or dynamic
@@ -46,6 +47,7 @@ func (c *config) register(fs *pflag.FlagSet) {
 	fs.StringVar(&c.listen, "listen", defaultListen, "`ADDRESS` to listen on; port 0 takes a free one")
 	fs.StringVar(&c.cert, "cert", defaultCert, "PEM `FILE` of the server's certificate")
 	fs.StringVar(&c.key, "key-file", defaultKey, "PEM `FILE` of the certificate's private key")
+	fs.BoolVar(&c.readableKey, "allow-readable-key", false, "accept a --key-file that group and others may read, as in a Kubernetes secret")
 	fs.StringVar(&c.tls, "tls", "default", "TLS version: off, 1.2, 1.3 or default (1.2 and 1.3)")
 	fs.StringVar(&c.clientCA, "client-ca", "", "PEM `FILE` of the authorities whose certificate every client must show (mutual TLS)")
 	fs.StringVar(&c.windows, "windows", "static", "HTTP/2 flow-control windows: static (1 MiB) or dynamic (grpc-go measures and resizes them)")
@@ -69,7 +71,7 @@ func (c config) validate(set func(flag string) bool) error {
 	check(err == nil, "--listen %q: must be HOST:PORT: %w", c.listen, err)
 	_, _, known := versions(c.tls)
 	check(known, "--tls %q: must be off, 1.2, 1.3 or default", c.tls)
-	for _, flag := range []string{"cert", "key-file", "client-ca"} {
+	for _, flag := range []string{"cert", "key-file", "allow-readable-key", "client-ca"} {
 		check(c.tls != "off" || !set(flag), "--%s: must not be given with --tls off", flag)
 	}
 	check(c.cert != "", `--cert "": must name a file`)
@@ -140,7 +142,11 @@ func (c config) tlsConfig() (*tls.Config, error) {
 	if highest == 0 {
 		return nil, nil
 	}
-	pair, err := certs.LoadPair(c.cert, c.key)
+	load := certs.LoadPair
+	if c.readableKey {
+		load = certs.LoadReadablePair
+	}
+	pair, err := load(c.cert, c.key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: make both files with `make gen_key` or `grpc-bench certs`, or serve plaintext with --tls off", err)
 	}
