@@ -106,7 +106,10 @@ func (v callView) detail(d exchange.Detail) string {
 func (v callView) connection() {
 	v.title("CONNECTION")
 	c := v.Connection
-	v.fact("address", c.Remote, "from "+c.Local, v.unreached())
+	v.fact("address", c.Remote, "from "+c.Local)
+	if text := v.unreached(); text != "" {
+		v.fact("", text)
+	}
 	if v.Certificate == nil {
 		v.fact("security", "plaintext: anyone on the way can read and change it")
 		return
