@@ -222,6 +222,8 @@ func TestACallThatFailsEndsWith1AndASentence(t *testing.T) {
 		{"another name", []string{secure, "--cacert", mine, "--server-name", "api.example"}, "(use --server-name)", ""},
 		{"TLS to plaintext", []string{open}, "the server does not speak TLS (use --tls off)", ""},
 		{"plaintext to TLS", []string{secure, "--tls", "off"}, "in plaintext (is it a gRPC server? one with TLS needs --tls 1.2 or 1.3)", ""},
+		{"a slow handshake", []string{unanswering(t), "--connect-timeout", "60ms"}, "TLS handshake timeout after 60ms (raise --connect-timeout, or check TARGET", ""},
+		{"slow SETTINGS", []string{unanswering(t), "--tls", "off", "--connect-timeout", "60ms"}, "no HTTP/2 SETTINGS within 60ms (raise --connect-timeout, or check TARGET", ""},
 		{"a refusal", []string{open, "--tls", "off"}, "call /Server/Foo: NOT_FOUND: no such thing", "NOT_FOUND · RPC"},
 		{"no bench.v1", []string{open, "--tls", "off", "--payload", "1KiB"}, "--payload and --response-payload need a server that answers bench.v1", "UNIMPLEMENTED"},
 		{"no such compressor", []string{open, "--tls", "off", "--compression", "zstd"}, "(change --compression)", "UNIMPLEMENTED"},
@@ -381,4 +383,15 @@ func TestAnInterruptedCallEndsWithTheSignalsCode(t *testing.T) {
 	if code := p.end(t); code != 130 || p.stdout.Len() != 0 {
 		t.Errorf("exit code %d and %q, want 130 and nothing", code, p.stdout.String())
 	}
+}
+
+// unanswering is a port at which connections are accepted, by the kernel, and nobody answers.
+func unanswering(t *testing.T) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
 }
