@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -63,9 +65,10 @@ func cutOff(cause error) bool {
 	return class == TimeoutTLS || class == Reset
 }
 
-// postQuantum says whether the ClientHello of c has a post-quantum key share.
+// postQuantum says whether the ClientHello of c has a post-quantum key share, which a
+// setting of Go can leave out.
 func postQuantum(c *tls.Config) bool {
-	return (c.MaxVersion == 0 || c.MaxVersion >= tls.VersionTLS13) &&
+	return !strings.Contains(os.Getenv("GODEBUG"), "tlsmlkem=0") && (c.MaxVersion == 0 || c.MaxVersion >= tls.VersionTLS13) &&
 		(len(c.CurvePreferences) == 0 || slices.Contains(c.CurvePreferences, tls.X25519MLKEM768))
 }
 

@@ -115,6 +115,17 @@ func TestAHandshakeThatIsCutOffIsNotBlamedOnItsSize(t *testing.T) {
 	}
 }
 
+// A ClientHello from which a setting of Go leaves the post-quantum key share out is as small
+// as the other one would be.
+func TestASmallClientHelloIsNotTriedAgain(t *testing.T) {
+	t.Setenv("GODEBUG", "tlsmlkem=0")
+	address, took := cutting(t, end)
+	wantError(t, channel.Options{Address: address, TLS: config(t, channel.TLSOptions{Version: "1.3"})}, "the server ended the connection in the TLS handshake (check TARGET")
+	if took.Load() != 3 {
+		t.Errorf("%d connections, want 3", took.Load())
+	}
+}
+
 func reset(c *net.TCPConn) { _ = c.SetLinger(0) }
 func end(*net.TCPConn)     {}
 
