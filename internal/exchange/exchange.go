@@ -31,6 +31,13 @@ type Exchange struct {
 	Connection  channel.Connection
 	Link        worker.Link
 	Certificate *Certificate // nil: plaintext
+	// ServerSettings are the server's on the latest connection; GoAways are the connections
+	// that it ended.
+	ServerSettings channel.Settings
+	GoAways        channel.GoAways
+	// Attempts are the streams of the RPC, in order: a server may refuse one unseen, which
+	// is then made again, on another connection if it has ended this one.
+	Attempts []Attempt
 	// Opening is what connecting took, up to the first quiet moment; Traffic what
 	// the RPC did, up to the next.
 	Opening, Traffic Bytes
@@ -106,7 +113,9 @@ func Do(ctx context.Context, t worker.Trial) (Exchange, error) {
 	e.Traffic = quiet(ctx, ch)
 	e.Traffic.Sent -= e.Opening.Sent
 	e.Traffic.Received -= e.Opening.Received
+	seen.causes(ch)
 	seen.fill(&e)
+	e.ServerSettings, e.GoAways = ch.Settings(), ch.GoAways()
 	work := counters.Snapshot().Sub(before)
 	e.Request.Compressed, e.Response.Compressed = work.Compress.Messages > 0, work.Decompress.Messages > 0
 	e.Server = server.saw(ctx)

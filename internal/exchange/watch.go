@@ -14,6 +14,10 @@ type watch struct {
 	mu    sync.Mutex
 	began time.Time
 	seen  Exchange // the parts that fill hands on
+
+	attempts []Attempt
+	failures []error // of attempts
+	open     bool    // the latest attempt has not ended
 }
 
 var _ stats.Handler = (*watch)(nil)
@@ -24,7 +28,7 @@ func (w *watch) fill(e *Exchange) {
 	defer w.mu.Unlock()
 	e.Request, e.Response = w.seen.Request, w.seen.Response
 	e.Sent, e.Header, e.Trailer = w.seen.Sent, w.seen.Header, w.seen.Trailer
-	e.Moments = w.seen.Moments
+	e.Moments, e.Attempts = w.seen.Moments, w.attempts
 }
 
 // HandleRPC implements stats.Handler.
@@ -40,6 +44,7 @@ func (w *watch) HandleRPC(_ context.Context, event stats.RPCStats) {
 	case *stats.OutHeader:
 		*s = Exchange{Sent: event.Header}
 		s.Request.Announced = event.Compression
+		w.attempt(event)
 	case *stats.OutPayload:
 		s.Request.message(event.Length, event.CompressedLength)
 		s.Moments.Sent = time.Since(w.began)
@@ -54,6 +59,7 @@ func (w *watch) HandleRPC(_ context.Context, event stats.RPCStats) {
 		s.Trailer = event.Trailer
 	case *stats.End:
 		s.Moments.End = event.EndTime.Sub(w.began)
+		w.over(event)
 	}
 }
 

@@ -74,6 +74,7 @@ func (v callView) outcome() {
 	if v.Status.Cause != "" {
 		v.fact("cause", v.Status.Cause)
 	}
+	v.attempts()
 	if v.Status.Message != "" {
 		v.prose(pad("  message", labels), v.secrets.Clean(v.Status.Message))
 	}
@@ -110,6 +111,7 @@ func (v callView) connection() {
 	if text := v.unreached(); text != "" {
 		v.fact("", text)
 	}
+	v.protocol()
 	if v.Certificate == nil {
 		v.fact("security", "plaintext: anyone on the way can read and change it")
 		return

@@ -43,9 +43,10 @@ func echoed() exchange.Exchange {
 			"foo": {"bar", "second"}, "authorization": {"Bearer abcdefg12345"}, "trace-bin": {"\x00\x01\xff"},
 			"x-bench-0": {strings.Repeat("0123456789abcdef", 64)}, "user-agent": {"grpc-go/1.85.0"},
 		},
-		Header:  map[string][]string{"content-type": {"application/grpc"}, "set-cookie": {"id=4711"}, "x-echo": {"you sent Bearer abcdefg12345"}},
-		Status:  exchange.Status{Code: "OK"},
-		Moments: exchange.Moments{Sent: 1040 * time.Microsecond, Header: 3310 * time.Microsecond, Message: 3330 * time.Microsecond, End: 3340 * time.Microsecond},
+		Header:         map[string][]string{"content-type": {"application/grpc"}, "set-cookie": {"id=4711"}, "x-echo": {"you sent Bearer abcdefg12345"}},
+		ServerSettings: channel.Settings{3: 100, 4: 65536, 6: 16384, 0x1234: 7},
+		Status:         exchange.Status{Code: "OK"},
+		Moments:        exchange.Moments{Sent: 1040 * time.Microsecond, Header: 3310 * time.Microsecond, Message: 3330 * time.Microsecond, End: 3340 * time.Microsecond},
 		// 3 + 6 of foo, 19 of authorization, 3 of trace-bin, 1024 of x-bench-0.
 		Server: exchange.Server{Code: "OK", Announced: "gzip", Keys: 4, Bytes: 1055,
 			Decompressed: exchange.Work{Messages: 1, In: 1341, Out: 4110}},
@@ -70,6 +71,10 @@ func refused() exchange.Exchange {
 		}},
 		Moments: exchange.Moments{Sent: 58 * time.Microsecond, End: 600 * time.Microsecond},
 		Server:  exchange.Server{Unknown: "the server does not have bench.v1.Control"},
+		// A proxy ended the connection for what was sent on it, and the next one too.
+		ServerSettings: channel.Settings{},
+		Attempts:       []exchange.Attempt{{Local: "10.0.0.7:33180", Cause: "GOAWAY ENHANCE_YOUR_CALM"}, {Local: "10.0.0.7:33182"}},
+		GoAways:        channel.GoAways{{Code: "ENHANCE_YOUR_CALM", Reason: "too_many_pings", Connections: 1}},
 	}
 }
 
