@@ -213,7 +213,7 @@ var texts = []struct {
 	{codes.Internal, "cardinality violation: ", cause.Violation},
 	{codes.Internal, "unexpected EOF", cause.Violation},
 	{codes.Internal, "grpc: received unexpected payload format ", cause.Violation},
-	{codes.Internal, "grpc: Decompressor is not installed ", cause.Violation},
+	{codes.Internal, "grpc: Decompressor is not installed ", cause.Encoding},
 	{codes.Internal, "grpc: failed to decompress the received message: ", cause.Response},
 	{codes.Internal, "grpc: failed to unmarshal the received message: ", cause.Response},
 	{codes.ResourceExhausted, "trying to send message larger than max ", cause.MessageLimit},

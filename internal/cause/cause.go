@@ -25,6 +25,7 @@ const (
 const (
 	Status       = "server status"           // grpc-status
 	Violation    = "protocol violation"      // of HTTP/2 or gRPC, by the server
+	Encoding     = "unannounced compression" // the response's, by the server
 	Response     = "wrong response"          // not the message that was asked for, or not readable
 	Deadline     = "client deadline"         // --deadline, or the limit of the one RPC
 	MessageLimit = "message size limit"      // the client's
@@ -35,7 +36,7 @@ const (
 
 // fixed are the causes without a number or a name in them.
 var fixed = []string{Refused, Reset, Ended, Timeout, Unreachable, Unresolved, TLS, NoConnect,
-	Status, Violation, Response, Deadline, MessageLimit, HeaderLimit, NoResources, Cancelled}
+	Status, Violation, Encoding, Response, Deadline, MessageLimit, HeaderLimit, NoResources, Cancelled}
 
 // What stands before an HTTP status and the name of an error code.
 const (

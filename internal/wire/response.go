@@ -114,8 +114,11 @@ func (c *conn) outcome(s *stream, m *meaning) load.End {
 	}
 	// A unary call has one message and no part of another.
 	r := &c.channel.options.Request
-	if s.response.n != 1 || !s.response.whole() || s.response.compressed && !r.accepts(s.encoding) {
+	if s.response.n != 1 || !s.response.whole() {
 		return broken
+	}
+	if s.response.compressed && !r.accepts(s.encoding) {
+		return c.notAccepted(s)
 	}
 	c.channel.count(s)
 	if r.Length >= 0 && (!s.response.compressed && int(s.response.length) != r.Length || int(s.response.length) > r.keep()) {
@@ -125,6 +128,16 @@ func (c *conn) outcome(s *stream, m *meaning) load.End {
 		return r.Check(s.encoding, s.response.compressed, s.response.kept)
 	}
 	return load.Good
+}
+
+// notAccepted is the end of an RPC whose response is compressed in a way that was not
+// announced, or in none that it names.
+func (c *conn) notAccepted(s *stream) load.End {
+	if s.encoding == "" || s.encoding == "identity" {
+		return broken
+	}
+	c.channel.words.Said = "response compressed by " + s.encoding
+	return load.End{Code: codeInternal, Cause: cause.Encoding}
 }
 
 func (c *conn) onData(h frameHeader, payload []byte) error {

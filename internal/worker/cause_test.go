@@ -31,6 +31,13 @@ type fault struct {
 	alike bool
 }
 
+// unannounced answers in a codec that no client here announces.
+func unannounced(s *faultproxy.Stream) {
+	s.Begin(faultproxy.Field{Name: "grpc-encoding", Value: "gzip"})
+	s.Prefixed(1, 1, []byte("x"))
+	s.Status(0, "")
+}
+
 // faults are of each kind of cause that a server can bring about on a connection.
 func faults() []fault {
 	var all []fault
@@ -102,11 +109,11 @@ func faults() []fault {
 	add("OK with two messages", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Message(nil); s.Message(nil); s.Status(0, "") })
 	add("headers twice", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Begin() })
 	add("a flag of 7", "INTERNAL", cause.Violation, func(s *faultproxy.Stream) { s.Begin(); s.Prefixed(7, 0, nil); s.Status(0, "") })
+	add("a codec that was not announced", "INTERNAL", cause.Encoding, unannounced)
 	add("5 MiB", "RESOURCE_EXHAUSTED", cause.MessageLimit, func(s *faultproxy.Stream) { s.Begin(); s.Prefixed(0, 5<<20, []byte("x")); s.Status(0, "") })
 	add("68 KiB of headers", "INTERNAL", cause.HeaderLimit, func(s *faultproxy.Stream) {
 		big := faultproxy.Field{Name: "big", Value: strings.Repeat("a", 4<<10)} // 2.5 KiB by Huffman's code
 		s.Begin(slices.Repeat([]faultproxy.Field{big}, 17)...)
-		s.Message(nil)
 		s.Status(0, "")
 	})
 	add("silence", "DEADLINE_EXCEEDED", cause.Deadline, func(*faultproxy.Stream) {})

@@ -7,6 +7,7 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
+	"grpcbench/internal/codec"
 	"grpcbench/internal/mask"
 )
 
@@ -24,6 +25,8 @@ func explainCause(o call.Options, f *call.Failure, masked mask.Secrets) string {
 		return f.Cause + ": " + explainReset(code, metadata)
 	}
 	switch f.Cause {
+	case cause.Encoding:
+		return "the server compresses its responses although no codec was announced that it uses (announce it: --accept-compression " + codecIn(f.Error()) + ")"
 	case cause.Ended, cause.Reset:
 		if metadata >= large {
 			return f.Cause + ": " + tooLarge(metadata)
@@ -35,6 +38,16 @@ func explainCause(o call.Options, f *call.Failure, masked mask.Secrets) string {
 		return f.Cause + " left on this machine (raise ulimit -n, or lower --connections)"
 	}
 	return ""
+}
+
+// codecIn is the codec that a text names; of those that can be announced, "CODECS" if none.
+func codecIn(text string) string {
+	for _, name := range codec.Names() {
+		if strings.Contains(text, name) {
+			return name
+		}
+	}
+	return "CODECS"
 }
 
 // large is the size of metadata, in bytes, from which servers and proxies refuse it: the
