@@ -6,7 +6,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -80,8 +79,6 @@ type Moments struct {
 // server is not told of it.
 const patience = 30 * time.Second
 
-var errPatience = errors.New("no answer")
-
 // Do makes the RPC of t. The error says why no RPC could be made; an RPC that
 // failed is an Exchange with a Failure.
 //
@@ -144,14 +141,14 @@ func open(ctx context.Context, t worker.Trial, presented *atomic.Bool, seen *wat
 
 // once makes the RPC.
 func once(ctx context.Context, o call.Options, secrets []string, conn *channel.Channel) (Status, error) {
-	within, cancel := limited(ctx, o.Deadline)
+	within, cancel := worker.Patient(ctx, o.Deadline, patience)
 	defer cancel()
 	_, err := call.Once(within, o, conn)
 	s := statusOf(err)
 	switch {
 	case err == nil:
 		return s, nil
-	case context.Cause(within) == errPatience:
+	case context.Cause(within) == worker.ErrPatience:
 		return s, fmt.Errorf("call %s: no answer within %v (is the server frozen?)", o.Name(), patience)
 	case passed(within) && ctx.Err() == nil:
 		return s, fmt.Errorf("call %s: %s: no answer within --deadline %v (raise it)", o.Name(), s.Code, o.Deadline)
@@ -165,17 +162,6 @@ func once(ctx context.Context, o call.Options, secrets []string, conn *channel.C
 func passed(ctx context.Context) bool {
 	at, ok := ctx.Deadline()
 	return ok && !time.Now().Before(at)
-}
-
-// limited is ctx with the RPC's deadline, or with an end that the server does not
-// hear of.
-func limited(ctx context.Context, deadline time.Duration) (context.Context, context.CancelFunc) {
-	if deadline > 0 {
-		return context.WithTimeout(ctx, deadline)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(patience, func() { cancel(errPatience) })
-	return ctx, func() { timer.Stop(); cancel(nil) }
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/worker"
 	benchv1 "grpcbench/proto/bench/v1"
 )
 
@@ -57,14 +58,14 @@ func TestWhatTheServerCountedIsTheRPCsAloneOrNotKnown(t *testing.T) {
 func TestACallWithoutADeadlineIsGivenUpAndNoServerIsToldWhen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		ctx, cancel := limited(t.Context(), 0)
+		ctx, cancel := worker.Patient(t.Context(), 0, patience)
 		defer cancel()
 		if at, ok := ctx.Deadline(); ok {
 			t.Errorf("deadline %v, want none: it would be sent", at)
 		}
 		<-ctx.Done()
-		if took := time.Since(began); took != patience || context.Cause(ctx) != errPatience {
-			t.Errorf("ended after %v by %v, want %v by %v", took, context.Cause(ctx), patience, errPatience)
+		if took := time.Since(began); took != patience || context.Cause(ctx) != worker.ErrPatience {
+			t.Errorf("ended after %v by %v, want %v by %v", took, context.Cause(ctx), patience, worker.ErrPatience)
 		}
 	})
 }

@@ -194,7 +194,7 @@ func (r *run) stillThere(ctx context.Context, a *armEpoch, m worker.Measured) {
 	if a.failed != nil || ctx.Err() != nil || m.Stopped || m.Ledger.Scheduled == 0 || m.Ledger.OK > 0 {
 		return
 	}
-	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, nil); err != nil && ctx.Err() == nil {
+	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, probeLimit(a), nil); err != nil && ctx.Err() == nil {
 		what := "no RPC was ok"
 		if result.ServerGone(m.Ledger) {
 			what = "the server was gone"

@@ -262,11 +262,16 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 		}
 	}
 	for _, a := range e.arms {
-		if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, orderLimit, &a.probed); err != nil {
+		if err := a.gen.ask(ctx, worker.Order{Do: worker.DoProbe}, probeLimit(a), &a.probed); err != nil {
 			return fmt.Errorf("%w: %w", ErrPreflight, r.armErr(a.arm.Name, err))
 		}
 	}
 	return nil
+}
+
+// probeLimit bounds the order for a preflight.
+func probeLimit(a *armEpoch) time.Duration {
+	return worker.ProbeLimit(a.arm.Settings.Deadline) + orderLimit
 }
 
 // measure gives all arms a common start, waits for their windows and takes the

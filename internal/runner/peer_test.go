@@ -287,7 +287,7 @@ func TestADecompressionBombDoesNotFillTheMemory(t *testing.T) {
 			s.Status(0, "")
 		})
 		a := measureUntil(t, func() bool { return sent.Load() >= bombs },
-			"--engine", engine, "--loop", "closed", "--concurrency", "1", "--connections", "1", p.Address())
+			"--engine", engine, "--accept-compression", "gzip", "--loop", "closed", "--concurrency", "1", "--connections", "1", p.Address())
 		l := a.LedgerTotal
 		code := "RESOURCE_EXHAUSTED"
 		if engine == plan.Wire {

@@ -27,7 +27,11 @@ func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, words Word
 	select {
 	case end = <-one.end:
 	case <-ctx.Done():
-		c.Abandon(pastDeadline)
+		end := pastDeadline
+		if ctx.Err() == context.Canceled {
+			end = cancelled
+		}
+		c.Abandon(end)
 		end = <-one.end
 	}
 	c.mu.Lock()

@@ -16,17 +16,50 @@ import (
 	"grpcbench/internal/mask"
 )
 
-// probeLimit bounds the one RPC of the preflight.
-const probeLimit = 5 * time.Second
+const (
+	// patience bounds the preflight's RPC where RPCs have no deadline. A server is not told
+	// of it.
+	patience = 5 * time.Second
+	// coldCalls is how many RPCs of the preflight may run into --deadline before the load
+	// begins all the same: a server's first calls may be slower than any later one.
+	coldCalls = 3
+)
 
-// probe makes one RPC, books it like any other, and explains its failure.
+// ErrPatience is the cause of a context of [Patient] that has ended by its limit.
+var ErrPatience = errors.New("no answer")
+
+// ProbeLimit is how long the preflight of an arm takes at most.
+func ProbeLimit(deadline time.Duration) time.Duration { return max(patience, coldCalls*deadline) }
+
+// probe makes one RPC and explains its failure. RPCs that run into --deadline do not end a
+// run: the load counts them, and its checks judge them.
 func (g *generator) probe(ctx context.Context) (Probed, error) {
 	if err := g.prepare(); err != nil {
 		return Probed{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	for n := 1; ; n++ {
+		heard, err := g.probeOnce(ctx)
+		codec := g.options.Compression
+		switch {
+		case codec.Announced() && heard.Lacks(codec.Name):
+			return Probed{}, fmt.Errorf("call %s: the server accepts %s, and not %s: it may take a compressed message for the message itself (change --compression)",
+				g.options.Name(), strings.Join(heard.Accepts, ", "), codec.Name)
+		case err == nil:
+			return Probed{ResponseBytes: heard.Size}, nil
+		case g.options.Deadline == 0 || call.EndOf(err).Cause != cause.Deadline:
+			return Probed{}, Explain(g.options, g.trial.Confidential(), err)
+		case n == coldCalls:
+			return Probed{ResponseBytes: -1}, nil
+		}
+	}
+}
+
+// probeOnce makes one RPC and books it like any other. It has the deadline of the load's
+// RPCs, and without one an end that the server does not hear of.
+func (g *generator) probeOnce(ctx context.Context) (call.Heard, error) {
+	within, cancel := Patient(ctx, g.options.Deadline, patience)
 	defer cancel()
-	heard, err := g.engine.once(ctx, g.channels[0])
+	heard, err := g.engine.once(within, g.channels[0])
 	l := load.Ledger{Scheduled: 1, Started: 1}
 	if err == nil {
 		l.OK = 1
@@ -34,14 +67,21 @@ func (g *generator) probe(ctx context.Context) (Probed, error) {
 		l.Fail(call.EndOf(err), 1)
 	}
 	g.total.Add(l)
-	if codec := g.options.Compression; codec.Announced() && heard.Lacks(codec.Name) {
-		return Probed{}, fmt.Errorf("call %s: the server accepts %s, and not %s: it may take a compressed message for the message itself (change --compression)",
-			g.options.Name(), strings.Join(heard.Accepts, ", "), codec.Name)
+	if err != nil && context.Cause(within) == ErrPatience {
+		err = fmt.Errorf("call %s: no answer within %v (is the server frozen? a method that takes longer needs --deadline)", g.options.Name(), patience)
 	}
-	if err != nil {
-		return Probed{}, Explain(g.options, g.trial.Confidential(), err)
+	return heard, err
+}
+
+// Patient is ctx with the RPC's deadline, or without one with an end after limit that the
+// server does not hear of.
+func Patient(ctx context.Context, deadline, limit time.Duration) (context.Context, context.CancelFunc) {
+	if deadline > 0 {
+		return context.WithTimeout(ctx, deadline)
 	}
-	return Probed{ResponseBytes: heard.Size}, nil
+	within, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(limit, func() { cancel(ErrPatience) })
+	return within, func() { timer.Stop(); cancel(nil) }
 }
 
 // Explain says what a first failed RPC means and which flag to change. What the
@@ -88,7 +128,7 @@ func Explain(o call.Options, secrets []string, err error) error {
 			advice = "the server cannot read the request message (change --request, or --compression if it does not know the compressor)"
 		}
 	case s.Code() == codes.DeadlineExceeded:
-		advice = fmt.Sprintf("the first RPC did not end within %v (is the server frozen?)", probeLimit)
+		advice = "the server ran into a deadline, its own or the one of --deadline (raise it, or see its log)"
 	case s.Code() == codes.Unauthenticated, s.Code() == codes.PermissionDenied:
 		advice = "the server refuses the caller (add --metadata)"
 	}

@@ -149,7 +149,10 @@ func (e *wireEngine) loop(first int64, _ bool) load.Engine {
 func (e *wireEngine) once(ctx context.Context, l link) (call.Heard, error) {
 	// The RPCs of a run are numbered from 0: no unique value is used twice.
 	end, words, heard := l.(*wire.Channel).Once(ctx, -1) // what open returned
-	h := call.Heard{Accepts: call.ParseAccepts(heard.Accepts), Size: heard.Size}
+	h := call.Heard{Accepts: call.ParseAccepts(heard.Accepts), Size: -1}
+	if e.request.Length < 0 { // of a method whose responses are not known
+		h.Size = heard.Size
+	}
 	switch end.Code {
 	case load.OK:
 		return h, nil
