@@ -22,6 +22,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	experimental "google.golang.org/grpc/experimental/credentials"
+
+	"grpcbench/internal/address"
 )
 
 // StaticWindow is the HTTP/2 flow-control window, in bytes, of streams and
@@ -41,7 +43,7 @@ const MaxMessage = 4<<20 + 4<<10
 
 // Options says where and how to connect.
 type Options struct {
-	Address        string      // host:port
+	Address        string      // see package address
 	Authority      string      // :authority of RPCs, and nothing else; "": Address
 	TLS            *tls.Config // nil: plaintext
 	AllowNoALPN    bool        // take a server that chooses no protocol by ALPN for one of HTTP/2
@@ -89,7 +91,7 @@ type Connection struct {
 	TCP   time.Duration // name resolution and TCP handshake
 	TLS   time.Duration // 0 for plaintext
 	HTTP2 time.Duration // from then until the server's SETTINGS arrived; 0: they have not
-	Local string        // local address, distinct for each connection
+	Local string        // local address, distinct for each connection; "#N" for a Unix socket
 
 	// Resolution is the part of TCP in which a name was resolved; 0: the address
 	// needed none.
@@ -174,6 +176,9 @@ func (o Options) client() (*Channel, error) {
 func (o Options) serverName() string {
 	if o.TLS != nil && o.TLS.ServerName != "" {
 		return o.TLS.ServerName
+	}
+	if address.IsUnix(o.Address) {
+		return address.Local
 	}
 	return o.Address
 }
@@ -310,8 +315,8 @@ func (c *Channel) AwaitChange(ctx context.Context, limit time.Duration) {
 }
 
 // dial makes the TCP connection and puts the byte counter on it.
-func (c *Channel) dial(ctx context.Context, address string) (net.Conn, error) {
-	conn, made, err := c.dialer.dial(ctx, address)
+func (c *Channel) dial(ctx context.Context, to string) (net.Conn, error) {
+	conn, made, err := c.dialer.dial(ctx, to)
 	if err != nil {
 		c.failed(err)
 		return nil, err

@@ -58,10 +58,16 @@ func Class(err error) string {
 		return TimeoutTCP
 	case errors.As(err, &dns):
 		return Unresolved
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, syscall.ECONNREFUSED), dialled(err) && (errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EAGAIN)): // the latter of Unix sockets
 		return Refused
 	}
 	return classOfTLS(err)
+}
+
+// dialled reports whether err is that of making a connection.
+func dialled(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
 // Cause names why a connection could not be made, or ended, as the cause of the RPCs that

@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"grpcbench/internal/address"
 )
 
 // Endpoint is where connections are made to, and how.
 type Endpoint struct {
-	Address string        // host:port
+	Address string        // see package address
 	TLS     *tls.Config   // nil: plaintext
 	Timeout time.Duration // of TCP, TLS and HTTP/2 together; 0: 5 s
 	// TimeoutFlag is the flag that sets Timeout, which sentences name; "":
@@ -89,7 +91,7 @@ func (e Endpoint) completesWithX25519(ctx context.Context) bool {
 func shakes(ctx context.Context, e Endpoint, config *tls.Config) bool {
 	config.NextProtos = []string{"h2"}
 	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(e.Address) // what is no host:port is not dialled either
+		config.ServerName = address.Host(e.Address) // what is no host:port is not dialled either
 	}
 	conn, _, err := e.Dialer.dial(ctx, e.Address)
 	if err != nil {

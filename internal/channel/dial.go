@@ -3,24 +3,28 @@ package channel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http/httptrace"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"grpcbench/internal/address"
 )
 
-// Dialer makes a connection to host:port, as [net.Dialer.DialContext] does.
+// Dialer makes a connection to host:port or to the path of a Unix socket, as [net.Dialer.DialContext] does.
 type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Dial makes the TCP connection to host:port and says what it took and between
+// Dial makes the connection to an address, by TCP or to a Unix socket, and says what it took and between
 // which addresses: TCP, Resolution, Addresses, Local and Remote of made.
-func Dial(ctx context.Context, address string) (conn net.Conn, made Connection, err error) {
-	return Dialer(nil).dial(ctx, address)
+func Dial(ctx context.Context, to string) (conn net.Conn, made Connection, err error) {
+	return Dialer(nil).dial(ctx, to)
 }
 
 // dial is Dial by d; nil: by a net.Dialer.
-func (d Dialer) dial(ctx context.Context, address string) (conn net.Conn, made Connection, err error) {
+func (d Dialer) dial(ctx context.Context, to string) (conn net.Conn, made Connection, err error) {
 	if d == nil {
 		d = (&net.Dialer{}).DialContext
 	}
@@ -35,12 +39,25 @@ func (d Dialer) dial(ctx context.Context, address string) (conn net.Conn, made C
 		},
 	})
 	start := time.Now()
-	conn, err = d(ctx, "tcp", address)
+	conn, err = d.connect(ctx, to)
 	if err != nil {
 		return nil, Connection{}, err
 	}
 	made.TCP, made.Local, made.Remote = time.Since(start), conn.LocalAddr().String(), conn.RemoteAddr().String()
+	if address.IsUnix(to) {
+		_, path := address.Dial(to)
+		made.Local, made.Remote = fmt.Sprintf("#%d", unnamed.Add(1)), address.Unix(path)
+	}
 	return conn, made, nil
+}
+
+// unnamed counts this process's connections to Unix sockets, whose own end has no name.
+var unnamed atomic.Int64
+
+// connect makes the connection to an address.
+func (d Dialer) connect(ctx context.Context, to string) (net.Conn, error) {
+	network, at := address.Dial(to)
+	return d(ctx, network, at)
 }
 
 // attempts is how often a connection that ends before its SETTINGS is tried. A

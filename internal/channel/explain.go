@@ -68,6 +68,10 @@ func advise(cause error, e Endpoint) string {
 		return "nothing listens there (check TARGET)"
 	case errors.As(cause, &dial) && dial.Op == "dial" && errors.Is(cause, syscall.ECONNRESET):
 		return "the connection was reset as soon as it was made (check TARGET)"
+	case errors.As(cause, &dial) && dial.Op == "dial" && errors.Is(cause, syscall.ENOENT):
+		return "there is no such socket (check TARGET)"
+	case errors.As(cause, &dial) && dial.Op == "dial" && errors.Is(cause, syscall.EAGAIN):
+		return "as many connections as the server's backlog has wait to be accepted (use fewer --connections, or raise the backlog)"
 	case errors.As(cause, &record):
 		return "the server does not speak TLS (use --tls off)"
 	case errors.As(cause, &alert) || strings.Contains(text, "remote error: tls:"):

@@ -6,19 +6,24 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"grpcbench/internal/address"
 )
 
 // maxAuthority is a name of 255 bytes (RFC 1035, 2.3.4) with a port.
 const maxAuthority = 255 + len(":65535")
 
-// AuthorityOf is the :authority of RPCs to the server at address, which is as TARGET
+// AuthorityOf is the :authority of RPCs to the server at an address, which is as TARGET
 // was written (RFC 9113, 8.3.1): the one that was given, else the name that the
-// certificate must hold, else the address. What is verified never depends on it.
-func (t Target) AuthorityOf(address string) string {
+// certificate must hold, else the address, or localhost for a Unix socket. What is verified never depends on it.
+func (t Target) AuthorityOf(to string) string {
 	if ip, err := netip.ParseAddr(t.ServerName); t.Authority == "" && err == nil && ip.Is6() {
 		return "[" + t.ServerName + "]" // RFC 3986, 3.2.2
 	}
-	return cmp.Or(t.Authority, t.ServerName, withoutZone(address))
+	if address.IsUnix(to) {
+		to = address.Local
+	}
+	return cmp.Or(t.Authority, t.ServerName, withoutZone(to))
 }
 
 // withoutZone is an address without the zone of a link-local host, which means something

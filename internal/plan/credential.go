@@ -1,10 +1,11 @@
 package plan
 
 import (
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"grpcbench/internal/address"
 )
 
 // Credential reports whether metadata of that name looks like a credential: its
@@ -43,16 +44,13 @@ func checkCredentials(arms []Arm, t Target, m *mistakes) {
 	}
 }
 
-// loopback reports whether HOST:PORT is on this machine: localhost, which names
-// nothing else (RFC 6761, section 6.3), or an address of 127.0.0.0/8 or ::1.
+// loopback reports whether a target is on this machine: a Unix socket, localhost, which
+// names nothing else (RFC 6761, section 6.3), or an address of 127.0.0.0/8 or ::1.
 func loopback(target string) bool {
-	host, _, err := net.SplitHostPort(target)
-	if err != nil {
-		return false
-	}
+	host := address.Host(target)
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
 }

@@ -49,6 +49,7 @@ func TestCredentialsGoOnlyWhereNobodyElseReadsThem(t *testing.T) {
 		"localhost:1 --tls off --metadata authorization=x", "LOCALHOST:1 --tls off --metadata authorization=x",
 		"127.0.0.1:1 --tls off --metadata authorization=x", "127.8.9.1:1 --tls off --metadata authorization=x",
 		"[::1]:1 --tls off --metadata authorization=x", "[::ffff:127.0.0.1]:1 --tls off --metadata authorization=x",
+		"unix:/s --tls off --metadata authorization=x",
 		"127.0.0.1:1 --insecure-skip-verify --metadata authorization=x",
 		"api.example:443 --metadata authorization=x", "api.example:443 --tls off --metadata foo=bar",
 		"--tls off --metadata authorization=x", // the bundled server

@@ -94,7 +94,7 @@ func (e Epochs) String() string {
 
 // Target is a server that was not started by the run.
 type Target struct {
-	Address            string `json:"address"`            // host:port; arms may have their own
+	Address            string `json:"address"`            // see package address; arms may have their own
 	CACert             string `json:"cacert,omitempty"`   // files, by base name
 	Cert               string `json:"cert,omitempty"`     //
 	KeyFile            string `json:"key_file,omitempty"` //

@@ -133,10 +133,13 @@ func TestContradictionsAreRefused(t *testing.T) {
 
 func TestTargetsThatCannotBeMeasuredAreRefused(t *testing.T) {
 	checkRefusals(t, []refusal{
-		{"localhost", `TARGET: must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
-		{"dns:///h:1", `TARGET "dns:///h:1": must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
+		{"localhost", `TARGET: must be HOST:PORT, as in localhost:1337 or [::1]:1337, or unix:PATH`},
+		{"dns:///h:1", `TARGET "dns:///h:1": must be HOST:PORT, as in localhost:1337 or [::1]:1337, or unix:PATH`},
+		{"unix:", `TARGET "unix:": must be unix:PATH with the path of a socket`},
+		{"unix://host/s", `TARGET "unix://host/s": must be unix:PATH, or unix:///PATH with an absolute path`},
+		{"unix-abstract:s", `TARGET "unix-abstract:s": unix-abstract: is not supported (use unix:PATH)`},
 		{"h:0", `TARGET "h:0": port must be in [1, 65535]`},
-		{"user:secret@h:1", `TARGET: must be HOST:PORT, as in localhost:1337 or [::1]:1337`},
+		{"user:secret@h:1", `TARGET: must be HOST:PORT, as in localhost:1337 or [::1]:1337, or unix:PATH`},
 		{"secret@h:1", `TARGET: must be HOST:PORT without scheme, user or path`},
 		{"h:1 --key p256", `--key "p256": must be left out with a TARGET, whose server has its key already`},
 		{"h:1 --concurrency 9", `--concurrency 9: must be left out with --loop open and a TARGET, where nothing waits`},

@@ -3,10 +3,11 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
+
+	"grpcbench/internal/address"
 )
 
 // parsed makes a set function of a parser and the field it fills.
@@ -88,7 +89,7 @@ func setGroup(a *Arm, text string) error {
 	return nil
 }
 
-// setTarget reads HOST:PORT. The empty text is a bundled server.
+// setTarget reads HOST:PORT or unix:PATH. The empty text is a bundled server.
 func setTarget(a *Arm, text string) error {
 	if text == "" {
 		a.Settings.Target = ""
@@ -98,15 +99,8 @@ func setTarget(a *Arm, text string) error {
 }
 
 func parseTarget(text string) (string, error) {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil || host == "" {
-		return "", errors.New("must be HOST:PORT, as in localhost:1337 or [::1]:1337")
-	}
-	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/@?#", r) }) {
-		return "", errors.New("must be HOST:PORT without scheme, user or path")
-	}
-	if n, err := parseDigits(port); err != nil || n < 1 || n > 65535 {
-		return "", errors.New("port must be in [1, 65535]")
+	if err := address.Check(text); err != nil {
+		return "", err
 	}
 	return text, nil
 }

@@ -6,14 +6,16 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"grpcbench/internal/address"
 )
 
 // Proxies are the names of the variables in this process's environment that name a proxy
-// which other clients, of gRPC or not, use for connections to address, host:port. It is nil
+// which other clients, of gRPC or not, use for connections to an address. It is nil
 // for this machine, and for what NO_PROXY or its like excepts.
-func Proxies(address string) []string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || strings.HasPrefix(address, "unix:") || ownHost(host) {
+func Proxies(to string) []string {
+	host, port, err := net.SplitHostPort(to)
+	if err != nil || address.IsUnix(to) || ownHost(host) {
 		return nil
 	}
 	for _, name := range []string{"NO_PROXY", "no_proxy", "no_grpc_proxy"} {

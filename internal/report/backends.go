@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"grpcbench/internal/address"
 	"grpcbench/internal/result"
 )
 
@@ -16,7 +17,7 @@ const mostAddresses = 10
 // there is only the one that TARGET itself is. Not safe to print.
 func reached(a result.Arm) string {
 	bs := a.Observed.Backends
-	if len(bs) == 0 || len(bs) == 1 && bs[0].Address == a.Settings.Target {
+	if len(bs) == 0 || len(bs) == 1 && sameAddress(bs[0].Address, a.Settings.Target) {
 		return ""
 	}
 	bs = slices.DeleteFunc(slices.Clone(bs), func(b result.Backend) bool { return b.Connections == 0 })
@@ -31,6 +32,13 @@ func reached(a result.Arm) string {
 		list = append(list, fmt.Sprintf("others to %d more addresses", more))
 	}
 	return "connections " + strings.Join(list, ", ")
+}
+
+// sameAddress reports whether two texts are the same address.
+func sameAddress(a, b string) bool {
+	network, to := address.Dial(a)
+	network2, to2 := address.Dial(b)
+	return network == network2 && to == to2
 }
 
 // unreached says that the name of a server has addresses which no connection reached; ""

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"grpcbench/internal/address"
 	"grpcbench/internal/exchange"
 	"grpcbench/internal/mask"
 	"grpcbench/internal/plan"
@@ -107,7 +108,11 @@ func (v callView) detail(d exchange.Detail) string {
 func (v callView) connection() {
 	v.title("CONNECTION")
 	c := v.Connection
-	v.fact("address", c.Remote, "from "+c.Local)
+	from := []string{"from " + c.Local}
+	if address.IsUnix(c.Remote) {
+		from = nil // it has no name
+	}
+	v.fact("address", append([]string{c.Remote}, from...)...)
 	if text := v.unreached(); text != "" {
 		v.fact("", text)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"grpcbench/internal/address"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 )
@@ -28,14 +29,17 @@ func limits(p plan.Plan, files uint64, ports int) error {
 		if err := enoughFiles("--connections", n, each, files); err != nil {
 			return err
 		}
-		address := a.Settings.Target
-		if address == "" {
-			address = a.Name // a bundled server listens on a port of its own
+		if address.IsUnix(a.Settings.Target) {
+			continue // no port is taken
+		}
+		to := a.Settings.Target
+		if to == "" {
+			to = a.Name // a bundled server listens on a port of its own
 		}
 		lingering := lingers(p, a)
-		perTarget[address] += n + lingering
+		perTarget[to] += n + lingering
 		// A fifth is left to others, and to ports that linger after a connection.
-		if most := ports - ports/5; ports > 0 && perTarget[address] > most {
+		if most := ports - ports/5; ports > 0 && perTarget[to] > most {
 			if lingering > 0 {
 				return fmt.Errorf("%s: replaces %d connections within the minute for which a port stays taken: must leave %d of %d local ports free to one address, all arms together (take less, or widen ip_local_port_range)",
 					replacedBy(a.Settings), lingering, ports/5, ports)
@@ -71,8 +75,10 @@ func handshakeLimits(p plan.Plan, files uint64, ports int) error {
 	}
 	perTarget := map[string]int{}
 	for _, a := range p.Arms {
-		if address := a.Settings.Target; address != "" {
-			perTarget[address] += h.Of(a.Settings) * p.Epochs.Max
+		if to := a.Settings.Target; address.IsUnix(to) {
+			continue // no port is taken
+		} else if to != "" {
+			perTarget[to] += h.Of(a.Settings) * p.Epochs.Max
 		} else {
 			perTarget[a.Name] = h.Of(a.Settings) // each epoch has a port of its own
 		}

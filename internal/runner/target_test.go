@@ -37,6 +37,7 @@ type target struct {
 	// refuse is said to every caller, who is not let in; "": all are.
 	refuse string
 	stop   func()
+	server *grpc.Server
 	// shut closes connections as soon as they are made; those there are stay.
 	shut atomic.Bool
 
@@ -96,7 +97,7 @@ func (s *target) serve(t *testing.T, server *grpc.Server) {
 	s.addr = l.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(door{l, &s.shut}) }()
-	s.stop = server.Stop
+	s.server, s.stop = server, server.Stop
 	t.Cleanup(func() {
 		server.Stop()
 		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) { // it may be stopped before it serves

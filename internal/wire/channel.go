@@ -24,7 +24,7 @@ import (
 
 // Options say where a channel connects and what is called on it.
 type Options struct {
-	Address     string      // host:port
+	Address     string      // see package address
 	Authority   string      // :authority of requests; "": Address
 	TLS         *tls.Config // nil: plaintext
 	AllowNoALPN bool        // see channel.Options

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"grpcbench/internal/address"
 	"grpcbench/internal/channel"
 )
 
@@ -115,7 +116,7 @@ func (c *Channel) dial(ctx context.Context, bytes *bytesOf) (net.Conn, channel.C
 	if err != nil {
 		return nil, made, err
 	}
-	s, err := newSocket(n.(*net.TCPConn), &bytes.sent, &bytes.received) // what "tcp" dials
+	s, err := newSocket(n.(systemConn), &bytes.sent, &bytes.received) // what TCP and Unix sockets dial
 	if err != nil || c.options.TLS == nil {
 		return s, made, err
 	}
@@ -142,10 +143,7 @@ func (c *Channel) config() *tls.Config {
 	config := c.options.TLS.Clone() // shares its session cache
 	config.NextProtos = []string{"h2"}
 	if config.ServerName == "" {
-		host, _, err := net.SplitHostPort(c.options.Address)
-		if err == nil {
-			config.ServerName = host
-		}
+		config.ServerName = address.Host(c.options.Address)
 	}
 	return config
 }

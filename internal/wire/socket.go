@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// socket is a TCP connection whose Write never waits: what the kernel does not
+// socket is a connection, of TCP or to a Unix socket, whose Write never waits: what the kernel does not
 // take at once is kept, and sent by a goroutine of its own. The goroutine that
 // keeps the schedule writes too, and a server that stops reading must not stop it.
 //
@@ -50,7 +50,13 @@ const maxBacklog = 64 << 20
 
 var errBacklog = errors.New("the server does not read what it is sent")
 
-func newSocket(c *net.TCPConn, sent, received *atomic.Int64) (*socket, error) {
+// systemConn is a connection that the system makes.
+type systemConn interface {
+	net.Conn
+	syscall.Conn
+}
+
+func newSocket(c systemConn, sent, received *atomic.Int64) (*socket, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return nil, err
