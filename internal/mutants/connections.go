@@ -4,6 +4,21 @@ package mutants
 func connections() []Mutant {
 	const channels, runners = "internal/channel", "internal/runner"
 	return []Mutant{{
+		Name: "a connection after a loss is not counted at the address it reached",
+		File: channels + "/conn.go", Package: runners, Test: "TestEachConnectionIsCountedAtTheAddressItReached",
+		Old: "if s.channel.made != nil {",
+		New: "if s.channel.made != nil && s.channel.Reconnects() == 0 {",
+	}, {
+		Name: "the wire engine refuses a server without ALPN that is allowed",
+		File: "internal/wire/dial.go", Package: runners, Test: "TestATargetWithoutALPNIsMeasuredIfAllowed",
+		Old: "state.NegotiatedProtocol == \"\" && !c.options.AllowNoALPN",
+		New: "state.NegotiatedProtocol == \"\"",
+	}, {
+		Name: "connections to a Unix socket are not told apart",
+		File: channels + "/dial.go", Package: runners, Test: "TestAUnixSocketIsATarget",
+		Old: "unnamed.Add(1)",
+		New: "unnamed.Load()",
+	}, {
 		Name: "a connection that failed is not booked",
 		File: runners + "/shakes.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
 		Old: "\t\tone.Fail(c.Class, 1)\n",

@@ -155,7 +155,7 @@ func TestAUnixSocketCarriesTheBytesOfTCP(t *testing.T) {
 
 // A path where nothing listens is named before any load.
 //
-//	fault:   a Unix socket that is not there, is a file or a folder, is of a server that has ended, or may not be opened
+//	fault:   a Unix socket that is not there, is a file or a folder, or is of a server that has ended
 //	promise: refused before anything is measured, with the path and what to check
 //	figure:  0 RPCs
 func TestAUnixSocketThatCannotBeReachedIsNamed(t *testing.T) {
