@@ -28,7 +28,7 @@ func paced(t *testing.T, clock func(start time.Time) load.Clock) load.Outcome {
 	done := make(chan struct{})
 	go func() { // a Pacer keeps its thread until its goroutine ends
 		defer close(done)
-		o, err = l.Run(t.Context(), load.NewCallers(func(context.Context, int, int64) string { return load.OK }, nil))
+		o, err = l.Run(t.Context(), load.NewCallers(func(context.Context, int, int64) load.End { return load.Good }, nil))
 	}()
 	<-done
 	if err != nil {
