@@ -47,9 +47,7 @@ type timed struct {
 // Info implements credentials.TransportCredentials. The name is left out: grpc-go
 // takes it for the authority, and refuses another one.
 func (t *timed) Info() credentials.ProtocolInfo {
-	info := t.TransportCredentials.Info()
-	info.ServerName = ""
-	return info
+	return credentials.ProtocolInfo{SecurityProtocol: t.TransportCredentials.Info().SecurityProtocol}
 }
 
 // ClientHandshake implements credentials.TransportCredentials.
