@@ -1,7 +1,6 @@
 package runner_test
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/netip"
@@ -18,10 +17,6 @@ import (
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
-
-// resolver is the name of the file, in the notes of children, with the address of the
-// server that they ask for names.
-const resolver = "resolver"
 
 // names answers every question about an IPv4 address by addresses, the first of them
 // another one each time if it turns.
@@ -63,17 +58,6 @@ func names(t *testing.T, turns bool, addresses ...string) (addr string) {
 	})
 	t.Cleanup(func() { _ = c.Close(); ended.Wait() })
 	return c.LocalAddr().String()
-}
-
-// resolve has a child ask its test's server for names, if it has one.
-func resolve(notes string) {
-	at, err := os.ReadFile(filepath.Join(notes, resolver))
-	if err != nil {
-		return
-	}
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", string(at))
-	}}
 }
 
 // alias passes connections to an address of 127.0.0.0/8 on to the same port of 127.0.0.1.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -53,6 +54,21 @@ func child(notes, role string, work func(context.Context, io.Reader, io.Writer) 
 		return err
 	}
 	return work(context.Background(), os.Stdin, os.Stdout)
+}
+
+// resolver is the name of the file, in the notes of children, with the address of the
+// server that they ask for names.
+const resolver = "resolver"
+
+// resolve has a child ask its test's server for names, if it has one.
+func resolve(notes string) {
+	at, err := os.ReadFile(filepath.Join(notes, resolver))
+	if err != nil {
+		return
+	}
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", string(at))
+	}}
 }
 
 // children are the processes that a run starts.
