@@ -224,7 +224,7 @@ func verdicts() []Mutant {
 		New: "float64(rank+1)",
 	}, {
 		Name: "the A/A arm is a gate",
-		File: "internal/compare/gate.go", Package: "internal/compare", Test: "TestGatesLeaveTheAAArmOut",
+		File: "internal/compare/asked.go", Package: "internal/compare", Test: "TestGatesLeaveTheAAArmOut",
 		Old: "!ok || !a.AA {",
 		New: "!ok || a.Name != \"\" {",
 	}, {

@@ -9,8 +9,6 @@ import (
 	"testing"
 )
 
-const root = "../.."
-
 // Without its mutation every test passes: what fails below, fails for the mutant.
 func TestTheSourceWithoutAMutationPasses(t *testing.T) {
 	type place struct{ pkg, tag string }
