@@ -26,13 +26,14 @@ func edges() map[string]string {
 	return map[string]string{
 		"internal/ceiling":     "internal/stats",
 		"internal/load":        "internal/hist",
+		"internal/cause":       "internal/load",
 		"internal/probe":       "internal/address internal/hist",
-		"internal/plan":        "internal/address internal/certs internal/codec internal/payload internal/stats",
+		"internal/plan":        "internal/address internal/certs internal/code internal/codec internal/payload internal/stats",
 		"internal/channel":     "internal/address internal/cause",
-		"internal/call":        "internal/cause internal/channel internal/codec internal/load" + protos,
+		"internal/call":        "internal/cause internal/channel internal/code internal/codec internal/load" + protos,
 		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
 		"internal/servercmd":   "internal/benchserver internal/certs internal/codec proto/bench/v1",
-		"internal/wire":        "internal/address internal/cause internal/channel internal/load",
+		"internal/wire":        "internal/address internal/cause internal/channel internal/code internal/load",
 		"internal/worker": "internal/cause internal/wire internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
 		"internal/result":           "internal/cause internal/ceiling internal/codec internal/hist internal/load internal/plan internal/stats",

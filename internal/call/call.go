@@ -6,7 +6,6 @@ package call
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,6 +15,8 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
 
+	"grpcbench/internal/cause"
+	"grpcbench/internal/code"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/load"
 	serverpb "grpcbench/proto"
@@ -41,6 +42,7 @@ type Options struct {
 	Metadata    []Pair        // sent with every RPC
 	Sized       SizedMetadata // likewise
 	Deadline    time.Duration // of each RPC after its start; 0: none
+	Expect      cause.Expectation
 }
 
 // Pair is one metadata entry. The value of a -bin key is raw bytes.
@@ -91,17 +93,17 @@ func New(o Options, conns []grpc.ClientConnInterface) (*Caller, error) {
 			defer cancel()
 		}
 		if doubtful.Load() {
-			return examined(ctx, once, conn, conns[conn])
+			return o.Expect.Judge(examined(ctx, once, conn, conns[conn]))
 		}
 		err := once(ctx, conn)
 		if err == nil {
-			return load.Good
+			return o.Expect.Judge(load.Good)
 		}
 		e := end(ctx, err, conns[conn], nil)
 		if byStream(e.Cause) {
 			doubtful.Store(true)
 		}
-		return e
+		return o.Expect.Judge(e)
 	}
 	return &Caller{call: call, plain: plain}, nil
 }
@@ -126,10 +128,20 @@ func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) (Heard,
 	}
 	err = once(ctx, 0, options...)
 	heard.Accepts = acceptsIn(a.header)
-	if err == nil {
-		return heard, nil
+	f := &Failure{End: load.Good}
+	if err != nil {
+		f = failure(ctx, err, conn, &a)
 	}
-	return heard, failure(ctx, err, conn, &a)
+	if f.End = o.Expect.Judge(f.End); f.Code == load.UnexpectedOK {
+		f.Err = o.Expect.Unmet()
+	}
+	if !f.End.Good() {
+		return heard, f
+	}
+	if f.Code != load.OK {
+		heard.Expected = f.Code
+	}
+	return heard, nil
 }
 
 // prepare returns the function that makes one RPC, and the stream that messages
@@ -251,38 +263,14 @@ func Code(err error) string {
 	return EndOf(err).Code
 }
 
-// mostCode is the largest undefined code that is told by its number. A server may
-// send any of 2^32, and each that is told apart takes memory.
-const mostCode = 99
-
-// codeName is the specification's name of a gRPC code, such as
-// DEADLINE_EXCEEDED (gRPC status codes, doc/statuscodes.md).
-func codeName(c codes.Code) string {
-	if name, ok := codeNames[c]; ok {
-		return name
-	}
-	if c > mostCode {
-		return "CODE_OTHER"
-	}
-	return fmt.Sprintf("CODE_%d", c)
-}
-
-var codeNames = map[codes.Code]string{
-	codes.OK: "OK", codes.Canceled: "CANCELLED", codes.Unknown: "UNKNOWN", codes.InvalidArgument: "INVALID_ARGUMENT",
-	codes.DeadlineExceeded: "DEADLINE_EXCEEDED", codes.NotFound: "NOT_FOUND", codes.AlreadyExists: "ALREADY_EXISTS",
-	codes.PermissionDenied: "PERMISSION_DENIED", codes.ResourceExhausted: "RESOURCE_EXHAUSTED",
-	codes.FailedPrecondition: "FAILED_PRECONDITION", codes.Aborted: "ABORTED", codes.OutOfRange: "OUT_OF_RANGE",
-	codes.Unimplemented: "UNIMPLEMENTED", codes.Internal: "INTERNAL", codes.Unavailable: "UNAVAILABLE",
-	codes.DataLoss: "DATA_LOSS", codes.Unauthenticated: "UNAUTHENTICATED",
-}
+// codeName is the specification's name of a gRPC code.
+func codeName(c codes.Code) string { return code.Name(int64(c)) }
 
 // CodeOf is the gRPC code of a name, as Code gives it; Unknown for load.BadPayload and
 // other names that are not gRPC's.
 func CodeOf(name string) codes.Code {
-	for code, n := range codeNames {
-		if n == name {
-			return code
-		}
+	if n, ok := code.Number(name); ok {
+		return codes.Code(n)
 	}
 	return codes.Unknown
 }

@@ -10,6 +10,8 @@ import (
 
 // Heard is what the server showed of one RPC beside its outcome.
 type Heard struct {
+	// Expected is the code that the RPC ended with where that was expected and is not OK.
+	Expected string
 	// Accepts are the codecs that the server accepts, by its grpc-accept-encoding; nil: it
 	// named none, as grpc-go's do.
 	Accepts []string

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"grpcbench/internal/call"
+	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/plan"
@@ -89,6 +90,7 @@ func Do(ctx context.Context, t worker.Trial) (Exchange, error) {
 	if err != nil {
 		return Exchange{}, err
 	}
+	options.Expect = t.Expect
 	counters := codec.Install(t.Settings.Accepts(), t.Settings.Compression)
 	var presented atomic.Bool
 	seen := &watch{}
@@ -143,8 +145,11 @@ func open(ctx context.Context, t worker.Trial, presented *atomic.Bool, seen *wat
 func once(ctx context.Context, o call.Options, secrets []string, conn *channel.Channel) (Status, error) {
 	within, cancel := worker.Patient(ctx, o.Deadline, patience)
 	defer cancel()
-	_, err := call.Once(within, o, conn)
+	heard, err := call.Once(within, o, conn)
 	s := statusOf(err)
+	if heard.Expected != "" {
+		s = Status{Code: heard.Expected, Cause: cause.Expected}
+	}
 	switch {
 	case err == nil:
 		return s, nil

@@ -74,7 +74,7 @@ type shard struct {
 // counts is a ledger without allocation on its common path.
 type counts struct {
 	scheduled, started, ok, abandoned, waited int64
-	notStarted                                map[string]int64 // nil until needed
+	notStarted, expected                      map[string]int64 // nil until needed
 	failed                                    map[End]int64    // likewise
 }
 
@@ -199,8 +199,14 @@ func (b *Book) Ended(seq int64, x Sample) {
 	s := &b.shard[seq%shards]
 	s.mu.Lock()
 	c, iv := b.at(s, x.Intended)
-	if x.End.Code == OK {
+	if x.End.Good() {
 		c.ok++
+		if x.End.Code != OK {
+			if c.expected == nil {
+				c.expected = map[string]int64{}
+			}
+			c.expected[x.End.Code]++
+		}
 		if iv != nil {
 			iv.latency.Record(int64(x.Latency()))
 			iv.service.Record(int64(x.ServiceTime()))
@@ -230,7 +236,7 @@ func (c *counts) settled() bool {
 }
 
 func (c *counts) ledger() Ledger {
-	l := Ledger{Scheduled: c.scheduled, Started: c.started, OK: c.ok, Abandoned: c.abandoned, StreamWaits: c.waited, NotStarted: c.notStarted}
+	l := Ledger{Scheduled: c.scheduled, Started: c.started, OK: c.ok, Abandoned: c.abandoned, StreamWaits: c.waited, NotStarted: c.notStarted, OKByCode: c.expected}
 	var sum Ledger
 	sum.Add(l)
 	for end, n := range c.failed {

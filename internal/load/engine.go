@@ -104,7 +104,7 @@ func (c *Callers) turn(op Op) {
 		c.turns.Sent(op)
 		end := c.made(&op)
 		c.turns.Ended(op, end, c.turns.Now())
-		if end.Code != OK && c.afterFailure != nil {
+		if !end.Good() && c.afterFailure != nil {
 			c.afterFailure(c.ctx, op.Conn)
 		}
 	}

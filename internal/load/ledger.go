@@ -18,6 +18,8 @@ const (
 	// no file descriptor or local port left to make one. gRPC's code is UNAVAILABLE
 	// then, as of a server that is not there.
 	ClientLimit = "CLIENT_LIMIT"
+	// UnexpectedOK is that of an RPC that succeeded where another code was expected.
+	UnexpectedOK = "UNEXPECTED_OK"
 )
 
 // End is how an RPC ended.
@@ -27,6 +29,12 @@ type End struct {
 	// cause takes memory. It is empty with OK, and elsewhere means NotKnown.
 	Cause string
 }
+
+// Expected is the cause of an RPC that ended with a code that makes it good all the same.
+const Expected = "expected"
+
+// Good reports whether the RPC ended well: with OK, or as was expected of it.
+func (e End) Good() bool { return e.Code == OK || e.Cause == Expected }
 
 // Good is the End of an RPC that succeeded.
 var Good = End{Code: OK}
@@ -52,8 +60,9 @@ type Ledger struct {
 	NotStarted map[string]int64 `json:"not_started"` // by reason
 	Started    int64            `json:"started"`
 	OK         int64            `json:"ok"`
-	Failed     map[string]int64 `json:"failed"`    // by gRPC code in capitals, or BAD_PAYLOAD or CLIENT_LIMIT
-	Abandoned  int64            `json:"abandoned"` // cancelled by the generator after the drain
+	OKByCode   map[string]int64 `json:"ok_by_code,omitempty"` // of these, those with an expected code that is not OK
+	Failed     map[string]int64 `json:"failed"`               // by gRPC code in capitals, or BAD_PAYLOAD or CLIENT_LIMIT
+	Abandoned  int64            `json:"abandoned"`            // cancelled by the generator after the drain
 	// StreamWaits counts the started RPCs that began while as many as the server allows
 	// were in flight on their connection.
 	StreamWaits int64 `json:"stream_waits,omitempty"`
@@ -76,6 +85,9 @@ func (l *Ledger) Add(o Ledger) {
 	l.Abandoned += o.Abandoned
 	l.StreamWaits += o.StreamWaits
 	l.NotStarted = addCounts(l.NotStarted, o.NotStarted)
+	if len(l.OKByCode)+len(o.OKByCode) > 0 {
+		l.OKByCode = addCounts(l.OKByCode, o.OKByCode)
+	}
 	switch {
 	case l.Causes == nil && l.Failures() > 0, o.Causes == nil && o.Failures() > 0:
 		l.Causes = nil // those of one part are not those of the sum
@@ -131,6 +143,9 @@ func (l Ledger) Check() error {
 	}
 	if got := l.OK + l.Failures() + l.Abandoned; got != l.Started {
 		return fmt.Errorf("started %d: must be ok %d + failed %d + abandoned %d", l.Started, l.OK, l.Failures(), l.Abandoned)
+	}
+	if n := total(l.OKByCode); n > l.OK {
+		return fmt.Errorf("ok %d: must be at least those by code, %d", l.OK, n)
 	}
 	if l.StreamWaits > l.Started {
 		return fmt.Errorf("stream waits %d: must be at most started %d", l.StreamWaits, l.Started)

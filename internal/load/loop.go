@@ -135,12 +135,12 @@ func (r *run) Ended(op Op, end End, now time.Duration) {
 	if op.Waited {
 		r.book.Waited(op.Seq, op.Intended)
 	}
-	if end.Code != OK && cancelled {
+	if !end.Good() && cancelled {
 		r.book.Abandoned(op.Seq, op.Intended)
 	} else {
 		r.book.Ended(op.Seq, Sample{Intended: op.Intended, Sent: op.Sent, Done: now, End: end})
 	}
-	if end.Code == OK && op.Intended >= r.phases.Warmup {
+	if end.Good() && op.Intended >= r.phases.Warmup {
 		r.flow.busy.Add(int64(now - op.Sent))
 	}
 	r.flow.inFlight.Add(-1)

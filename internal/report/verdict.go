@@ -160,6 +160,17 @@ func observation(r result.Result) string {
 	return text
 }
 
+// okByCode says which RPCs of all arms were ok with another code than OK.
+func okByCode(r result.Result) string {
+	by := map[string]int64{}
+	for _, a := range r.Arms {
+		for code, n := range a.LedgerTotal.OKByCode {
+			by[code] += n
+		}
+	}
+	return tallies(by)
+}
+
 // enumerate lists words: "a", "a and b", "a, b and c".
 func enumerate(words []string) string {
 	last := len(words) - 1
@@ -183,7 +194,11 @@ func loadAgreement(r result.Result) []string {
 			server += a.ServerLedger.OK
 		}
 	}
-	items := []string{strings.Join(append([]string{fmt.Sprintf("ledger %s scheduled, %s ok", count(l.Scheduled), count(ok))}, lostOf(r)...), ", ")}
+	head := fmt.Sprintf("ledger %s scheduled, %s ok", count(l.Scheduled), count(ok))
+	if by := okByCode(r); by != "" {
+		head += " (" + by + ")"
+	}
+	items := []string{strings.Join(append([]string{head}, lostOf(r)...), ", ")}
 	if served && len(r.Arms) > 0 {
 		return append(items, "server counted "+count(server)+" ok")
 	}

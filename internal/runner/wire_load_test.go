@@ -66,6 +66,11 @@ func channelRows() []row {
 				t.Errorf("%d of %d RPCs had the deadline", n, started)
 			}
 		}},
+		{option: "expect", args: "--expect code=OK,NOT_FOUND", target: plaintext, check: func(t *testing.T, s seen) {
+			if l := s.arm.LedgerTotal; l.OK != l.Started {
+				t.Errorf("ledger %+v, want every RPC ok", l)
+			}
+		}},
 		{option: "deadline", target: plaintext, check: func(t *testing.T, s seen) {
 			if n := len(s.target.timeouts); n > 1 { // the probe's
 				t.Errorf("%d RPCs had a deadline", n)

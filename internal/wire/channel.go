@@ -147,7 +147,7 @@ func (c *Channel) again(op load.Op) { c.begin(pending{op: op, redone: true, last
 // finish tells of an RPC that has ended, and begins its caller's next: at once, or
 // after a moment where there is no connection.
 func (c *Channel) finish(op load.Op, end load.End) {
-	if end.Code != load.OK && c.current == nil {
+	if !end.Good() && c.current == nil {
 		c.refuse(op, end)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	"grpcbench/internal/cause"
 	"grpcbench/internal/load"
 )
 
@@ -25,6 +26,8 @@ type Request struct {
 	Metadata   []Field
 	Unique     func(seq int64) []Field // more metadata, of one RPC each; nil: none
 	Deadline   time.Duration           // 0: none
+
+	Expect cause.Expectation // of each RPC's status
 
 	// Length is the length of a response message that is not compressed; -1: not known.
 	Length int

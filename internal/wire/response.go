@@ -65,11 +65,11 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 		c.channel.words.Said = fmt.Sprintf("peer header list size exceeded limit (%d)", maxHeaderList)
 		c.fail(s, load.End{Code: codeInternal, Cause: cause.HeaderLimit})
 	case s.answered && ended:
-		c.end(s, c.outcome(s, m))
+		c.end(s, c.expected(c.outcome(s, m)))
 	case s.answered: // a second header block is the trailers, and they end the stream
 		c.fail(s, broken)
 	case ended:
-		c.end(s, c.trailersOnly(s, m))
+		c.end(s, c.expected(c.trailersOnly(s, m)))
 	case m.httpStatus >= 100 && m.httpStatus < 200:
 		// Informational; the response's own are to come (RFC 9110, 15.2).
 		return c.replied()
@@ -82,6 +82,9 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	}
 	return nil
 }
+
+// expected is an outcome as the expectation of it has it.
+func (c *conn) expected(end load.End) load.End { return c.channel.options.Request.Expect.Judge(end) }
 
 // trailersOnly is the outcome of a response that is one header block.
 func (c *conn) trailersOnly(s *stream, m *meaning) load.End {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"grpcbench/internal/cause"
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -27,23 +28,8 @@ var (
 	cancelled    = load.End{Code: codeCancelled, Cause: cause.Cancelled}
 )
 
-// mostCode is the largest undefined status that is told by its number: each that is
-// told apart takes memory.
-const mostCode = 99
-
 // grpcCode names a grpc-status number; OK is load.OK.
-func grpcCode(status int) string {
-	names := [...]string{load.OK, codeCancelled, codeUnknown, "INVALID_ARGUMENT", codeDeadlineExceeded, "NOT_FOUND", "ALREADY_EXISTS",
-		codePermissionDenied, codeResourceExhausted, "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", codeUnimplemented,
-		codeInternal, codeUnavailable, "DATA_LOSS", codeUnauthenticated}
-	if status >= 0 && status < len(names) {
-		return names[status]
-	}
-	if status < 0 || status > mostCode {
-		return "CODE_OTHER"
-	}
-	return "CODE_" + strconv.Itoa(status)
-}
+func grpcCode(status int) string { return code.Name(int64(status)) }
 
 // resetCode is what a stream's reset means (gRPC over HTTP/2, "Errors": the table
 // from HTTP/2 error codes to status codes). Where grpc-go departs from it, for

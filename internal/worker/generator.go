@@ -104,6 +104,7 @@ func (g *generator) setup(t Trial) error {
 	if g.options, err = Options(t.Settings, t.Secrets, t.Request, t.Body); err != nil {
 		return err
 	}
+	g.options.Expect = t.Expect
 	g.trial = t
 	g.counters = codec.Install(t.Settings.Accepts(), t.Settings.Compression)
 	if g.engine, err = g.newEngine(); err != nil {

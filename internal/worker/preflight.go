@@ -63,6 +63,9 @@ func (g *generator) probeOnce(ctx context.Context) (call.Heard, error) {
 	l := load.Ledger{Scheduled: 1, Started: 1}
 	if err == nil {
 		l.OK = 1
+		if heard.Expected != "" {
+			l.OKByCode = map[string]int64{heard.Expected: 1}
+		}
 	} else {
 		l.Fail(call.EndOf(err), 1)
 	}

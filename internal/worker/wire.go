@@ -36,7 +36,7 @@ func newWireEngine(o call.Options) (*wireEngine, error) {
 // all, and the size of its message before it was compressed.
 func WireRequest(o call.Options) (r wire.Request, size int, err error) {
 	r = wire.Request{Path: o.Name(), Deadline: o.Deadline, Length: -1,
-		Accept: strings.Join(o.Accepts, ","), Metadata: fieldsOf(o.Static())}
+		Accept: strings.Join(o.Accepts, ","), Expect: o.Expect, Metadata: fieldsOf(o.Static())}
 	if unique := o.Unique(); unique != nil {
 		r.Unique = func(seq int64) []wire.Field { return fieldsOf(unique(seq)) }
 	}
@@ -153,9 +153,15 @@ func (e *wireEngine) once(ctx context.Context, l link) (call.Heard, error) {
 	if e.request.Length < 0 { // of a method whose responses are not known
 		h.Size = heard.Size
 	}
-	switch end.Code {
-	case load.OK:
+	if end.Good() {
+		if end.Code != load.OK {
+			h.Expected = end.Code
+		}
 		return h, nil
+	}
+	switch end.Code {
+	case load.UnexpectedOK:
+		return h, &call.Failure{End: end, Err: e.request.Expect.Unmet()}
 	case load.BadPayload:
 		return h, &call.Failure{End: end, Err: call.ErrBadPayload}
 	}
