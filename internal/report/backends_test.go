@@ -74,3 +74,13 @@ func TestAddressesThatNoConnectionReachedAreSaid(t *testing.T) {
 		t.Errorf("a call of a name of one address speaks of others:\n%s", text)
 	}
 }
+
+// The own end of a Unix socket has no name, and nobody is on the way to it.
+func TestACallOfAUnixSocketHasOneAddress(t *testing.T) {
+	e := echoed()
+	e.Address, e.Connection.Local, e.Connection.Remote, e.Connection.Addresses, e.Certificate = "unix:///run/s", "#1", "unix:/run/s", nil, nil
+	text := callText(t, e, report.CallOptions{})
+	if !strings.Contains(text, "address     unix:/run/s\n") || !strings.Contains(text, "plaintext, on this machine") || strings.Contains(text, "on the way") || strings.Contains(text, "#1") {
+		t.Errorf("the call must have the socket's path alone:\n%s", text)
+	}
+}

@@ -117,6 +117,10 @@ func (v callView) connection() {
 		v.fact("", text)
 	}
 	v.protocol()
+	if v.Certificate == nil && address.IsUnix(c.Remote) {
+		v.fact("security", "plaintext, on this machine")
+		return
+	}
 	if v.Certificate == nil {
 		v.fact("security", "plaintext: anyone on the way can read and change it")
 		return
