@@ -189,10 +189,14 @@ func TestLimitNamesTheSideThatIsUsedUp(t *testing.T) {
 		{"others fill up the rest", ceiling.Use{Client: share(0.1), Server: share(0.5), Others: share(0.35), Shared: true}, ceiling.ServerCPU, true},
 		{"others more than either", ceiling.Use{Client: share(0.22), Server: share(0.22), Others: share(0.6), Shared: true}, ceiling.Neither, false},
 		{"room left, contended", ceiling.Use{Client: share(0.3), Server: share(0.5), Shared: true}, ceiling.Neither, false},
-		{"room left, a small generator", ceiling.Use{Client: share(0.2), Server: share(0.5), Shared: true}, ceiling.Neither, true},
-		{"idle", ceiling.Use{Client: share(0.2), Server: share(0.2), Shared: true}, ceiling.Neither, true},
-		{"elsewhere, not known", ceiling.Use{Client: share(0.5)}, ceiling.Neither, true},
-		{"elsewhere, a generator at its end", ceiling.Use{Client: share(0.91)}, ceiling.ClientCPU, false},
+		{"room left, a small generator", ceiling.Use{Client: share(0.2), Server: share(0.5), Shared: true}, ceiling.Neither, false},
+		{"one CPU of several", ceiling.Use{Client: share(0.05), Server: share(0.25), Shared: true}, ceiling.Neither, false},
+		{"idle", ceiling.Use{Client: share(0.2), Server: share(0.2), Shared: true}, ceiling.Neither, false},
+		{"idle, others a little more", ceiling.Use{Client: share(0.01), Server: share(0.01), Others: share(0.02), Shared: true}, ceiling.Neither, false},
+		{"not known", ceiling.Use{Client: share(0.5)}, "", false},
+		{"not known, an idle generator", ceiling.Use{Client: share(0.05), Others: share(0.01)}, "", false},
+		{"not known, beside busy others", ceiling.Use{Client: share(0.11), Others: share(0.63)}, "", false},
+		{"not known, a generator at its end", ceiling.Use{Client: share(0.91)}, ceiling.ClientCPU, false},
 	} {
 		if got, servers := ceiling.Limit(c.use); got != c.want || servers != c.servers {
 			t.Errorf("%s: %q, the server's: %t; want %q, %t", c.name, got, servers, c.want, c.servers)

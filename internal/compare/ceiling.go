@@ -43,6 +43,7 @@ type climber struct {
 	r      *result.Result
 	arm    *result.Arm
 	epochs []*result.Epoch // whole ones
+	judged []result.Level  // whose limit is looked for: the ceiling's and those above, or those above alone
 }
 
 // fewest is how many whole epochs give an interval.
@@ -79,7 +80,7 @@ func estimate(e ceiling.Estimate) *result.Estimate {
 }
 
 // callers finds the ceiling of a closed loop.
-func (c climber) callers() {
+func (c *climber) callers() {
 	levels := c.arm.Levels
 	var gains []ceiling.Estimate
 	for i := range levels {
@@ -108,6 +109,7 @@ func (c climber) callers() {
 	if at+1 < len(levels) {
 		c.streams(found, levels[at+1])
 	}
+	c.judge(levels[at:])
 	c.saturated(l)
 	found.Text = c.callersText(found)
 	if later := c.gainsAgain(at); later != "" && found.Outcome == result.Reached {
@@ -147,39 +149,8 @@ func (c climber) saturated(l result.Level) {
 	}
 }
 
-// limit says what was used up at a level.
-func (c climber) limit(found *result.Ceiling, l result.Level) {
-	found.ClientCPU, found.ServerCPU = estimate(ceiling.Over(c.of(l, clientCPU))), estimate(ceiling.Over(c.of(l, serverCPU)))
-	found.ClientShare, found.ServerShare = l.ClientShare, l.ServerShare
-	found.OthersShare = c.others()
-	b, servers := ceiling.Limit(ceiling.Use{Client: l.ClientShare, Server: l.ServerShare, Others: found.OthersShare,
-		Shared: l.ServerShare != nil})
-	found.Bottleneck, found.OfServer = string(b), servers
-}
-
-// others is the share of the machine that neither side used, and that was used.
-func (c climber) others() *float64 {
-	var sum float64
-	n := 0
-	for _, m := range c.r.Machine.Epochs {
-		if m.CompetingShare == nil {
-			continue
-		}
-		sum += *m.CompetingShare
-		if m.StealShare != nil {
-			sum += *m.StealShare
-		}
-		n++
-	}
-	if n == 0 {
-		return nil
-	}
-	sum /= float64(n)
-	return &sum
-}
-
 // slo finds the highest rate that keeps the SLO.
-func (c climber) slo() {
+func (c *climber) slo() {
 	for i := range c.arm.Levels {
 		l := &c.arm.Levels[i]
 		l.Throughput = estimate(ceiling.Over(c.of(*l, achieved)))
@@ -222,22 +193,13 @@ func (c climber) slo() {
 	if found.Outcome == result.Reached && at+1 < len(c.arm.Levels) {
 		c.overload(found, c.arm.Levels[at+1])
 		c.streams(found, c.arm.Levels[at+1])
+		at++
 	}
 	if found.Outcome == result.NoneKeeps {
 		c.streams(found, l)
 	}
+	c.judge(c.arm.Levels[at:])
 	found.Text = c.sloText(found)
-}
-
-// overload names the bottleneck by what was used up right above the ceiling, where the
-// SLO broke; a generator whose own lateness is half of the latency broke it itself.
-func (c climber) overload(found *result.Ceiling, above result.Level) {
-	b, servers := ceiling.Limit(ceiling.Use{Client: above.ClientShare, Server: above.ServerShare, Others: found.OthersShare,
-		Shared: above.ServerShare != nil})
-	if lag, latency := above.Lag.P99, above.Latency.P99; lag != nil && latency != nil && 2**lag > *latency {
-		b, servers = ceiling.ClientCPU, false
-	}
-	found.Bottleneck, found.OfServer = string(b), servers
 }
 
 // points are the rates of epochs and how far each was from the SLO, the windows of a rate
@@ -301,22 +263,7 @@ func (c climber) callersText(f *result.Ceiling) string {
 	if f.Outcome == result.NotReached {
 		return fmt.Sprintf("not reached: %d callers achieve %s, and more might gain 5 %% or more", f.Callers, interval(f.Rate))
 	}
-	return fmt.Sprintf("%s: %s with %d callers; twice as many gain less than 5 %%", c.whose(f), interval(f.Rate), f.Callers)
-}
-
-// whose says whose ceiling it is.
-func (c climber) whose(f *result.Ceiling) string {
-	switch {
-	case f.Bottleneck == string(ceiling.Streams):
-		return c.streamsText()
-	case f.OfServer:
-		return "the server's ceiling"
-	case f.Bottleneck == string(ceiling.ClientCPU):
-		return "the generator's ceiling, not the server's"
-	case f.Bottleneck == string(ceiling.ServerCPU), f.Bottleneck == string(ceiling.Neither) && !f.OthersMost():
-		return "the ceiling of server and generator together, not of the server alone"
-	}
-	return "a ceiling, of which it is not known whose"
+	return fmt.Sprintf("%s: %s with %d callers; twice as many gain less than 5 %%%s", c.whose(f), interval(f.Rate), f.Callers, c.why(f))
 }
 
 // sloText says what an SLO's search found.
@@ -332,7 +279,7 @@ func (c climber) sloText(f *result.Ceiling) string {
 	case result.NotReached:
 		return fmt.Sprintf("not reached: every rate up to the cap of %s RPC/s (--max-rate) keeps %s", rpc(f.Rate.Value), slo)
 	}
-	return fmt.Sprintf("%s: %s keep %s", c.whose(f), interval(f.Rate), slo)
+	return fmt.Sprintf("%s: %s keep %s%s", c.whose(f), interval(f.Rate), slo, c.why(f))
 }
 
 // SLO is what a rate must keep, in one line.

@@ -94,7 +94,7 @@ func TestTheGeneratorsCeilingIsNotCalledTheServers(t *testing.T) {
 		{0.52, 0.43, "the generator's ceiling, not the server's"},
 		{0.43, 0.52, "the ceiling of server and generator together, not of the server alone"},
 		{0.31, 0.48, "the ceiling of server and generator together, not of the server alone"},
-		{0.1, 0.1, "the server's ceiling"},
+		{0.1, 0.1, "a ceiling, of which it is not known whose"},
 		{0.2, 0.75, "the server's ceiling"},
 	} {
 		r := callersCurve(8, u.client, u.server, flat)

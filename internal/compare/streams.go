@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 
 	"grpcbench/internal/ceiling"
 	"grpcbench/internal/result"
@@ -11,7 +12,7 @@ import (
 // level that broke the ceiling waited for one and no CPU was used up: it is neither side's
 // ceiling.
 func (c climber) streams(f *result.Ceiling, broke result.Level) {
-	if !result.StreamsBound(broke.Ledger) || f.Bottleneck == string(ceiling.ClientCPU) || f.Bottleneck == string(ceiling.ServerCPU) {
+	if !result.StreamsBound(broke.Ledger) || slices.Contains([]ceiling.Bottleneck{ceiling.ClientCPU, ceiling.ServerCPU, ceiling.Lag}, ceiling.Bottleneck(f.Bottleneck)) {
 		return
 	}
 	f.Bottleneck, f.OfServer = string(ceiling.Streams), false

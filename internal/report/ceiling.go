@@ -52,7 +52,7 @@ func (b book) climb(a *result.Arm) climb {
 // limits, whose strings are safe to print, says what the ceiling was limited by.
 func (b book) limits(a *result.Arm) []line {
 	f := a.Ceiling
-	names := map[string]string{"client_cpu": "the client's CPU", "server_cpu": "the server's CPU", "neither": "neither side's CPU", "streams": "the server's limit of streams on a connection", "": "not known"}
+	names := map[string]string{"client_cpu": "the client's CPU", "server_cpu": "the server's CPU", "neither": "neither side's CPU", "streams": "the server's limit of streams on a connection", "generator_lag": "the generator's lateness, not its CPU", "": "not known"}
 	limit, known := names[f.Bottleneck]
 	if !known {
 		limit = clean(f.Bottleneck)

@@ -81,7 +81,8 @@ type Ceiling struct {
 	At        float64   `json:"at_rpc_per_s,omitempty"`
 	ClientCPU *Estimate `json:"client_cpu_ns_per_rpc,omitempty"`
 	ServerCPU *Estimate `json:"server_cpu_ns_per_rpc,omitempty"`
-	// Bottleneck is "client_cpu", "server_cpu", "streams" or "neither"; "" is not known.
+	// Bottleneck is "client_cpu", "server_cpu", "streams", "generator_lag" or "neither";
+	// "" is not known.
 	Bottleneck string `json:"bottleneck,omitempty"`
 	// OfServer says that the ceiling is the server's, and not that of the generator or
 	// of both on one machine.
@@ -185,30 +186,48 @@ func (s Step) Name() string {
 	return fmt.Sprintf("%.6g RPC/s", s.Rate)
 }
 
-// OthersMost says whether others used more of the CPUs than either side.
-func (c *Ceiling) OthersMost() bool {
-	than := func(side *float64) bool { return c.OthersShare != nil && (side == nil || *c.OthersShare > *side) }
-	return than(c.ClientShare) && than(c.ServerShare)
+// Use is what each side used of the CPUs, there.
+func (c *Ceiling) Use() ceiling.Use {
+	return ceiling.Use{Client: c.ClientShare, Server: c.ServerShare, Others: c.OthersShare, Shared: c.ServerShare != nil}
+}
+
+// OthersMost says whether others used more of the CPUs than either side, and enough that
+// these wait for them.
+func (c *Ceiling) OthersMost() bool { return c.Use().OthersMost() }
+
+// ServerAmongOthers says whether a's server is on this machine and its CPU is counted with
+// that of other processes, because nothing said which process it is.
+func (r *Result) ServerAmongOthers(a *Arm) bool {
+	return r.Plan.Target != nil && r.Plan.Target.ServerPID == 0 && r.local(*a)
 }
 
 func askWhoseCeiling(q *question) {
-	for _, a := range q.r.Arms {
+	for i := range q.r.Arms {
+		a := &q.r.Arms[i]
 		c := a.Ceiling
-		if c == nil || c.Outcome == TooFew || c.OfServer || c.Bottleneck == "" {
+		if c == nil || c.Outcome == TooFew || c.OfServer {
 			continue
 		}
 		advice := "take --engine wire, or give the generator a machine of its own"
 		if a.Settings.Engine == plan.Wire {
 			advice = "give the generator a machine of its own"
 		}
-		v, text := Valid, "generator and server wait for each other on the CPUs that they share: the server alone would take more; "
+		v, text := Valid, ""
 		switch {
-		case c.Bottleneck == "client_cpu":
+		case c.Bottleneck == string(ceiling.ClientCPU):
 			v, text = Degraded, "the generator was the limit: this is not the server's ceiling, which is higher; "
-		case c.Bottleneck == "streams":
+		case c.Bottleneck == string(ceiling.Lag):
+			v, text = Degraded, "the generator was late, and this alone broke the SLO: it is not the server's ceiling; "
+		case c.Bottleneck == string(ceiling.Streams):
 			text, advice = fmt.Sprintf("the RPCs waited for one of the server's %s on a connection: the server could take more; ", a.Observed.StreamLimit()), "use more --connections"
+		case c.OthersMost() && q.r.ServerAmongOthers(a):
+			text, advice = "other processes, and the server among them, used more of the CPUs than the generator: ", "use --server-pid, which tells them apart"
 		case c.OthersMost():
 			text, advice = "others used more of the CPUs than generator or server: these would take more without; ", "end them, or measure elsewhere"
+		case c.Use().Contended() && c.Bottleneck != "":
+			text = "generator and server wait for each other on the CPUs that they share: the server alone would take more; "
+		default:
+			continue
 		}
 		q.find(finding{verdict: v, arm: a.Name, text: text + advice})
 	}
