@@ -26,6 +26,8 @@ type causer interface {
 	// WasReset and WasCut say whether a stream ended so of which nobody was told.
 	WasReset(name string) bool
 	WasCut() bool
+	// MaxMessage is the largest message that it takes, in bytes.
+	MaxMessage() int
 }
 
 // gullible is a channel of which nothing is known.
@@ -34,6 +36,7 @@ type gullible struct{}
 func (gullible) CauseOf(string) string { return "" }
 func (gullible) WasReset(string) bool  { return true }
 func (gullible) WasCut() bool          { return true }
+func (gullible) MaxMessage() int       { return channel.MaxMessage }
 
 // answer is what a server has sent of an RPC beside its message. Trailers that have a
 // grpc-status are the server's own end of it, and where it sent neither headers nor
@@ -186,7 +189,7 @@ func told(code codes.Code, text string, c causer) string {
 			return cause.HTTP(n)
 		}
 	}
-	if code == codes.ResourceExhausted && limited(text) {
+	if code == codes.ResourceExhausted && limited(text, c.MaxMessage()) {
 		return cause.MessageLimit
 	}
 	for _, known := range texts {
@@ -222,7 +225,7 @@ var texts = []struct {
 
 // limited says whether a text is of a response above this client's own limit: a server
 // says the same of a request, with a limit of its own.
-func limited(text string) bool {
+func limited(text string, most int) bool {
 	return strings.HasPrefix(text, "grpc: received message larger than max ") &&
-		strings.HasSuffix(text, " vs. "+strconv.Itoa(channel.MaxMessage)+")")
+		strings.HasSuffix(text, " vs. "+strconv.Itoa(most)+")")
 }

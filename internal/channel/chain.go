@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -233,6 +234,9 @@ func (c *Chain) Settings() Settings { return c.inUse().Settings() }
 func (c *Chain) AwaitChange(ctx context.Context, limit time.Duration) {
 	c.inUse().AwaitChange(ctx, limit)
 }
+
+// MaxMessage is that of each channel.
+func (c *Chain) MaxMessage() int { return cmp.Or(c.options.MaxMessage, MaxMessage) }
 
 // Close ends all channels, and what is in flight with CANCELLED. It must not be called
 // by what a Limit tells.

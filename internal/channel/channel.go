@@ -37,7 +37,7 @@ const (
 	maxHeaderList  = 64 << 10
 )
 
-// MaxMessage is the largest message in bytes that is sent and received: a payload of
+// MaxMessage is the largest message in bytes unless another is asked for: a payload of
 // 4 MiB with its protobuf framing.
 const MaxMessage = 4<<20 + 4<<10
 
@@ -53,6 +53,8 @@ type Options struct {
 	TimeoutFlag string // see Endpoint
 	// Dial is added to what the channel itself is dialled with.
 	Dial []grpc.DialOption
+	// MaxMessage is the largest message in bytes that is sent and received; 0: [MaxMessage].
+	MaxMessage int
 	// Limit is obeyed by a Chain, and by the channels of package wire.
 	Limit Limit
 	// Dialer makes the TCP connection; nil: net.Dialer.
@@ -69,6 +71,7 @@ type Channel struct {
 
 	address        string
 	timeout        time.Duration
+	maxMessage     int
 	dialer         Dialer
 	made           func(Connection)
 	sent, received atomic.Int64
@@ -143,7 +146,7 @@ func (o Options) open(ctx context.Context) (*Channel, error) {
 
 // client is a channel that has not begun to connect.
 func (o Options) client() (*Channel, error) {
-	c := &Channel{address: o.Address, timeout: o.Endpoint().Limit(), dialer: o.Dialer, made: o.Made}
+	c := &Channel{address: o.Address, maxMessage: cmp.Or(o.MaxMessage, MaxMessage), timeout: o.Endpoint().Limit(), dialer: o.Dialer, made: o.Made}
 	c.streams.Store(newStreams())
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(c.dial),
@@ -154,7 +157,7 @@ func (o Options) client() (*Channel, error) {
 		grpc.WithDisableRetry(),
 		grpc.WithIdleTimeout(0),
 		grpc.WithMaxHeaderListSize(maxHeaderList),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.maxMessage), grpc.MaxCallSendMsgSize(c.maxMessage)),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: c.timeout,
@@ -296,6 +299,9 @@ func (c *Channel) first() (made Connection) {
 	made.Sent, made.Received = c.Bytes()
 	return made
 }
+
+// MaxMessage is the largest message in bytes that the channel sends and receives.
+func (c *Channel) MaxMessage() int { return c.maxMessage }
 
 // Bytes is the number of bytes written to and read from TCP so far, TLS records
 // and handshakes included, TCP and IP headers not.

@@ -117,7 +117,7 @@ func ceilingOptions() []option {
 		{name: "max-concurrency", value: "N", start: "128", doc: "without --slo: callers are 1, 2, 4, ... N",
 			set: into(whole(2, 65_536), func(d *draft) *int { return &search(d).MaxConcurrency })},
 	}
-	shared := []string{"arrival", "max-in-flight", "drain", "connect-timeout", "expect", "max-time", "seed", "aa", "allow-failures", "allow-degraded", "name", "tag"}
+	shared := []string{"arrival", "max-in-flight", "drain", "connect-timeout", "expect", "max-message", "max-time", "seed", "aa", "allow-failures", "allow-degraded", "name", "tag"}
 	for _, o := range targetOptions() {
 		shared = append(shared, o.name)
 	}

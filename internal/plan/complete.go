@@ -30,6 +30,7 @@ func (r request) plan(m *mistakes) Plan {
 	}
 	r.completeTarget(d, m)
 	checkArms(d.plan.Arms, m)
+	checkRequests(d.plan, m)
 	r.addAA(d, m)
 	askArms(d.plan.Arms, d.plan.replacesInWindow, m)
 	r.checkHandshakes(d.plan, m)

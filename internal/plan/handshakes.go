@@ -49,7 +49,7 @@ func handshakeOptions() []option {
 		{name: "quick", value: "bool", start: "false", doc: "8 epochs of 40 connections an arm, unless given otherwise",
 			set: into(parseBool, func(d *draft) *bool { return &d.quick })},
 	}
-	shared := []string{"epochs", "expect", "max-time", "seed", "aa", "allow-failures", "allow-degraded", "name", "tag"}
+	shared := []string{"epochs", "expect", "max-message", "max-time", "seed", "aa", "allow-failures", "allow-degraded", "name", "tag"}
 	for _, o := range targetOptions() {
 		shared = append(shared, o.name)
 	}

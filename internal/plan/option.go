@@ -84,6 +84,8 @@ func timeOptions() []option {
 			set: into(between(time.Millisecond, time.Hour), func(d *draft) *Duration { return &d.plan.Drain })},
 		{name: "connect-timeout", value: "DURATION", start: "5s", doc: "limit of opening a connection, from the first packet to the server's SETTINGS",
 			set: into(between(10*time.Millisecond, 10*time.Minute), func(d *draft) *Duration { return &d.plan.ConnectTimeout })},
+		{name: "max-message", value: "SIZE", doc: "largest message that is sent and received, up to 256MiB (default 4MiB)",
+			set: into(parseMaxMessage, func(d *draft) *int { return &d.plan.MaxMessage })},
 		{name: "expect", value: "code=CODES", doc: "codes with which a server may end an RPC that is good, as in code=NOT_FOUND or code=OK,NOT_FOUND (default: code=OK)",
 			set: into(parseExpect, func(d *draft) *[]string { return &d.plan.Expect })},
 		{name: "max-time", value: "DURATION", doc: "begin no epoch after this long (default: no limit)",

@@ -56,7 +56,7 @@ func readPayload(text string) (Payload, error) {
 	if !strings.HasPrefix(text, "@") {
 		return ParsePayload(text)
 	}
-	blob, err := readBlob(text)
+	blob, err := readBlob(text, maxMessageBytes)
 	if err != nil {
 		return Payload{}, err
 	}
@@ -120,19 +120,22 @@ type Blob struct {
 	Data   []byte `json:"-"`
 }
 
-// readBlob reads the file that @FILE names.
-func readBlob(text string) (*Blob, error) {
+// readBlob reads the file of at most limit bytes that @FILE names.
+func readBlob(text string, limit int) (*Blob, error) {
 	path, ok := strings.CutPrefix(text, "@")
 	if !ok || path == "" {
 		return nil, errors.New("must be @FILE")
 	}
-	data, err := readFile(path, maxMessageBytes)
+	data, err := readFile(path, limit)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
 	return &Blob{File: filepath.Base(path), Bytes: len(data), SHA256: hex.EncodeToString(sum[:]), Data: data}, nil
 }
+
+// readRequest reads the file of --request, which --max-message bounds.
+func readRequest(text string) (*Blob, error) { return readBlob(text, mostMessageBytes) }
 
 // readFile reads a file of at most limit bytes.
 func readFile(path string, limit int) ([]byte, error) {

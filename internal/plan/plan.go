@@ -34,6 +34,8 @@ type Plan struct {
 	Warmup  Duration `json:"warmup_ns"` // before it, not measured
 	Drain   Duration `json:"drain_ns"`  // how long calls in flight are waited for
 	MaxTime Duration `json:"max_time_ns,omitempty"`
+	// MaxMessage is the largest message of --method in bytes; 0: 4 MiB and some framing.
+	MaxMessage int `json:"max_message_bytes,omitempty"`
 	// Expect lists the codes that make an RPC good, in gRPC's order; none: OK alone.
 	Expect []string `json:"expect,omitempty"`
 	// ConnectTimeout bounds TCP, TLS and HTTP/2 of each connection together; 0: 5 s, or

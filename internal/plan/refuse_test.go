@@ -30,6 +30,8 @@ func TestOptionsOutOfBoundsAreRefused(t *testing.T) {
 		{"--rate -1", `--rate "-1": must be RPC/s, above 0 and at most 10000000`},
 		{"--accept-compression brotli", `--accept-compression "brotli": must be default, none, or some of gzip, deflate and zstd, as in gzip+zstd`},
 		{"--compression gzip --accept-compression none", `--accept-compression none: must name gzip, which the arm uses`},
+		{"--max-message 1MiB", `--max-message "1MiB": must be a size in [4MiB, 256MiB]`},
+		{"--max-message 1GiB", `--max-message "1GiB": size must be whole bytes below 2 GiB as in 4096, 1KiB, 1kB or 4MiB`},
 		{"--expect NOT_FOUND", `--expect "NOT_FOUND": must be code= and codes of gRPC, as in code=OK,NOT_FOUND: OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, UNAUTHENTICATED`},
 		{"--rate NaN", `--rate "NaN": must be RPC/s, above 0 and at most 10000000`},
 		{"--window 99ms", `--window "99ms": must be a duration in [100ms, 1h0m0s] as in 2.5s`},

@@ -123,7 +123,7 @@ func messages() []setting {
 		},
 		{
 			name: "request", value: "@FILE", doc: "file with the raw request message of --method (none: an empty message)",
-			set: parsed(readBlob, func(s *Settings) **Blob { return &s.Request }),
+			set: parsed(readRequest, func(s *Settings) **Blob { return &s.Request }),
 			get: requestText, identity: requestDigest,
 		},
 	}

@@ -16,7 +16,7 @@ func singleNames() []string {
 	return []string{
 		"tls", "mtls", "key", "group", "resumption",
 		"compression", "response-compression", "accept-compression", "metadata", "metadata-size", "payload", "response-payload", "method", "request",
-		"deadline", "windows", "connect-timeout", "expect",
+		"deadline", "windows", "connect-timeout", "expect", "max-message",
 		"cacert", "cert", "key-file", "allow-readable-key", "server-name", "authority", "insecure-skip-verify", "allow-no-alpn", "allow-cleartext-credentials",
 	}
 }

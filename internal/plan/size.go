@@ -1,15 +1,44 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 )
 
-// maxMessageBytes bounds payloads and requests: the bundled server's limit, and
+// maxMessageBytes bounds payloads, and requests unless --max-message raises it: the bundled server's limit, and
 // gRPC's customary one for a received message.
 const maxMessageBytes = 4 << 20
+
+// mostMessageBytes is the most that --max-message can be: a message is in memory several
+// times.
+const mostMessageBytes = 256 << 20
+
+// parseMaxMessage reads a limit of messages that is not below the one without the flag.
+func parseMaxMessage(text string) (int, error) {
+	n, err := parseSize(text)
+	if err != nil {
+		return 0, err
+	}
+	if n < maxMessageBytes || n > mostMessageBytes {
+		return 0, fmt.Errorf("must be a size in [%s, %s]", formatSize(maxMessageBytes), formatSize(mostMessageBytes))
+	}
+	return n, nil
+}
+
+// checkRequests refuses request messages above the limit of messages.
+func checkRequests(p Plan, m *mistakes) {
+	most := cmp.Or(p.MaxMessage, maxMessageBytes)
+	askArms(p.Arms, func(a Arm) []string {
+		if b := a.Settings.Request; b != nil && b.Bytes > most {
+			return []string{fmt.Sprintf("--request %s: must be at most %s, not %d bytes (raise --max-message)", requestText(a.Settings), formatSize(most), b.Bytes)}
+		}
+		return nil
+	}, m)
+}
 
 // sizeUnits are the units of a size. kB and MB are powers of ten, as in the
 // international system of units.

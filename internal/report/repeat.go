@@ -35,6 +35,9 @@ func repeat(p plan.Plan) []string {
 	if p.Handshakes == nil {
 		args = append(args, "--window", p.Window.String(), "--warmup", p.Warmup.String(), "--drain", p.Drain.String())
 	}
+	if p.MaxMessage > 0 {
+		args = append(args, "--max-message", strconv.Itoa(p.MaxMessage))
+	}
 	if len(p.Expect) > 0 {
 		args = append(args, "--expect", quote("code="+strings.Join(p.Expect, ",")))
 	}

@@ -53,7 +53,7 @@ func (r *run) trial(a plan.Arm, index, epoch int, address string) *worker.Trial 
 	t := &worker.Trial{
 		Settings: a.Settings, Secrets: a.Secrets, Address: address, Load: r.plan.Load,
 		Seed: plan.ArmSeed(r.plan.Seed, epoch, a.Name), Warmup: r.plan.Warmup, Window: r.plan.Window,
-		Drain: r.plan.Drain, Connections: a.Settings.Connections, Timeout: r.plan.ConnectTimeout, Expect: r.plan.Expect,
+		Drain: r.plan.Drain, Connections: a.Settings.Connections, Timeout: r.plan.ConnectTimeout, Expect: r.plan.Expect, MaxMessage: r.plan.MaxMessage,
 	}
 	if h := r.plan.Handshakes; h != nil {
 		t.Timeout, t.TimeoutFlag = h.Timeout, "--timeout"

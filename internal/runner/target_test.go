@@ -37,6 +37,7 @@ type target struct {
 	// refuse is said to every caller, who is not let in; "": all are.
 	refuse string
 	stop   func()
+	answer []byte // of methods it does not have; nil: none
 	server *grpc.Server
 	// shut closes connections as soon as they are made; those there are stay.
 	shut atomic.Bool
@@ -148,7 +149,9 @@ func (s *target) unknown(_ any, stream grpc.ServerStream) error {
 	s.mu.Lock()
 	s.raw = append(s.raw, string(request.ProtoReflect().GetUnknown()))
 	s.mu.Unlock()
-	return stream.SendMsg(&emptypb.Empty{})
+	var answer emptypb.Empty
+	answer.ProtoReflect().SetUnknown(s.answer)
+	return stream.SendMsg(&answer)
 }
 
 // held counts the methods in flight and holds them.

@@ -66,6 +66,7 @@ func channelRows() []row {
 				t.Errorf("%d of %d RPCs had the deadline", n, started)
 			}
 		}},
+		{option: "max-message", args: "--max-message 8MiB", target: plaintext, check: func(*testing.T, seen) {}}, // see TestMessagesUpToTheLimit…
 		{option: "expect", args: "--expect code=OK,NOT_FOUND", target: plaintext, check: func(t *testing.T, s seen) {
 			if l := s.arm.LedgerTotal; l.OK != l.Started {
 				t.Errorf("ledger %+v, want every RPC ok", l)

@@ -29,11 +29,15 @@ type Options struct {
 	TLS         *tls.Config // nil: plaintext
 	AllowNoALPN bool        // see channel.Options
 	Timeout     time.Duration
+	// MaxMessage is the largest response message in bytes; 0: [MaxMessage].
+	MaxMessage  int
 	TimeoutFlag string // see channel.Endpoint
 	Request     Request
 	Limit       channel.Limit
 	Made        func(channel.Connection) // see channel.Options
 }
+
+func (o *Options) maxMessage() uint32 { return uint32(cmp.Or(o.MaxMessage, MaxMessage)) }
 
 func (o *Options) endpoint() channel.Endpoint {
 	return channel.Endpoint{Address: o.Address, TLS: o.TLS, Timeout: o.Timeout, TimeoutFlag: o.TimeoutFlag}

@@ -27,11 +27,11 @@ func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, words Word
 	select {
 	case end = <-one.end:
 	case <-ctx.Done():
-		end := pastDeadline
+		by := pastDeadline
 		if ctx.Err() == context.Canceled {
-			end = cancelled
+			by = cancelled
 		}
-		c.Abandon(end)
+		c.Abandon(by)
 		end = <-one.end
 	}
 	c.mu.Lock()

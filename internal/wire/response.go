@@ -164,9 +164,10 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 		return violation(codeProtocolError, "DATA before HEADERS")
 	}
 	s.unacked += h.length
-	if failed := s.response.take(payload, MaxMessage); failed.Code != "" {
+	most := c.channel.options.maxMessage()
+	if failed := s.response.take(payload, most); failed.Code != "" {
 		if failed.Cause == cause.MessageLimit {
-			c.channel.words.Said = fmt.Sprintf("received message larger than max (%d vs. %d)", s.response.length, MaxMessage)
+			c.channel.words.Said = fmt.Sprintf("received message larger than max (%d vs. %d)", s.response.length, most)
 		}
 		c.fail(s, failed)
 		return nil

@@ -65,7 +65,7 @@ func echo(s plan.Settings, body []byte) (*benchv1.EchoRequest, error) {
 // Channel returns the options of one channel; each has session tickets of its
 // own. presented is set when a server asks for the client certificate.
 func (t Trial) Channel(presented *atomic.Bool) (channel.Options, error) {
-	o := channel.Options{Address: t.Address, Authority: t.Authority, DynamicWindows: t.Settings.Windows == plan.Dynamic, Timeout: t.Timeout, TimeoutFlag: t.TimeoutFlag}
+	o := channel.Options{Address: t.Address, MaxMessage: t.MaxMessage, Authority: t.Authority, DynamicWindows: t.Settings.Windows == plan.Dynamic, Timeout: t.Timeout, TimeoutFlag: t.TimeoutFlag}
 	if t.Settings.TLS == plan.Off {
 		return o, nil
 	}

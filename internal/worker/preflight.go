@@ -112,7 +112,7 @@ func Explain(o call.Options, secrets []string, err error) error {
 	case failed == cause.HeaderLimit && strings.HasPrefix(lower, "peer "):
 		advice = "the headers of the response are larger than this client takes (let the server send less)"
 	case failed == cause.MessageLimit && strings.Contains(lower, "received message"):
-		advice = "the response is larger than this client takes (reduce --response-payload, or what the method returns)"
+		advice = "the response is larger than this client takes (raise --max-message, or reduce --response-payload)"
 	case failed == cause.Violation:
 		advice = "what the server sends breaks a rule of HTTP/2 or gRPC (is TARGET a gRPC server?)"
 	case failed == cause.Response && o.Method != "":

@@ -118,7 +118,8 @@ type Trial struct {
 	Window      time.Duration `json:"window_ns"`
 	Drain       time.Duration `json:"drain_ns"`
 	Connections int           `json:"connections"`
-	Expect      []string      `json:"expect,omitempty"` // codes that make an RPC good; none: OK alone
+	MaxMessage  int           `json:"max_message_bytes,omitempty"` // 0: the engine's own
+	Expect      []string      `json:"expect,omitempty"`            // codes that make an RPC good; none: OK alone
 	// Timeout bounds each connection, and each RPC on one of a handshake plan; 0: the
 	// engine's own.
 	Timeout     time.Duration `json:"timeout_ns,omitempty"`

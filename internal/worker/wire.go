@@ -132,7 +132,7 @@ func (e *wireEngine) attempt(ctx context.Context, o channel.Options) (link, erro
 }
 
 func (e *wireEngine) options(o channel.Options) wire.Options {
-	return wire.Options{Address: o.Address, Authority: o.Authority, TLS: o.TLS, AllowNoALPN: o.AllowNoALPN, Timeout: o.Timeout, TimeoutFlag: o.TimeoutFlag, Request: e.request, Limit: o.Limit, Made: o.Made}
+	return wire.Options{Address: o.Address, Authority: o.Authority, TLS: o.TLS, AllowNoALPN: o.AllowNoALPN, Timeout: o.Timeout, MaxMessage: o.MaxMessage, TimeoutFlag: o.TimeoutFlag, Request: e.request, Limit: o.Limit, Made: o.Made}
 }
 
 func (e *wireEngine) use(links []link) error {
