@@ -118,7 +118,7 @@ func ceilingOptions() []option {
 			set: into(whole(2, 65_536), func(d *draft) *int { return &search(d).MaxConcurrency })},
 	}
 	shared := []string{"arrival", "max-in-flight", "drain", "connect-timeout", "expect", "max-message", "max-time", "seed", "aa", "allow-failures", "allow-degraded", "name", "tag"}
-	for _, o := range targetOptions() {
+	for _, o := range slices.Concat(targetOptions(), serverOptions()) {
 		shared = append(shared, o.name)
 	}
 	for _, o := range options() {

@@ -29,6 +29,7 @@ func (r request) plan(m *mistakes) Plan {
 		r.completeLoad(d, m)
 	}
 	r.completeTarget(d, m)
+	r.completeServers(d.plan, m)
 	checkArms(d.plan.Arms, m)
 	checkRequests(d.plan, m)
 	r.addAA(d, m)

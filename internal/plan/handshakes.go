@@ -50,7 +50,7 @@ func handshakeOptions() []option {
 			set: into(parseBool, func(d *draft) *bool { return &d.quick })},
 	}
 	shared := []string{"epochs", "expect", "max-message", "max-time", "seed", "aa", "allow-failures", "allow-degraded", "name", "tag"}
-	for _, o := range targetOptions() {
+	for _, o := range slices.Concat(targetOptions(), serverOptions()) {
 		shared = append(shared, o.name)
 	}
 	for _, o := range options() {

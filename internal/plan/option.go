@@ -46,7 +46,7 @@ type draft struct {
 
 // options is the table of everything that is set for a run as a whole.
 func options() []option {
-	return slices.Concat(loadOptions(), timeOptions(), targetOptions(), gateOptions(), []option{
+	return slices.Concat(loadOptions(), timeOptions(), targetOptions(), serverOptions(), gateOptions(), []option{
 		{name: "aa", value: "on|off", start: On, doc: "an extra arm equal to the first control, with two arms or more",
 			set: into(parseOnOff, func(d *draft) *bool { return &d.aa })},
 		{name: "allow-failures", value: "SHARE", start: "0.01", doc: "share of RPCs, or of connections opened for their own sake, 0 to 1, that may fail before the result is INVALID",

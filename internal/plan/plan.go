@@ -41,6 +41,11 @@ type Plan struct {
 	// ConnectTimeout bounds TCP, TLS and HTTP/2 of each connection together; 0: 5 s, or
 	// what Handshakes says.
 	ConnectTimeout Duration `json:"connect_timeout_ns,omitempty"`
+	// ServerStartTimeout is how long a server binary has to print its address; 0: the
+	// constant of that name.
+	ServerStartTimeout Duration `json:"server_start_timeout_ns,omitempty"`
+	// ServerInPlace runs a server binary where it is, and not from a copy.
+	ServerInPlace bool `json:"server_in_place,omitempty"`
 	// Saturated is the length of each arm's saturated closed-loop block at the
 	// end of an epoch; 0: no such blocks.
 	Saturated Duration `json:"saturated_ns"`
@@ -174,10 +179,11 @@ func (p Plan) Hash() string {
 }
 
 // Question returns p without what changes from run to run and not the question:
-// addresses, name, tags, seed, gates and the number of epochs. An arm that is named by
+// addresses, name, tags, seed, gates, how long a server may take to start and the number of epochs. An arm that is named by
 // its address is named by its position. The arms keep their order.
 func (p Plan) Question() Plan {
 	p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime, p.Gates = "", nil, 0, Epochs{}, 0, Gates{}
+	p.ServerStartTimeout = 0
 	if p.Target != nil {
 		target := *p.Target
 		target.Address, target.ServerPID, target.ServerPIDs = "", 0, nil

@@ -177,7 +177,8 @@ func TestVaryAndSuiteRefuseWhatTheyCannotSetApart(t *testing.T) {
 		{"--vary conections=1,2", `--vary "conections": must be a known name, such as connections`},
 		{"--vary server-binary=a,b", `--vary server-binary "a": must hold {addr}, the address to listen on
 --vary server-binary "b": must hold {addr}, the address to listen on`},
-		{"--vary tls=off,1.2 --vary tls=off,1.3", `--vary tls: must be given once, with all its values`},
+		{"--vary tls=off,1.2 --vary tls=off,1.3", `--vary tls "off,1.2": must be off, 1.2 or 1.3
+--vary tls "off,1.3": must be off, 1.2 or 1.3`},
 		{"--vary tls=off,1.3 --tls 1.2", `--tls: must be left out or the first value of --vary tls`},
 		{"--vary metadata=none,auth=secret --suite overheads", `--vary metadata: must be given without --suite, which says itself what is varied`},
 		{"--vary tls=off,1.3 --suite overheads", `--vary tls: must be given without --suite, which says itself what is varied`},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -17,6 +18,34 @@ const (
 
 // serverBinary is the name of the setting.
 const serverBinary = "server-binary"
+
+// ServerStartTimeout is how long a server binary has to print its address, unless a plan has
+// another limit.
+const ServerStartTimeout = 5 * time.Second
+
+// serverOptions are about servers that the run starts.
+func serverOptions() []option {
+	return []option{
+		{name: "server-start-timeout", value: "DURATION", doc: "limit of a server binary's start, until it has printed its address (default 5s)",
+			set: into(between(100*time.Millisecond, time.Hour), func(d *draft) *Duration { return &d.plan.ServerStartTimeout })},
+		{name: "server-in-place", value: "bool", start: "false", doc: "run a server binary where it is and not from a copy, for one that needs the files beside it",
+			set: into(parseBool, func(d *draft) *bool { return &d.plan.ServerInPlace })},
+	}
+}
+
+// completeServers refuses options of a server binary where there is none.
+func (r request) completeServers(p Plan, m *mistakes) {
+	if len(p.Arms) == 0 || p.Arms[0].Settings.ServerBinary != "" {
+		return
+	}
+	for _, o := range serverOptions() {
+		for _, v := range r.options[o.name] {
+			if o.start == "" || v.text != o.start {
+				m.add("%s %q: must come with --server-binary, the server that is started", v.where, v.text)
+			}
+		}
+	}
+}
 
 // maxCommand bounds the command of a server binary, in bytes.
 const maxCommand = 1000
@@ -58,6 +87,25 @@ func checkCommand(s Settings) []string {
 	refuse(s.MTLS && !has(CAPlace), "must hold {ca}, the file of the client's authority, with --mtls on")
 	refuse(!s.MTLS && has(CAPlace), "must not hold {ca} with --mtls off")
 	return wrong
+}
+
+// checkVaried refuses commands whose commas may have been meant otherwise: each was
+// given alone, or all in one text that was split at them.
+func checkVaried(where string, commands []string, alone bool, m *mistakes) {
+	places := func(text string) bool { return strings.Contains(text, AddrPlace) }
+	if !alone {
+		without := func(text string) bool { return !places(text) }
+		if slices.ContainsFunc(commands, places) && slices.ContainsFunc(commands, without) {
+			m.add("%s: must be given once for each command if a command holds a comma, as in --vary server-binary='taskset -c 0,1 ./old {addr}' --vary server-binary='taskset -c 0,1 ./new {addr}'", where)
+		}
+		return
+	}
+	for _, c := range commands {
+		parts := slices.DeleteFunc(strings.Split(c, ","), func(part string) bool { return !places(part) })
+		if len(parts) > 1 {
+			m.add("%s %q: must be one command where it is given several times: %s is on both sides of a comma", where, c, AddrPlace)
+		}
+	}
 }
 
 // Program is the first word of a server binary's command.

@@ -50,7 +50,7 @@ func channelSecurity() []setting {
 		},
 		{
 			name: "server-binary", value: "COMMAND",
-			doc: "server of the arm's own instead of the bundled one: its words may hold {addr}, {cert}, {key} and {ca}; its first line on standard output is HOST:PORT, SIGTERM ends it",
+			doc: "server of the arm's own instead of the bundled one: its words may hold {addr}, {cert}, {key} and {ca}; it prints HOST:PORT in a line of its own on standard output, SIGTERM ends it",
 			set: parsed(parseCommand, func(s *Settings) *string { return &s.ServerBinary }),
 			get: func(s Settings) string { return s.ServerBinary },
 		},

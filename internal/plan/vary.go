@@ -20,30 +20,47 @@ func unknown(name string, known []string) error {
 }
 
 // vary reads --vary SETTING=VALUE,VALUE…: a group each. The first values of all
-// make the base arm, which is the control of every group.
+// make the base arm, which is the control of every group. A setting that is given several
+// times has one value each time, which may hold commas.
 func (r *request) vary(flags []string, m *mistakes) {
 	r.varied = true
+	values := make(map[string][]string) // by setting
+	times := make(map[string]int)
+	var names []string
 	for _, text := range flags {
 		name, list, ok := strings.Cut(text, "=")
-		values := strings.Split(list, ",")
-		g := groupRequest{name: name, where: "--vary " + name}
 		_, known := settingNamed(name)
 		switch {
 		case !ok:
 			m.add("--vary: must be SETTING=VALUE,VALUE…") // the text may hold a secret
 		case !known:
 			m.join(fmt.Errorf("--vary %w", unknown(name, settingNames())))
-		case len(values) < 2:
-			m.add("%s: must have two values or more, separated by commas", g.where)
-		case len(r.settings[name]) > 0:
-			m.add("%s: must be given once, with all its values", g.where)
 		default:
-			r.settings[name] = []given{{values[0], g.where}}
-			for _, v := range values[1:] {
-				g.arms = append(g.arms, choices{name: {{v, g.where}}})
+			if values[name] == nil {
+				names = append(names, name)
 			}
-			r.groups = append(r.groups, g)
+			times[name]++
+			values[name] = append(values[name], list)
 		}
+	}
+	for _, name := range names {
+		g := groupRequest{name: name, where: "--vary " + name}
+		all := values[name]
+		if times[name] == 1 {
+			all = strings.Split(all[0], ",")
+		}
+		if len(all) < 2 {
+			m.add("%s: must have two values or more, separated by commas", g.where)
+			continue
+		}
+		if name == serverBinary {
+			checkVaried(g.where, all, times[name] > 1, m)
+		}
+		r.settings[name] = []given{{all[0], g.where}}
+		for _, v := range all[1:] {
+			g.arms = append(g.arms, choices{name: {{v, g.where}}})
+		}
+		r.groups = append(r.groups, g)
 	}
 }
 

@@ -132,6 +132,16 @@ func TestRepeatAsksForTheSamePlan(t *testing.T) {
 	if got := strings.Join(repeat(p), " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	p.Target, p.ServerStartTimeout, p.ServerInPlace = nil, 20*time.Second, true
+	p.Arms[0].Settings.ServerBinary, p.Arms[1].Settings.ServerBinary, p.Arms[2].Settings.ServerBinary = "taskset -c 0,1 a {addr}", "b {addr}", "taskset -c 0,1 a {addr}"
+	for _, want := range []string{
+		" --connect-timeout 20s --server-start-timeout 20s --server-in-place --epochs ",
+		" --vary 'server-binary=taskset -c 0,1 a {addr}' --vary 'server-binary=b {addr}' --vary tls=off,1.3 ",
+	} {
+		if got := strings.Join(repeat(p), " "); !strings.Contains(got, want) {
+			t.Errorf("%q, want it to hold %q", got, want)
+		}
+	}
 	p.Suite = "it's"
 	if got, want := strings.Join(repeat(p), " "), `--suite 'it'\''s' --rate`; !strings.Contains(got, want) {
 		t.Errorf("%q, want it to hold %q", got, want)

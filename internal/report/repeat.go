@@ -44,6 +44,12 @@ func repeat(p plan.Plan) []string {
 	if p.ConnectTimeout > 0 {
 		args = append(args, "--connect-timeout", p.ConnectTimeout.String())
 	}
+	if p.ServerStartTimeout > 0 {
+		args = append(args, "--server-start-timeout", p.ServerStartTimeout.String())
+	}
+	if p.ServerInPlace {
+		args = append(args, "--server-in-place")
+	}
 	args = append(args, "--epochs", p.Epochs.String())
 	if p.Ceiling == nil || len(p.Ceiling.SLO) == 0 { // an SLO says it
 		args = append(args, "--allow-failures", number(p.AllowFailures))
@@ -182,7 +188,13 @@ func settingFlags(arms []plan.Arm, wanted func(flag string) bool) []string {
 	for _, flag := range slices.Sorted(maps.Keys(values)) {
 		vs := values[flag]
 		if len(vs) > 1 {
-			args = append(args, "--vary", quote(flag+"="+strings.Join(slices.Concat(vs...), ",")))
+			all := slices.Concat(vs...)
+			if !slices.ContainsFunc(all, func(v string) bool { return strings.Contains(v, ",") }) {
+				all = []string{strings.Join(all, ",")}
+			}
+			for _, v := range all { // given several times each is one value, commas and all
+				args = append(args, "--vary", quote(flag+"="+v))
+			}
 			continue
 		}
 		for _, v := range vs[0] {

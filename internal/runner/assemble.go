@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"grpcbench/internal/probe"
@@ -25,8 +26,21 @@ func (r *run) result(failure error, interrupted string) (*result.Result, error) 
 			return nil, fmt.Errorf("arm %s: %w", r.plan.Arms[i].Name, err)
 		}
 		out.Arms = append(out.Arms, arm)
+		out.Warnings = append(out.Warnings, r.printed(i)...)
 	}
 	return out, nil
+}
+
+// printed is a warning if the server binary of arm i printed lines before its address:
+// another line may have been meant.
+func (r *run) printed(i int) []result.Warning {
+	for _, e := range r.epochs {
+		if a := e.arms[i]; len(a.printed) > 0 {
+			return []result.Warning{{Code: "server_printed", Arm: a.arm.Name,
+				Text: fmt.Sprintf("the server binary printed %s before %s, which was taken for its address", strings.Join(a.printed, ", "), a.address)}}
+		}
+	}
+	return nil
 }
 
 func (r *run) assembleArm(i int) (result.Arm, error) {

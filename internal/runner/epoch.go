@@ -47,8 +47,9 @@ type armEpoch struct {
 	gen       *process
 	address   string
 	hostCodec string
-	pids      []int  // of the server's processes
-	sha256    string // of the server binary's file
+	pids      []int    // of the server's processes
+	sha256    string   // of the server binary's file
+	printed   []string // the first lines that it printed before its address, harmless
 	connected []connection
 	probed    *worker.Probed // in the first epoch
 	holders   *bool          // in the first epoch: whether --server-pid was seen to hold the connections

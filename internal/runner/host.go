@@ -53,10 +53,14 @@ func (r *run) startHost(ctx context.Context, a *armEpoch) error {
 		return err
 	}
 	var at worker.Listening
-	if err := a.host.ask(ctx, worker.Order{Do: worker.DoServe, Serve: r.serve(a.arm)}, orderLimit, &at); err != nil {
+	limit := orderLimit + max(r.plan.ServerStartTimeout, plan.ServerStartTimeout)
+	if err := a.host.ask(ctx, worker.Order{Do: worker.DoServe, Serve: r.serve(a.arm)}, limit, &at); err != nil {
 		return r.withoutSecrets(a, err)
 	}
 	a.address, a.hostCodec, a.sha256 = at.Address, at.Codec, at.SHA256
+	for _, line := range at.Printed {
+		a.printed = append(a.printed, r.secrets.Hide(line))
+	}
 	if a.pids = at.PIDs; a.bundled() {
 		a.pids = []int{a.host.pid()}
 	}

@@ -43,6 +43,7 @@ func (r *run) serve(a plan.Arm) *worker.Serve {
 	}
 	if a.Settings.ServerBinary != "" {
 		s.Environment = os.Environ() // a program of the user's expects the user's own
+		s.StartTimeout, s.InPlace = r.plan.ServerStartTimeout, r.plan.ServerInPlace
 	}
 	return s
 }

@@ -32,6 +32,10 @@ func serveBinary(args []string) error {
 		}
 		args = args[:len(args)-1]
 	}
+	if args[len(args)-1] == "banner" {
+		fmt.Println("WARNING: \x1b[31mforty-two-and-more")
+		args = args[:len(args)-1]
+	}
 	o := benchserver.Options{Counters: codec.Install(codec.Names(), codec.Spec{})}
 	if len(args) >= 3 {
 		pair, err := tls.LoadX509KeyPair(args[1], args[2])
@@ -108,11 +112,26 @@ func TestAServerBinaryThatCannotBeStartedEndsTheRunBeforeAnyLoad(t *testing.T) {
 	t.Parallel()
 	p := planOf(t, "--tls", "off", "--metadata", "k=forty-two-and-more", "--server-binary", "/bin/sh -forty-two-and-more {addr}")
 	_, err := runner.Run(t.Context(), p, runner.Options{Command: newChildren(t).command(t)})
-	if err == nil || !strings.Contains(err.Error(), "--server-binary /bin/sh: must say HOST:PORT") {
+	if err == nil || !strings.Contains(err.Error(), "--server-binary /bin/sh: must print HOST:PORT") {
 		t.Errorf("%v, want the program and what it must do", err)
 	}
 	if err != nil && strings.Contains(err.Error(), "forty-two-and-more") {
 		t.Errorf("%v shows a metadata value that the program wrote", err)
+	}
+}
+
+func TestWhatAServerBinaryPrintsBeforeItsAddressIsAWarning(t *testing.T) {
+	t.Parallel()
+	p := planOf(t, "--tls", "off", "--metadata", "k=forty-two-and-more", "--server-binary", binary(t, "{addr} banner"), "--server-start-timeout", "1m", "--server-in-place", "--epochs", "2", "--window", "100ms")
+	r := measure(t, t.Context(), p, runner.Options{})
+	var said []string
+	for _, w := range r.Warnings {
+		if w.Code == "server_printed" {
+			said = append(said, w.Text)
+		}
+	}
+	if len(said) != 1 || !strings.HasPrefix(said[0], `the server binary printed "WARNING: \x1b[31m«masked»" before 127.0.0.1:`) {
+		t.Errorf("%q, want one warning, harmless and without the metadata value", said)
 	}
 }
 

@@ -88,7 +88,7 @@ func (r row) run(t *testing.T, args ...string) {
 // Options that decide nothing about what a server sees.
 var unseen = []string{
 	"aa", "allow-cleartext-credentials", "allow-degraded", "allow-failures", "baseline", "connect-timeout", "drain", "epochs", "fail-on-regression", "format", "inconclusive",
-	"max-time", "name", "quick", "results", "save-baseline", "suite", "tag", "threshold", "vary", "warmup", "window",
+	"max-time", "name", "quick", "results", "save-baseline", "server-in-place", "server-start-timeout", "suite", "tag", "threshold", "vary", "warmup", "window",
 }
 
 func TestEveryOptionHasARow(t *testing.T) {

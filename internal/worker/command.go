@@ -3,15 +3,17 @@ package worker
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,40 +22,36 @@ import (
 	"grpcbench/internal/probe"
 )
 
-const (
-	// announceLimit is how long a server binary has to say where it listens.
-	announceLimit = 5 * time.Second
-	// endLimit is how long it has to end after SIGTERM. It is shorter than what the
-	// host itself is given.
-	endLimit = 1500 * time.Millisecond
-	// maxAnnouncement bounds its first line, in bytes.
-	maxAnnouncement = 1 << 10
-)
+// endLimit is how long a server binary has to end after SIGTERM. It is shorter than what
+// the host itself is given.
+const endLimit = 1500 * time.Millisecond
 
 // command is a server that is not ours: a program of the user's, leader of a process
 // group of its own.
 type command struct {
 	name   string    // of the program, as it was given
-	dir    string    // holds its certificates
+	dir    string    // holds its certificates, and its copy if it has one
+	copied bool      // it runs from that copy
 	cmd    *exec.Cmd // nil until it runs
+	stdout greeting
 	stderr Tail
 	ended  chan struct{} // closed when the program has ended
 	status error         // how it ended; read it after ended
 }
 
-// startCommand starts the server binary of s and waits for its first line.
-func startCommand(s Serve) (*command, Listening, error) {
+// startCommand starts the server binary of s and waits for its address, until ctx ends.
+func startCommand(ctx context.Context, s Serve) (*command, Listening, error) {
 	words := strings.Fields(s.Settings.ServerBinary)
 	c := &command{name: words[0], ended: make(chan struct{})}
-	at, err := c.start(words, s)
+	at, err := c.start(ctx, words, s)
 	if err != nil {
 		c.stop()
-		return nil, Listening{}, fmt.Errorf("--server-binary %s: %w%s", c.name, err, c.note())
+		return nil, Listening{}, fmt.Errorf("--server-binary %s: %w%s%s", c.name, err, c.note(), c.whereItRan(err))
 	}
 	return c, at, nil
 }
 
-func (c *command) start(words []string, s Serve) (Listening, error) {
+func (c *command) start(ctx context.Context, words []string, s Serve) (Listening, error) {
 	var err error
 	if c.dir, err = os.MkdirTemp("", "grpc-bench-"); err != nil {
 		return Listening{}, err
@@ -78,23 +76,27 @@ func (c *command) start(words []string, s Serve) (Listening, error) {
 		return Listening{}, cmd.Err
 	}
 	var sum string
-	if cmd.Path, sum, err = c.private(cmd.Path); err != nil {
+	if cmd.Path, sum, err = c.private(cmd.Path, s.InPlace); err != nil {
 		return Listening{}, err
 	}
-	address, err := c.launch(cmd, s.Environment)
+	out, err := c.launch(cmd, s.Environment)
 	if err != nil {
 		return Listening{}, err
 	}
-	return Listening{Address: address, PIDs: c.pids(), SHA256: sum}, nil
+	address, err := c.address(ctx, out, cmp.Or(s.StartTimeout, plan.ServerStartTimeout))
+	if err != nil {
+		return Listening{}, err
+	}
+	return Listening{Address: address, PIDs: c.pids(), SHA256: sum, Printed: c.stdout.before()}, nil
 }
 
 // private returns the path to run path by, and the digest of what it holds.
 //
-// A program is run from a copy of its own. Processes of one file share the memory that
+// A program is run from a copy of its own, unless inPlace. Processes of one file share the memory that
 // its code is in, and with it what the caches hold of it: of two equal builds the one
 // whose file the A/A arm runs too took 5 to 8 % less CPU per RPC. A script is run where
 // it is, since it may look for its neighbours; its interpreter is shared by all arms.
-func (c *command) private(path string) (run, sum string, err error) {
+func (c *command) private(path string, inPlace bool) (run, sum string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", "", err
@@ -104,9 +106,10 @@ func (c *command) private(path string) (run, sum string, err error) {
 	head, _ := start.Peek(2) // a shorter file is no script
 	h := sha256.New()
 	run = path
-	if string(head) == "#!" {
+	if inPlace || string(head) == "#!" {
 		_, err = io.Copy(h, start)
 	} else {
+		c.copied = true
 		run = filepath.Join(c.dir, filepath.Base(path))
 		err = place(run, 0o700, io.TeeReader(start, h))
 	}
@@ -126,53 +129,76 @@ func place(path string, mode os.FileMode, from io.Reader) error {
 	return errors.Join(err, f.Close())
 }
 
-// launch starts the program and returns its first line, which must be an address.
-func (c *command) launch(cmd *exec.Cmd, environment []string) (string, error) {
+// whereItRan is what the place of the copy has to do with err, by which the program did
+// not start; "" if nothing hints at it.
+func (c *command) whereItRan(err error) string {
+	if !c.copied {
+		return ""
+	}
+	const remedy = "give --server-in-place"
+	said := strings.ToLower(c.stderr.String())
+	switch {
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return fmt.Sprintf(" (it runs from a copy in %s, where programs may not be run: noexec? set TMPDIR to another folder, or %s)", filepath.Dir(c.dir), remedy)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Sprintf(" (it runs from a copy in %s: set TMPDIR to a folder with room, or %s)", filepath.Dir(c.dir), remedy)
+	case strings.Contains(said, strings.ToLower(c.dir)), slices.ContainsFunc([]string{"shared librar", "shared object", "library not loaded",
+		"cannot open", "could not find", "couldn't find", "cannot find", "not found", "no such file", "no module named"},
+		func(hint string) bool { return strings.Contains(said, hint) }):
+		return fmt.Sprintf(" (it runs from a copy of the file in %s: if it looks for libraries or files beside itself, %s, or start it by another program, as in 'env %s …')", filepath.Dir(c.dir), remedy, c.name)
+	}
+	return ""
+}
+
+// launch starts the program and returns its standard output.
+func (c *command) launch(cmd *exec.Cmd, environment []string) (*os.File, error) {
 	cmd.Env = environment
 	cmd.Stderr = &c.stderr
 	cmd.WaitDelay = endLimit // a grandchild may keep the pipes open
 	ownGroup(cmd)
 	out, stdout, err := os.Pipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cmd.Stdout = stdout
 	err = cmd.Start()
 	_ = stdout.Close() // the program has its own
 	if err != nil {
 		_ = out.Close() // nothing was read
-		return "", err
+		return nil, err
 	}
 	c.cmd = cmd
 	go func() {
 		c.status = c.cmd.Wait()
 		close(c.ended)
 	}()
-	type line struct {
-		text string
-		err  error
+	return out, nil
+}
+
+// address is the first line of out that is one. What the program prints later is read and
+// dropped, so that it never waits for a reader.
+func (c *command) address(ctx context.Context, out *os.File, limit time.Duration) (string, error) {
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	type answer struct {
+		at  string
+		err error
 	}
-	first := make(chan line, 1)
+	found := make(chan answer, 1)
 	go func() {
 		defer out.Close()
-		r := bufio.NewReaderSize(out, maxAnnouncement)
-		text, err := r.ReadSlice('\n')
-		first <- line{strings.TrimSpace(string(text)), err}
-		_, _ = io.Copy(io.Discard, r) // so that it never waits for a reader
+		at, err := c.stdout.read(timed, out)
+		found <- answer{at, err}
+		_, _ = io.Copy(io.Discard, out)
 	}()
-	timer := time.NewTimer(announceLimit)
-	defer timer.Stop()
 	select {
-	case l := <-first:
-		if l.err != nil && l.text == "" {
-			return "", errors.New("must say HOST:PORT in its first line on standard output, but said nothing")
+	case a := <-found:
+		return a.at, a.err
+	case <-timed.Done():
+		if ctx.Err() != nil {
+			return "", errStopped
 		}
-		if host, port, err := net.SplitHostPort(l.text); err != nil || host == "" || strings.Contains(host, " ") || port == "" || port == "0" {
-			return "", fmt.Errorf("must say HOST:PORT in its first line on standard output, not %.60q", l.text)
-		}
-		return l.text, nil
-	case <-timer.C:
-		return "", fmt.Errorf("must say HOST:PORT in its first line on standard output within %v", announceLimit)
+		return "", c.stdout.late(limit)
 	}
 }
 

@@ -6,13 +6,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
@@ -40,16 +43,23 @@ const waits = "while :; do sleep 1; done"
 func TestAServerBinaryThatDoesNotComeUpIsNamedWithItsLastWords(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, text, want string }{
-		{"ends", "echo no database >&2; exit 3", "must say HOST:PORT in its first line on standard output, but said nothing: no database"},
-		{"says something else", "echo listening on 127.0.0.1:1; " + waits, `not "listening on 127.0.0.1:1"`},
-		{"does not know its port", "echo 127.0.0.1:0; " + waits, `not "127.0.0.1:0"`},
-		{"never ends its line", "yes x | tr -d '\\n'; " + waits, `not "xxxx`},
-		{"says nothing", waits, "within 5s"},
+		{"ends", "echo no database >&2; exit 3", "must print HOST:PORT in a line of its own on standard output, but printed nothing: no database"},
+		{"prints something else", "echo WARNING: no config; echo listening on 127.0.0.1:1; exit 1", `but printed "WARNING: no config", "listening on 127.0.0.1:1"`},
+		{"waits after something else", "echo listening on 127.0.0.1:1; " + waits, `within 600ms (raise --server-start-timeout), but printed "listening on 127.0.0.1:1": if it prints its address, its standard output may be buffered: flush it`},
+		{"does not know its port", "echo 127.0.0.1:0; exit 1", `but printed "127.0.0.1:0"`},
+		{"has no host", "echo :8080; exit 1", `but printed ":8080"`},
+		{"prints a name that does not resolve", "echo workers.invalid:4; exit 1", `but printed "workers.invalid:4"`},
+		{"does not end its line", "printf 127.0.0.1:1; " + waits, `but printed "127.0.0.1:1" without the end of the line`},
+		{"never ends its line", "yes x | tr -d '\\n'; " + waits, `but printed "xxxx`},
+		{"never stops", "yes; " + waits, `but printed "y", "y", "y", 997 lines more and went on: more than 1000 lines or 64 KiB are not read`},
+		{"acts on the terminal", `printf '\033[2J\n'; exit 1`, `but printed "\x1b[2J"`},
+		{"prints nothing", waits, "within 600ms (raise --server-start-timeout), but printed nothing: if it prints its address, its standard output may be buffered: flush it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := script(t, c.text)
-			command, _, err := startCommand(s)
+			s.StartTimeout = 600 * time.Millisecond
+			command, _, err := startCommand(t.Context(), s)
 			if err == nil {
 				command.stop()
 				t.Fatal("started, want an error")
@@ -62,8 +72,138 @@ func TestAServerBinaryThatDoesNotComeUpIsNamedWithItsLastWords(t *testing.T) {
 	}
 }
 
+// TestLinesBeforeTheAddressAreReadOverAndShown:
+//
+//	fault:   a server binary prints lines before its address
+//	promise: they are read over, up to 1000 lines or 64 KiB, and the first three are shown
+//	figure:  the address is taken; a printed IP address or a name that resolves is one
+func TestLinesBeforeTheAddressAreReadOverAndShown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, text, at string
+		printed        []string
+	}{
+		{"at once", "echo 127.0.0.1:7", "127.0.0.1:7", nil},
+		{"a warning", "echo WARNING: using default settings; echo 127.0.0.1:7", "127.0.0.1:7", []string{`"WARNING: using default settings"`}},
+		{"a figure", "echo workers.invalid:4; echo localhost:7", "localhost:7", []string{`"workers.invalid:4"`}},
+		{"empty lines", "echo; echo ' '; echo '[::1]:7'", "[::1]:7", nil},
+		{"a carriage return", `printf 'hello\r\n127.0.0.1:7\r\n'`, "127.0.0.1:7", []string{`"hello"`}},
+		{"many", "yes | head -n 500; echo 127.0.0.1:7", "127.0.0.1:7", []string{`"y"`, `"y"`, `"y"`}},
+		{"a long line", "yes long | head -c 3000 | tr -d '\\n'; echo; echo 127.0.0.1:7", "127.0.0.1:7", []string{`"` + strings.Repeat("long", 15) + `…"`}},
+		{"an address that ends with the output", "printf 127.0.0.1:7; exec >&-", "127.0.0.1:7", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			command, at, err := startCommand(t.Context(), script(t, c.text+"; "+waits))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer command.stop()
+			if at.Address != c.at || !slices.Equal(at.Printed, c.printed) {
+				t.Errorf("%s after %q, want %s after %q", at.Address, at.Printed, c.at, c.printed)
+			}
+		})
+	}
+}
+
+// A start may last minutes; the run's end must not wait for it, nor leave the program.
+func TestAStartEndsWithTheRun(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	started := fifo(t)
+	go func() {
+		defer cancel()
+		_, _ = os.ReadFile(started) // ends when the program has written and closed it
+	}()
+	s := script(t, "echo up >"+started+"; "+waits)
+	s.StartTimeout = time.Hour
+	if _, _, err := startCommand(ctx, s); !errors.Is(err, errStopped) {
+		t.Errorf("%v, want that it was stopped", err)
+	}
+}
+
+func TestAServerBinaryRunsInPlaceWhenAsked(t *testing.T) {
+	sh, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "program")
+	if err := place(program, 0o700, bytes.NewReader(sh)); err != nil {
+		t.Fatal(err)
+	}
+	s := script(t, "echo 127.0.0.1:7; read forever <"+fifo(t))
+	s.Settings.ServerBinary, s.InPlace = program+" "+s.Settings.ServerBinary, true
+	c, at, err := startCommand(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.stop()
+	path, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", c.cmd.Process.Pid))
+	if sum := sha256.Sum256(sh); err != nil || path != program || at.SHA256 != hex.EncodeToString(sum[:]) {
+		t.Errorf("runs %s of digest %s (%v), want the file itself", path, at.SHA256, err)
+	}
+}
+
+// TestAServerBinaryThatCannotRunFromACopyHearsWhy:
+//
+//	fault:   a server binary cannot run from a copy: it needs the files beside it, or TMPDIR is noexec or full
+//	promise: the sentence names the copy, TMPDIR and --server-in-place
+//	figure:  no load
+func TestAServerBinaryThatCannotRunFromACopyHearsWhy(t *testing.T) {
+	temp := filepath.Dir(t.TempDir())
+	other := errors.New("other")
+	for _, c := range []struct {
+		name   string
+		err    error
+		stderr string
+		copied bool
+		want   string
+	}{
+		{"noexec", &os.PathError{Op: "fork/exec", Path: "p", Err: syscall.EACCES}, "", true, "noexec? set TMPDIR to another folder, or give --server-in-place"},
+		{"no room", &os.PathError{Op: "write", Path: "p", Err: syscall.ENOSPC}, "", true, "set TMPDIR to a folder with room, or give --server-in-place"},
+		{"a library", other, "java: error while loading shared libraries: libjli.so: cannot open shared object file", true, "give --server-in-place, or start it by another program, as in 'env java …'"},
+		{"its folder", other, "no modules in " + temp + "/copy/lib", true, "give --server-in-place"},
+		{"something else", other, "no database", true, ""},
+		{"in place", other, "java: error while loading shared libraries: libjli.so", false, ""},
+		{"no permission in place", syscall.EACCES, "", false, ""},
+	} {
+		command := &command{name: "java", dir: temp + "/copy", copied: c.copied}
+		fmt.Fprint(&command.stderr, c.stderr)
+		got := command.whereItRan(c.err)
+		if !strings.Contains(got, c.want) || (c.want == "") != (got == "") || c.want != "" && !strings.Contains(got, "copy") {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// A program of two files: the copy does not find the second.
+func TestAProgramThatLooksBesideItselfIsToldOfItsCopy(t *testing.T) {
+	sh, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "program")
+	if err := place(program, 0o700, bytes.NewReader(sh)); err != nil {
+		t.Fatal(err)
+	}
+	s := script(t, `. "$(dirname "$(readlink /proc/$$/exe)")/beside"; `+waits)
+	s.Settings.ServerBinary = program + " " + s.Settings.ServerBinary
+	if err := place(filepath.Join(filepath.Dir(program), "beside"), 0o600, strings.NewReader("echo 127.0.0.1:7\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := startCommand(t.Context(), s); err == nil || !strings.Contains(err.Error(), "--server-in-place") {
+		t.Errorf("%v, want the advice", err)
+	}
+	s.InPlace = true
+	c, _, err := startCommand(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.stop()
+}
+
 func TestAServerBinaryThatIsNotThereIsNamed(t *testing.T) {
-	_, _, err := startCommand(Serve{Settings: plan.Settings{ServerBinary: "/nonexistent/server {addr}"}})
+	_, _, err := startCommand(t.Context(), Serve{Settings: plan.Settings{ServerBinary: "/nonexistent/server {addr}"}})
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent/server: ") || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("%v, want the file and the system's reason", err)
 	}
@@ -73,7 +213,7 @@ func TestTheCommandOfAServerBinaryIsFilledIn(t *testing.T) {
 	said := filepath.Join(t.TempDir(), "said")
 	s := script(t, `{ echo "$1"; cat "$2" "$3" "$4"; stat -c ' %a' "$3"; echo "$GREETING"; } >`+said+`; echo 127.0.0.1:7; echo more; `+waits,
 		"{cert}", "{key}", "{ca}")
-	c, at, err := startCommand(s)
+	c, at, err := startCommand(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +242,7 @@ func TestAServerBinaryRunsFromACopyOfItsOwn(t *testing.T) {
 	s.Settings.ServerBinary = program + " " + s.Settings.ServerBinary
 	var files []os.FileInfo
 	for range 2 {
-		c, at, err := startCommand(s)
+		c, at, err := startCommand(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +273,7 @@ func fifo(t *testing.T) string {
 
 // A script that does not exec its server, and a server with workers, count too.
 func TestTheCPUOfAServerBinaryIsThatOfItsWholeGroup(t *testing.T) {
-	c, at, err := startCommand(script(t, "(while :; do :; done) & echo 127.0.0.1:7; wait"))
+	c, at, err := startCommand(t.Context(), script(t, "(while :; do :; done) & echo 127.0.0.1:7; wait"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +333,7 @@ func TestAServerBinaryEndsWithAllItStartedWhateverItDoes(t *testing.T) {
 }
 
 func TestAServerBinaryThatEndsWhileItIsMeasuredIsNamed(t *testing.T) {
-	c, _, err := startCommand(script(t, "echo 127.0.0.1:7; echo out of luck >&2; kill -9 $$"))
+	c, _, err := startCommand(t.Context(), script(t, "echo 127.0.0.1:7; echo out of luck >&2; kill -9 $$"))
 	if err != nil {
 		t.Fatal(err)
 	}

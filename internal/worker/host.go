@@ -52,7 +52,7 @@ func (h *host) handle(ctx context.Context, o Order, _ func(part any) error) (any
 		}
 		var at Listening
 		var err error
-		h.command, at, err = startCommand(*o.Serve)
+		h.command, at, err = startCommand(ctx, *o.Serve)
 		return at, err
 	case h.command != nil && o.Do == DoMark && o.Mark != nil:
 		pids := h.command.pids()

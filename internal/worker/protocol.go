@@ -75,6 +75,9 @@ type Serve struct {
 	KeyPEM      []byte        `json:"key_pem,omitempty"`
 	ClientCAPEM []byte        `json:"client_ca_pem,omitempty"` // demands client certificates
 	Environment []string      `json:"environment,omitempty"`   // of Settings.ServerBinary, as NAME=VALUE
+	// StartTimeout is how long Settings.ServerBinary has to print its address; 0: plan.ServerStartTimeout.
+	StartTimeout time.Duration `json:"start_timeout_ns,omitempty"`
+	InPlace      bool          `json:"in_place,omitempty"` // run it where it is, not from a copy
 }
 
 // Listening is where the server can be reached.
@@ -83,6 +86,8 @@ type Listening struct {
 	Codec   string `json:"codec,omitempty"`  // implementation that compresses responses
 	PIDs    []int  `json:"pids,omitempty"`   // of a server binary; none: the host itself serves
 	SHA256  string `json:"sha256,omitempty"` // of its file, hexadecimal
+	// Printed are the first lines of a server binary before its address, quoted and cut.
+	Printed []string `json:"printed,omitempty"`
 }
 
 // Mark asks for a reading at each instant.
