@@ -34,10 +34,10 @@ func ceilings() []Mutant {
 		Old: "if !ok || b.Search || b.Rate != rate {",
 		New: "if !ok || b.Rate != rate {",
 	}, {
-		Name: "what the generator took is not looked at below full use",
+		Name: "what the generator took of CPUs in full use is not looked at",
 		File: pkg + "/limit.go", Package: "internal/compare", Test: "TestTheGeneratorsCeilingIsNotCalledTheServers",
-		Old: "return Neither, client <= server/2",
-		New: "return Neither, true",
+		Old: "return ServerCPU, client <= server/2",
+		New: "return ServerCPU, true",
 	}, {
 		Name: "what the generator took is not looked at",
 		File: pkg + "/limit.go", Package: "internal/compare", Test: "TestTheGeneratorsCeilingIsNotCalledTheServers",
