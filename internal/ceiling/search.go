@@ -43,16 +43,42 @@ type Bracket struct {
 // it is broken, down to Least; then the space between is halved, geometrically, until
 // the two rates are within a twentieth of each other. A rate is kept if two of three
 // windows kept it; the third is not measured where two agree.
+//
+// At last the broken rate is asked again: one that is kept now was broken by a stall of the
+// machine, and the search goes on from there, twice at most.
 func (s Search) Find(window func(rate float64) (kept bool, err error)) (Bracket, error) {
 	b, err := s.bound(window)
-	for err == nil && b.Kept > 0 && b.Broken > b.Kept*near {
+	for range resumed {
+		if err == nil {
+			b, err = narrow(b, window)
+		}
+		if err != nil || b.Kept == 0 || b.Broken == 0 {
+			return b, err
+		}
+		kept, err := most(window, b.Broken)
+		if err != nil || !kept {
+			return b, err
+		}
+		if b, err = s.double(b.Broken, window); err != nil {
+			return b, err
+		}
+	}
+	return narrow(b, window)
+}
+
+// resumed is how often a search goes on beyond a rate that was broken by a stall.
+const resumed = 2
+
+// narrow halves the space between two rates.
+func narrow(b Bracket, window func(float64) (bool, error)) (Bracket, error) {
+	for b.Kept > 0 && b.Broken > b.Kept*near {
 		middle := round(math.Sqrt(b.Kept * b.Broken))
 		if middle <= b.Kept || middle >= b.Broken {
 			break // rates this low are whole
 		}
-		var kept bool
-		if kept, err = most(window, middle); err != nil {
-			break
+		kept, err := most(window, middle)
+		if err != nil {
+			return b, err
 		}
 		if kept {
 			b.Kept = middle
@@ -60,7 +86,7 @@ func (s Search) Find(window func(rate float64) (kept bool, err error)) (Bracket,
 			b.Broken = middle
 		}
 	}
-	return b, err
+	return b, nil
 }
 
 // bound doubles or halves until the highest rate lies between two, or at an end.
@@ -84,10 +110,16 @@ func (s Search) bound(window func(float64) (bool, error)) (b Bracket, err error)
 		}
 		return b, nil
 	}
-	b.Kept = s.First
-	for rate := s.First; rate < s.Most; {
+	return s.double(s.First, window)
+}
+
+// double goes up from a rate that was kept.
+func (s Search) double(rate float64, window func(float64) (bool, error)) (Bracket, error) {
+	b := Bracket{Kept: rate}
+	for rate < s.Most {
 		rate = min(2*rate, s.Most)
-		if kept, err = most(window, rate); err != nil {
+		kept, err := most(window, rate)
+		if err != nil {
 			return b, err
 		}
 		if !kept {

@@ -26,7 +26,7 @@ func TestFindDoublesThenHalves(t *testing.T) {
 		t.Fatal(err)
 	}
 	// √(400·800) = 566, √(566·800) = 673, √(673·800) = 734, √(673·734) = 703, within a twentieth.
-	want := []float64{100, 100, 200, 200, 400, 400, 800, 800, 566, 566, 673, 673, 734, 734, 703, 703}
+	want := []float64{100, 100, 200, 200, 400, 400, 800, 800, 566, 566, 673, 673, 734, 734, 703, 703, 734, 734}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked %v, want %v", asked, want)
 	}
@@ -58,6 +58,26 @@ func TestFindStopsAtTheEndsThatItIsGiven(t *testing.T) {
 		}
 		if n := len(c.asked); n > 0 && !slices.Equal(asked[len(asked)-n:], c.asked) {
 			t.Errorf("limit %g: asked last for %v, want %v", c.limit, asked[len(asked)-n:], c.asked)
+		}
+	}
+}
+
+// A stall that breaks some windows in a row neither sends the search down for good nor
+// keeps it below a rate.
+func TestAStallDoesNotKeepTheSearchDown(t *testing.T) {
+	for from := range 12 {
+		for length := range 10 { // one that is there still when the rate is asked again is not seen
+			i := 0
+			s := ceiling.Search{First: 5000, Least: 34, Most: 20_000}
+			b, err := s.Find(func(rate float64) (bool, error) {
+				i++
+				stalled := i > from && i <= from+length
+				return rate <= 7700 && !stalled, nil
+			})
+			// The grid reaches to 1.3 times what was found: the ceiling is well inside.
+			if err != nil || b.Kept < 7700/1.1 || b.Kept > 7700 {
+				t.Errorf("a stall of %d windows after %d: %+v, %v, want about 7700", length, from, b, err)
+			}
 		}
 	}
 }

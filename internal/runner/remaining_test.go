@@ -21,3 +21,14 @@ func TestWhatRemainsFollowsTheLatestEpoch(t *testing.T) {
 		t.Errorf("%v, want none", got)
 	}
 }
+
+func TestWhatRemainsOfASearchIsNotKnown(t *testing.T) {
+	r := &run{plan: plan.Plan{Epochs: plan.Epochs{Min: 8, Max: 8}, Window: time.Second, Ceiling: &plan.Ceiling{SLO: []plan.Threshold{{}}}}}
+	if got := r.remaining(time.Second); got != 0 {
+		t.Errorf("%v in the first epoch, want 0, not known", got)
+	}
+	r.epochs, r.last, r.spent = make([]*epoch, 1), 10*time.Second, 60*time.Second
+	if got := r.remaining(60 * time.Second); got != 70*time.Second {
+		t.Errorf("%v after it, want 70s", got)
+	}
+}

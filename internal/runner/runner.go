@@ -162,7 +162,11 @@ func (r *run) took(d time.Duration) {
 
 // remaining is how long the run still takes if all epochs take as long as the latest:
 // the first of a ceiling holds its search, and takes several times as long.
+// How long a search takes is not known before it has ended: 0.
 func (r *run) remaining(elapsed time.Duration) time.Duration {
+	if c := r.plan.Ceiling; c != nil && len(c.SLO) > 0 && r.last == 0 {
+		return 0
+	}
 	each := r.last
 	if each == 0 {
 		each = r.estimate()
