@@ -40,7 +40,7 @@ const made = 3 // RPCs that are really made
 func truthful(args []string, before int) result.Result {
 	ns := func(ms float64) *int64 { return new(int64(ms * 1e6)) }
 	a := result.Arm{Name: "base", Figures: result.Figures{
-		LedgerTotal: result.Ledger{Scheduled: made, Started: made, OK: made}, SentBytes: new(31.0), ReceivedBytes: new(36.0),
+		LedgerTotal: result.Ledger{Scheduled: made, Started: made, OK: made}, SentBytes: new(30.0), ReceivedBytes: new(36.0),
 		Latency: result.Distribution{P50: ns(0.3), P90: ns(0.5), P99: ns(1)}, Lag: result.Distribution{P50: ns(.05), P99: ns(.2)},
 		ServerCPU: new(1e5),
 	}, Epochs: []result.Epoch{{Generator: result.Generator{ReleaseP50: 500, ReleaseP99: 100_000}}}, Windows: []result.Window{{OK: 200}}}
@@ -169,7 +169,7 @@ func TestAToolThatIsWrongFails(t *testing.T) {
 		{"pacer and bytes", "release − intended p99, µs", arm(func(a *result.Arm) { a.Epochs = nil })},
 		{"pacer and bytes", "lag p50, µs", arm(func(a *result.Arm) { a.Lag.P50 = new(int64(400_000)) })},
 		{"pacer and bytes", "lag p99, µs", arm(func(a *result.Arm) { a.Lag.P99 = nil })},
-		{"pacer and bytes", "bytes out of an RPC", arm(func(a *result.Arm) { a.SentBytes = new(30.0) })},
+		{"pacer and bytes", "bytes out of an RPC", arm(func(a *result.Arm) { a.SentBytes = new(31.0) })},
 		{"pacer and bytes", "bytes in of an RPC", arm(func(a *result.Arm) { a.ReceivedBytes = nil })},
 		{"connections ended by GOAWAY", "RPCs not accounted for by both sides", arm(func(a *result.Arm) { a.LedgerTotal.Scheduled++ })},
 		{"connections ended by GOAWAY", "RPCs not accounted for by both sides", arm(func(a *result.Arm) { a.LedgerTotal.OK, a.LedgerTotal.Scheduled = made+1, made+1 })}, // ok without an answer
@@ -272,7 +272,7 @@ func TestADisturbedMachineMakesAFailureVoid(t *testing.T) {
 func TestAPacerIsNoWorseThanTheMachineLetsItBe(t *testing.T) {
 	for late, want := range map[time.Duration]Outcome{250 * time.Microsecond: Fail, 260 * time.Microsecond: Void} {
 		rows := proven(t, "pacer and bytes", func(r *result.Result) {
-			r.Arms[0].Epochs[0].Generator.ReleaseP99, r.Arms[0].SentBytes = 700_000, new(30.0)
+			r.Arms[0].Epochs[0].Generator.ReleaseP99, r.Arms[0].SentBytes = 700_000, new(31.0)
 			r.Machine.Epochs = []result.MachineEpoch{{HiccupP99NS: new(int64(late))}}
 		})
 		for _, r := range rows {
