@@ -1,9 +1,11 @@
 package runner_test
 
 import (
+	"bufio"
 	"context"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -128,25 +130,45 @@ func TestARequestThatAServerRefusesIsNamedBeforeTheLoad(t *testing.T) {
 	})
 }
 
-// The server is of this process, and a process that sleeps uses nothing: which of
-// them is named decides what is measured.
+// A server of this process burns CPU for each RPC, and one of its own process cannot be
+// said to use more than that process ever did.
 func TestTheCPUOfAServerIsThatOfTheProcessNamed(t *testing.T) {
 	const burn = time.Millisecond // of each RPC
-	cpu := func(pid int) float64 {
-		_, args := newSomebodys(t, burn)
+	cpu := func(args []string, pid int) (perRPC float64, rpcs int64) {
 		r := measure(t, t.Context(), planOf(t, append(args, "--rate", "100", "--window", "1s", "--server-pid", strconv.Itoa(pid))...), runner.Options{})
 		if c := checkOf(t, r, "ledger_unbalanced"); c.Verdict != result.Valid {
 			t.Error(c.Text)
 		}
-		got := r.Arms[0].ServerCPU
-		if got == nil {
+		a := r.Arms[0]
+		if a.ServerCPU == nil {
 			t.Fatalf("server CPU of process %d is not known", pid)
 		}
-		return *got
+		return *a.ServerCPU, a.Ledger.OK
 	}
 	// At the window's ends some RPCs of 100 are counted with the wrong side; nothing
 	// bounds from above what else this process does, but it is far from a tenfold.
-	if got := cpu(os.Getpid()); got < 0.8*float64(burn) || got > 10*float64(burn) {
+	_, args := newSomebodys(t, burn)
+	if got, _ := cpu(args, os.Getpid()); got < 0.8*float64(burn) || got > 10*float64(burn) {
 		t.Errorf("server CPU %v ns per RPC, want that of %v", got, burn)
+	}
+
+	server := exec.CommandContext(t.Context(), os.Args[0], "serve", "127.0.0.1:0")
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, rpcs := cpu([]string{"--tls", "off", strings.TrimSpace(address)}, server.Process.Pid)
+	_ = server.Process.Kill()
+	_ = server.Wait() // it was killed
+	life := server.ProcessState.UserTime() + server.ProcessState.SystemTime()
+	if total := got * float64(rpcs); total <= 0 || total > float64(life) {
+		t.Errorf("server CPU %v ns for each of %d RPCs, of a process that used %v in its life", got, rpcs, life)
 	}
 }
