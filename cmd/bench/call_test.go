@@ -116,6 +116,8 @@ OK · RPC TIME · connecting TIME
 
 CONNECTION
   address     ADDRESS · from ADDRESS
+  settings    1000 streams · window 1048576 B · frames up to 16384 B
+              header list up to 65536 B
   security    TLS 1.3 · ALPN h2 · full handshake
   cipher      TLS_AES_128_GCM_SHA256 · x25519mlkem768
   certificate CN=localhost · p256 · for localhost, 127.0.0.1, ::1
