@@ -285,8 +285,8 @@ func TestARunEndsOnTimeInABlackHole(t *testing.T) {
 			args []string
 			lost func(load.Ledger) int64
 		}{
-			"with a deadline":    {[]string{"--deadline", "200ms"}, func(l load.Ledger) int64 { return l.Failed["DEADLINE_EXCEEDED"] }},
-			"without a deadline": {nil, func(l load.Ledger) int64 { return l.Abandoned }},
+			"with a deadline":    {[]string{"--deadline", "200ms", "--drain", "5s"}, func(l load.Ledger) int64 { return l.Failed["DEADLINE_EXCEEDED"] }},
+			"without a deadline": {[]string{"--drain", "300ms"}, func(l load.Ledger) int64 { return l.Abandoned }},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -298,7 +298,7 @@ func TestARunEndsOnTimeInABlackHole(t *testing.T) {
 					p.Set(faultproxy.Faults{BlackHole: true})
 				})
 				start := time.Now()
-				pl := planOf(t, append(of.args, "--engine", engine, "--tls", "off", "--window", "1s", "--drain", "300ms", p.Address())...)
+				pl := planOf(t, append(of.args, "--engine", engine, "--tls", "off", "--window", "1s", p.Address())...)
 				r := measure(t, t.Context(), pl, runner.Options{})
 				if took := time.Since(start); took > most {
 					t.Errorf("the run took %v, want at most %v", took, most)

@@ -193,7 +193,7 @@ func misdeeds() []misdeed {
 		{name: "header list too large", answer: func(s *stream) { s.Begin(long...); s.Message(nil); s.Status(0, "") }, code: "INTERNAL"},
 		{name: "trailers too large", answer: func(s *stream) { s.Begin(); s.Message(nil); s.Status(0, "", long...) }, code: "INTERNAL"},
 		{name: "header list without an end", answer: func(s *stream) { s.Begin(endless...); s.Message(nil); s.Status(0, "") }, code: "UNAVAILABLE", broken: true},
-		{name: "silence after headers", answer: func(s *stream) { s.Begin() }, code: "DEADLINE_EXCEEDED", call: call.Options{Deadline: time.Second}},
+		{name: "silence after headers", answer: func(s *stream) { s.Begin() }, code: "DEADLINE_EXCEEDED", call: call.Options{Deadline: 5 * time.Second}},
 		{name: "connection closed in a message", answer: func(s *stream) { s.Begin(); s.Prefixed(0, 100, make([]byte, 50)); s.HangUp() }, code: "UNAVAILABLE", broken: true},
 		{name: "GOAWAY and hung up", answer: func(s *stream) { s.GoAway(http2.ErrCodeInternal); s.HangUp() }, code: "UNAVAILABLE", broken: true},
 		{name: "response of the wrong size", answer: func(s *stream) { s.Answer([]byte("\x0a\x03abc")) }, code: load.BadPayload, call: echo},
