@@ -95,7 +95,7 @@ func (c check) of() scope {
 		return ofHandshakes
 	case "blocks_do_not_add_up", "generator_limited":
 		return ofCeilings
-	case "dead_at_end", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "machine_busy", "hiccups", "waited_for_streams":
+	case "dead_at_end", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "machine_busy", "hiccups", "waited_for_streams", "still_warming":
 		return ofPaced
 	case "rpcs_lost", "not_started":
 		return ofKept
@@ -164,6 +164,7 @@ func checks() []check {
 		{"reconnected", "no connection was opened after the clock started, but in place of a good one as asked", askReconnects},
 		{"waited_for_streams", "no RPC waited in the client for one of the streams that the server allows on a connection", askStreams},
 		{"connections_ended", "the server ended no connection by GOAWAY", askGoAways},
+		{"still_warming", "latency p50 does not fall from the first to the last second of the windows", askWarming},
 		{"timed_from_actual_start", "Σ latency = Σ service time + Σ lag, and lag is not zero", askTiming},
 		{"samples_missing", "the loop's own Σ(done − sent) is the histogram's", askLittle},
 		{"generator_behind", "lag is small beside latency", askLag},
