@@ -29,6 +29,31 @@ func TestOnlyWhatWasObservedIsSaidToBe(t *testing.T) {
 	}
 }
 
+// A server's count that is of others too is shown as such.
+func TestWhyThereIsNoCountOfTheServersIsSaid(t *testing.T) {
+	of := func(c *result.ServerCount, ledger *result.ServerLedger) result.Arm {
+		a := result.Arm{Figures: result.Figures{LedgerTotal: result.Ledger{Scheduled: 10, Started: 10, OK: 8}, ServerLedger: ledger}}
+		a.Observed.ServerCount = c
+		return a
+	}
+	for _, tt := range []struct {
+		arms []result.Arm
+		want string
+	}{
+		{[]result.Arm{of(nil, nil)}, "server has no count"},
+		{[]result.Arm{of(nil, &result.ServerLedger{Started: 9, OK: 8})}, "server counted 8 ok"},
+		{[]result.Arm{of(&result.ServerCount{}, nil)}, "server has no count"},
+		{[]result.Arm{of(&result.ServerCount{Started: 13}, nil)}, "server counted 13 started, 3 more than were sent: others call it, or a proxy repeats RPCs"},
+		{[]result.Arm{of(&result.ServerCount{Started: 5}, nil)}, "server counted 5 started, 3 fewer than were ok: others answer too"},
+		{[]result.Arm{of(&result.ServerCount{Started: 20, Shared: true}, nil), of(&result.ServerCount{Started: 20, Shared: true}, nil)}, "server counts arms together"},
+		{[]result.Arm{of(nil, &result.ServerLedger{Started: 9, OK: 8}), of(nil, nil)}, "server has no count"},
+	} {
+		if got := loadAgreement(result.Result{Arms: tt.arms}); got[len(got)-1] != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
 func TestWhatResponsesCameAsIsSaidOfEveryArm(t *testing.T) {
 	mirror := plan.ResponseCodec{Mirror: true}
 	gzip := plan.Settings{ResponseCompression: mirror}

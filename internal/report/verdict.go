@@ -202,7 +202,24 @@ func loadAgreement(r result.Result) []string {
 	if served && len(r.Arms) > 0 {
 		return append(items, "server counted "+count(server)+" ok")
 	}
-	return append(items, "server has no count")
+	return append(items, uncounted(r))
+}
+
+// uncounted is why there is no count of the server's for every arm.
+func uncounted(r result.Result) string {
+	for _, a := range r.Arms {
+		s, l := a.Observed.ServerCount, a.LedgerTotal
+		switch {
+		case s == nil || s.Started == 0:
+		case s.Shared:
+			return "server counts arms together"
+		case s.Started > l.Started:
+			return fmt.Sprintf("server counted %s started, %s more than were sent: others call it, or a proxy repeats RPCs", count(s.Started), count(s.Started-l.Started))
+		case s.Started < l.OK:
+			return fmt.Sprintf("server counted %s started, %s fewer than were ok: others answer too", count(s.Started), count(l.OK-s.Started))
+		}
+	}
+	return "server has no count"
 }
 
 // failure is what became of an arm's RPCs that did not end well, in the windows.

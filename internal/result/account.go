@@ -307,13 +307,13 @@ func askClamped(q *question) {
 }
 
 func askServer(q *question) {
-	q.skip("no bundled server counted the RPCs")
+	q.skip("no server counted the RPCs of an arm alone")
 	for _, a := range q.r.Arms {
-		if !q.r.bundled(a.Settings) {
-			continue
-		}
 		for _, e := range a.Epochs {
 			s, l := e.ServerLedger, e.LedgerTotal
+			if s == nil && !q.r.bundled(a.Settings) { // others need not tell
+				continue
+			}
 			switch {
 			case s == nil && e.Interrupted:
 			case s == nil:

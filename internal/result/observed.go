@@ -12,8 +12,9 @@ import (
 )
 
 // askSettings holds what the wire and the server showed against what was asked.
-// What a server of another make saw it does not tell; that is not held against
-// the run. A bundled server tells everything.
+// What a server of another make saw it does not tell, unless it has bench.v1.Control and
+// counted no other's RPCs; that is not held against the run. A bundled server tells
+// everything.
 func askSettings(q *question) {
 	for _, a := range q.r.Arms {
 		if len(a.Epochs) == 0 {
@@ -34,6 +35,9 @@ func askSettings(q *question) {
 		for _, text := range append(o.wrong, a.Observed.Mismatches...) {
 			q.invalid(a.Name, "%s", text)
 		}
+		for _, text := range o.added {
+			q.find(finding{verdict: Valid, arm: a.Name, text: text})
+		}
 	}
 }
 
@@ -42,7 +46,11 @@ type observation struct {
 	Arm
 	bundled bool
 	wrong   []string
+	added   []string // on the way, which is no fault
 }
+
+// told says whether the arm's server told what it saw of its RPCs.
+func (o *observation) told() bool { return o.bundled || o.Observed.RequestEncodings != nil }
 
 // want notes that name is got where asked was asked.
 func (o *observation) want(name string, got, asked any) {
@@ -108,19 +116,20 @@ func emptyRequest(s plan.Settings) bool {
 
 func (o *observation) requests() {
 	asked := o.Settings.Compression
-	if o.bundled || o.Observed.RequestEncodings != nil {
+	if o.told() {
 		o.encodings("request encoding", o.Observed.RequestEncodings, asked)
 	}
 	// grpc-go never compresses an empty message.
 	compresses := asked.Compresses() && !emptyRequest(o.Settings)
 	o.ofAll("requests compressed", o.Figures.Compressed, compresses)
-	if o.bundled {
+	if o.told() {
 		o.ofAll("requests decompressed by the server", o.Observed.RequestsDecompressed, compresses)
 	}
 }
 
 func (o *observation) responses() {
-	if !o.bundled {
+	// How a method of a TARGET answers is not asked for by a setting.
+	if !o.told() || !o.bundled && o.Settings.Method != "" {
 		return
 	}
 	asked := o.Settings.ResponseCompression.Spec
@@ -160,6 +169,7 @@ func (o *observation) metadata() {
 	}
 	o.perRPC("metadata keys", o.Observed.MetadataKeys, keys)
 	o.perRPC("metadata bytes", o.Observed.MetadataBytes, bytes)
+	o.onTheWay(keys, bytes)
 }
 
 func (o *observation) perRPC(name string, seen *float64, asked int) {
@@ -169,9 +179,30 @@ func (o *observation) perRPC(name string, seen *float64, asked int) {
 		}
 		return
 	}
-	// The mean of equal integers; only its division may round.
-	if math.Abs(*seen-float64(asked)) > 1e-6*float64(asked)+1e-9 {
+	if differs(*seen, asked) && (o.bundled || *seen < float64(asked)) {
 		o.wrong = append(o.wrong, fmt.Sprintf("%s: asked for %d in each RPC, observed %.6g", name, asked, *seen))
+	}
+}
+
+// differs compares the mean of equal integers, of which only its division may round.
+func differs(mean float64, asked int) bool {
+	return math.Abs(mean-float64(asked)) > 1e-6*float64(asked)+1e-9
+}
+
+// onTheWay notes metadata that a proxy added, which other servers' RPCs may have.
+func (o *observation) onTheWay(keys, bytes int) {
+	var more []string
+	for _, m := range []struct {
+		seen  *float64
+		asked int
+		unit  string
+	}{{o.Observed.MetadataKeys, keys, "names"}, {o.Observed.MetadataBytes, bytes, "bytes"}} {
+		if m.seen != nil && !o.bundled && differs(*m.seen, m.asked) && *m.seen > float64(m.asked) {
+			more = append(more, fmt.Sprintf("%.6g more %s", *m.seen-float64(m.asked), m.unit))
+		}
+	}
+	if len(more) > 0 {
+		o.added = append(o.added, "metadata: "+strings.Join(more, " and ")+" in each RPC than sent: added on the way")
 	}
 }
 

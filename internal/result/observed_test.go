@@ -10,6 +10,14 @@ func on(name, of string, change func(a *Arm)) mutation {
 	return mutation{name, func(r *Result) { change(arm(r, of)) }, Invalid, true}
 }
 
+// elsewhere makes the arm's server a TARGET's.
+func elsewhere(change func(a *Arm)) func(a *Arm) {
+	return func(a *Arm) {
+		a.Settings.Target = "example.org:1337"
+		change(a)
+	}
+}
+
 // off changes an arm in a way that is in order.
 func off(name, of string, change func(a *Arm)) mutation {
 	return mutation{name, func(r *Result) { change(arm(r, of)) }, Valid, false}
@@ -69,6 +77,17 @@ func observedMutations() map[string][]mutation {
 		off("a foreign server asks for a certificate unasked", tls, func(a *Arm) {
 			a.Settings.Target, a.Observed.ClientCertificate = "example.org:1337", true
 		}),
+		on("a foreign server that tells of no metadata", meta, elsewhere(func(a *Arm) { *a.Observed.MetadataKeys, *a.Observed.MetadataBytes = 0, 0 })),
+		on("a foreign server that tells of metadata short of a byte", meta, elsewhere(func(a *Arm) { *a.Observed.MetadataBytes = 1023 })),
+		{"a foreign server that tells of a name more", func(r *Result) { elsewhere(func(a *Arm) { *a.Observed.MetadataKeys = 2 })(arm(r, meta)) }, Valid, true},
+		on("a foreign server that tells of one RPC less announced", gz, elsewhere(func(a *Arm) { a.Observed.RequestEncodings["gzip"]-- })),
+		on("a foreign server that tells of one message not decompressed", gz, elsewhere(func(a *Arm) { a.Observed.RequestsDecompressed-- })),
+		on("a foreign server that tells of another response encoding", gz, elsewhere(func(a *Arm) { a.Observed.ResponseEncodings = map[string]int64{"zstd": a.LedgerTotal.OK} })),
+		off("a foreign server that tells all", gz, elsewhere(func(*Arm) {})),
+		off("a foreign server's response to a method of its own", gz, elsewhere(func(a *Arm) {
+			a.Settings.Method, a.Settings.Request = "/p.S/M", &plan.Blob{Bytes: 3}
+			a.Observed.ResponseEncodings = map[string]int64{"identity": a.LedgerTotal.OK}
+		})),
 		off("a foreign server tells nothing", gz, func(a *Arm) {
 			a.Settings.Target = "example.org:1337"
 			a.Observed.RequestEncodings, a.Observed.ResponseEncodings, a.Observed.RequestsDecompressed = nil, nil, 0

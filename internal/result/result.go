@@ -146,7 +146,7 @@ type Epoch struct {
 type Figures struct {
 	Ledger       Ledger        `json:"ledger"`                  // of the windows, by intended start
 	LedgerTotal  Ledger        `json:"ledger_total"`            // of the processes' whole life
-	ServerLedger *ServerLedger `json:"server_ledger,omitempty"` // of the bundled server's whole life
+	ServerLedger *ServerLedger `json:"server_ledger,omitempty"` // of the bundled server's whole life, or of another's that tells and had no other RPCs
 
 	Offered  float64 `json:"offered_rpc_per_s"`  // scheduled
 	Achieved float64 `json:"achieved_rpc_per_s"` // ok
@@ -177,10 +177,16 @@ type Figures struct {
 // Ledger accounts for every RPC once; see [load.Ledger] for its two sums.
 type Ledger = load.Ledger
 
-// ServerLedger is the bundled server's own count.
+// ServerLedger is the server's own count.
 type ServerLedger struct {
 	Started int64 `json:"started"`
 	OK      int64 `json:"ok"`
+}
+
+// ServerCount is what a server counted over the lives of an arm's generators, of whomever.
+type ServerCount struct {
+	Started int64 `json:"started"` // RPCs
+	Shared  bool  `json:"shared"`  // another arm calls the same server
 }
 
 // Saturated is the second operating point: a closed loop at full speed.
@@ -218,15 +224,18 @@ type Observed struct {
 	RequestsDecompressed  int64            `json:"requests_decompressed"`  // by the bundled server
 	ResponsesDecompressed int64            `json:"responses_decompressed"` // by the client
 	// Responses are those that came compressed, of whichever server; nil: of an older tool.
-	Responses       *Responses `json:"responses,omitempty"`
-	ResponseBytes   *int64     `json:"response_bytes,omitempty"` // of the message that the preflight got, decompressed
-	MetadataKeys    *float64   `json:"metadata_keys_per_rpc,omitempty"`
-	MetadataBytes   *float64   `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
-	ServerInstances int        `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
-	ServerSHA256    string     `json:"server_sha256,omitempty"`          // of the server binary's file, hexadecimal
-	Local           *bool      `json:"local,omitempty"`                  // a connection reached an address of this machine
-	ServerPIDSeen   *bool      `json:"server_pid_seen,omitempty"`        // the processes of --server-pid were seen to hold the connections; absent: none were named
-	Method          string     `json:"method"`                           // full method name called
+	Responses     *Responses `json:"responses,omitempty"`
+	ResponseBytes *int64     `json:"response_bytes,omitempty"` // of the message that the preflight got, decompressed
+	// ServerCount is there when a server that is not bundled has bench.v1.Control and what
+	// it counted cannot be taken for the arm's alone; nil: it does not tell, or it can be.
+	ServerCount     *ServerCount `json:"server_count,omitempty"`
+	MetadataKeys    *float64     `json:"metadata_keys_per_rpc,omitempty"`
+	MetadataBytes   *float64     `json:"metadata_bytes_per_rpc,omitempty"` // value bytes, -bin decoded
+	ServerInstances int          `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
+	ServerSHA256    string       `json:"server_sha256,omitempty"`          // of the server binary's file, hexadecimal
+	Local           *bool        `json:"local,omitempty"`                  // a connection reached an address of this machine
+	ServerPIDSeen   *bool        `json:"server_pid_seen,omitempty"`        // the processes of --server-pid were seen to hold the connections; absent: none were named
+	Method          string       `json:"method"`                           // full method name called
 	// ServerSettings are what the server sent on the connections that stood at the end of
 	// each epoch, those with the same values together; absent in results of older tools.
 	ServerSettings []ServerSettings `json:"server_settings,omitempty"`

@@ -20,11 +20,13 @@ func (r *run) result(failure error, interrupted string) (*result.Result, error) 
 	if failure != nil {
 		out.Failure = failure.Error()
 	}
+	counts := r.attribute()
 	for i := range r.plan.Arms {
 		arm, err := r.assembleArm(i)
 		if err != nil {
 			return nil, fmt.Errorf("arm %s: %w", r.plan.Arms[i].Name, err)
 		}
+		arm.Observed.ServerCount = counts[i]
 		out.Arms = append(out.Arms, arm)
 		out.Warnings = append(out.Warnings, r.printed(i)...)
 	}

@@ -66,7 +66,10 @@ type armEpoch struct {
 	// epoch's end or, if the generator failed before it, the window's.
 	finished *worker.Finished
 	snapshot *benchv1.SnapshotResponse
-	failed   error // why one of the processes tells no more, if it was the window that was measured
+	// counted is what a server that is not bundled counted over the generator's life, of
+	// whomever; nil: it does not tell.
+	counted *benchv1.SnapshotResponse
+	failed  error // why one of the processes tells no more, if it was the window that was measured
 }
 
 // connection is one opened connection with both sides' costs.
@@ -95,6 +98,9 @@ func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 	}
 	r.progress("connecting", index)
 	err := r.connect(ctx, e, order)
+	if err == nil {
+		err = r.look(ctx, e)
+	}
 	if index == 0 {
 		err = r.preflight(ctx, e, err)
 	}
@@ -329,8 +335,11 @@ func (a *armEpoch) account(do string) {
 		a.fail(err)
 		return
 	}
-	a.finished, a.snapshot = &f, nil
+	a.finished, a.snapshot, a.counted = &f, nil, nil
 	if !a.bundled() {
+		if f.Counted != nil {
+			a.counted = f.Counted.SnapshotResponse
+		}
 		return
 	}
 	var s worker.Snapshot

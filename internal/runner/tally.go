@@ -172,9 +172,6 @@ func (t *tally) addLifetime(a *armEpoch) {
 		t.ratio.add(&f.Compressed.Out, f.Compressed.In)
 		t.codecCPU.add(f.Compressed.CPU, f.Compressed.Messages)
 	}
-	if !a.bundled() {
-		return
-	}
 	if a.snapshot == nil {
 		t.ledgersMissing = true
 		return

@@ -146,6 +146,9 @@ func (s *target) unknown(_ any, stream grpc.ServerStream) error {
 	if err := stream.RecvMsg(&request); err != nil {
 		return err
 	}
+	if method, _ := grpc.MethodFromServerStream(stream); method == benchv1.Control_Snapshot_FullMethodName {
+		return status.Error(codes.Unimplemented, "") // asked beside the RPCs
+	}
 	s.mu.Lock()
 	s.raw = append(s.raw, string(request.ProtoReflect().GetUnknown()))
 	s.mu.Unlock()
@@ -183,10 +186,11 @@ func (s *target) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Cont
 // HandleConn implements stats.Handler.
 func (s *target) HandleConn(context.Context, stats.ConnStats) {}
 
-// HandleRPC implements stats.Handler: it notes the header of each RPC.
+// HandleRPC implements stats.Handler: it notes the header of each RPC, but for the question
+// whether it counts them.
 func (s *target) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	header, ok := event.(*stats.InHeader)
-	if !ok {
+	if !ok || header.FullMethod == benchv1.Control_Snapshot_FullMethodName {
 		return
 	}
 	s.mu.Lock()

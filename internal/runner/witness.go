@@ -57,7 +57,11 @@ func (w *witness) add(a *armEpoch) {
 	w.ports = append(w.ports, len(ports))
 	w.replaced(a)
 	if s := a.snapshot; s != nil {
-		w.instances[s.GetInstanceId()] = true
+		if a.bundled() {
+			w.instances[s.GetInstanceId()] = true
+		} else {
+			w.arrived(a.arm.Settings, s.GetUserMetadata().GetNames())
+		}
 		w.metadata(s)
 		w.seen.RequestsDecompressed += int64(s.GetCodec().GetDecompressed().GetMessages())
 		addCounts(&w.seen.RequestEncodings, s.GetRpcs().GetRequestEncodings())
@@ -115,7 +119,7 @@ func (w *witness) replaced(a *armEpoch) {
 	for _, l := range r.Links {
 		w.link(l.Link, l.Count)
 	}
-	if w.untold = w.untold || a.snapshot == nil; w.untold {
+	if w.untold = w.untold || a.snapshot == nil || !a.bundled(); w.untold {
 		seen.Accepted = nil
 		return
 	}
@@ -160,7 +164,20 @@ func (w *witness) reached(a *armEpoch, connections func(worker.Backend) int64) {
 	}
 }
 
-// metadata notes what the bundled server saw of it.
+// arrived notes which of the names that were to be sent the server did not see on the
+// first RPC.
+func (w *witness) arrived(s plan.Settings, names []string) {
+	if names == nil { // it saw none, or keeps none
+		return
+	}
+	for _, k := range s.Metadata {
+		if !slices.Contains(names, k.Name) {
+			w.mismatch("metadata " + k.Name + ": sent, and did not arrive")
+		}
+	}
+}
+
+// metadata notes what a server saw of it that counts.
 func (w *witness) metadata(s *benchv1.SnapshotResponse) {
 	w.rpcs += float64(s.GetRpcs().GetStarted())
 	w.keys += float64(s.GetUserMetadata().GetKeys())

@@ -43,6 +43,7 @@ type generator struct {
 	total    load.Ledger
 	churn    churn
 	backends backends
+	evidence evidence
 	// presented: a server asked for the client certificate.
 	presented atomic.Bool
 
@@ -69,6 +70,8 @@ func (g *generator) handle(ctx context.Context, o Order, send func(part any) err
 		return nil, fmt.Errorf("order %q: must come after setup", o.Do)
 	case o.Do == DoConnect && o.Connect != nil:
 		return g.connect(ctx, *o.Connect)
+	case o.Do == DoLook:
+		return struct{}{}, g.look(ctx)
 	case o.Do == DoProbe:
 		return g.probe(ctx)
 	case o.Do == DoRun && o.Run != nil:
@@ -82,9 +85,9 @@ func (g *generator) handle(ctx context.Context, o Order, send func(part any) err
 	case o.Do == DoRush && o.Saturate != nil:
 		return g.rush(ctx, *o.Saturate)
 	case o.Do == DoAccount:
-		return g.account(), nil
+		return g.account(ctx), nil
 	case o.Do == DoFinish:
-		return g.finish(), nil
+		return g.finish(ctx), nil
 	}
 	return nil, fmt.Errorf("order %q: not known to a generator", o.Do)
 }
@@ -160,6 +163,14 @@ func (g *generator) connect(ctx context.Context, c Connect) (any, error) {
 	return made, nil
 }
 
+// look asks the server what it had counted before the first RPC.
+func (g *generator) look(ctx context.Context) error {
+	ctx, cancel := g.until(ctx)
+	defer cancel()
+	g.evidence.look(ctx, g.trial)
+	return nil
+}
+
 // prepare gives the channels to the engine once all connections stand.
 func (g *generator) prepare() error {
 	if g.inUse {
@@ -178,15 +189,15 @@ func (g *generator) prepare() error {
 }
 
 // finish gives the last account and closes the connections.
-func (g *generator) finish() Finished {
-	f := g.account()
+func (g *generator) finish(ctx context.Context) Finished {
+	f := g.account(ctx)
 	g.close()
 	g.channels, g.engine = nil, nil
 	return f
 }
 
 // account is what the generator did so far.
-func (g *generator) account() Finished {
+func (g *generator) account(ctx context.Context) Finished {
 	f := Finished{Total: g.total, Method: g.options.Name(), Codec: g.trial.Settings.Compression.Implementation(), Backends: g.backends.all()}
 	for i, c := range g.channels {
 		if c == nil {
@@ -210,6 +221,7 @@ func (g *generator) account() Finished {
 	if g.trial.Settings.Churns() {
 		f.Replaced = g.churn.replaced(g.channels, g.presented.Load())
 	}
+	f.Counted = g.evidence.counted(ctx, g.trial)
 	return f
 }
 

@@ -49,6 +49,7 @@ const (
 	DoSnapshot = "snapshot" // host: answer Snapshot
 	DoSetup    = "setup"    // generator: answer {}
 	DoConnect  = "connect"  // generator: open one connection; answer Connected
+	DoLook     = "look"     // generator: ask the server what it has counted, if it tells; answer {}
 	DoProbe    = "probe"    // generator: make one RPC; answer Probed
 	DoRun      = "run"      // generator: warm-up, window, drain; parts load.Interval, answer Measured
 	DoSaturate = "saturate" // generator: a closed loop at full speed; answer Saturated
@@ -311,6 +312,9 @@ type Finished struct {
 	// others and after a loss; of a handshake plan all, those of the preflight too.
 	Backends []Backend `json:"backends,omitempty"`
 	Replaced *Replaced `json:"replaced,omitempty"` // nil: connections are not replaced
+	// Counted is what the server's bench.v1.Control counted since DoLook, of whomever; nil:
+	// it does not tell, or was not asked.
+	Counted *Snapshot `json:"counted,omitempty"`
 }
 
 // LinkOf is what was negotiated on c. Whether a client certificate was presented
