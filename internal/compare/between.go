@@ -210,6 +210,9 @@ func (b *Between) disregard() {
 // ratio judges m of arm/control in two results. ok is false if neither has it.
 func (m metric) ratio(base, new match) (c Change, ok bool) {
 	few, _ := m.tooFew(base.arm, base.control, new.arm, new.control)
+	if m.announces(base.arm, new.arm) || m.announces(base.control, new.control) {
+		few = otherCodecs
+	}
 	c, ok = m.change(m.pair(base.arm, base.control), m.pair(new.arm, new.control), few)
 	c.Group, c.Arm, c.Control = new.group, new.arm.Name, new.control.Name
 	return c, ok
@@ -222,6 +225,9 @@ const unjudged = "absolute figures of two runs: the machine differs from run to 
 // it.
 func (m metric) absolute(base, new *result.Arm) (c Change, ok bool) {
 	few, _ := m.tooFew(base, new)
+	if m.announces(base, new) {
+		few = otherCodecs
+	}
 	c, ok = m.change(m.alone(base), m.alone(new), few)
 	c.Arm = new.Name
 	if !m.lasting {

@@ -135,6 +135,41 @@ func TestResultsJudgesBytesAndAllocationsOfAnArm(t *testing.T) {
 	}
 }
 
+// What an arm announces is part of every request, and decides how it is answered. A result
+// of an older tool, which announced every codec, has no setting of it.
+func TestBytesOfArmsThatAnnounceOtherCodecsAreNotCompared(t *testing.T) {
+	announcing := func(id, accepts string, bytes float64) *result.Result {
+		a := of("x", sentBytes, times(8, bytes)...)
+		a.Settings.AcceptCompression = accepts
+		for i := range a.Epochs {
+			a.Epochs[i].ClientAllocs = ptr(100.0)
+		}
+		return run(id, a)
+	}
+	const reason = "not compared: the arms announce other codecs"
+	for _, tt := range []struct {
+		base, new string
+		compared  bool
+	}{{"", "none", false}, {"gzip", "none", false}, {"none", "gzip,deflate", false}, {"none", "none", true}, {"", "", true}} {
+		base, now := announcing("a", tt.base, 31), announcing("b", tt.new, 30)
+		b, err := compare.Results(base, now, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range b.Absolutes {
+			wants := tt.compared || c.Metric != "sent_bytes_per_rpc"
+			if c.Judged && (c.Ratio != nil) != wants || !wants && c.Reason != reason {
+				t.Errorf("%q and %q: %+v, want compared: %v", tt.base, tt.new, c, wants)
+			}
+		}
+		for _, g := range compare.Gates(plan.Gates{Regressions: []string{"sent_bytes_per_rpc"}}, now, &b) {
+			if g.NotJudged == tt.compared || (g.Outcome == result.Pass) != tt.compared {
+				t.Errorf("%q and %q: gate %+v, want judged: %v", tt.base, tt.new, g, tt.compared)
+			}
+		}
+	}
+}
+
 func TestResultsJudgesTheBytesOfHandshakes(t *testing.T) {
 	of := func(id string, sent float64) *result.Result {
 		r := run(id, of("x", allocs, times(8, 100)...))

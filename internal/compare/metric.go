@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 
 	"grpcbench/internal/hist"
 	"grpcbench/internal/plan"
@@ -24,7 +25,10 @@ type metric struct {
 	// lasting says that the machine's state does not move the figure, so that those
 	// of different runs can be judged.
 	lasting bool
-	value   func(*result.Epoch) (float64, bool)
+	// codecs says that what an arm announces that it accepts is in the figure: it is part of
+	// every request, and decides what the server compresses.
+	codecs bool
+	value  func(*result.Epoch) (float64, bool)
 	// lost says that a quantile lies among the RPCs that did not end well, above every
 	// value; nil for other figures.
 	lost func(*result.Epoch) bool
@@ -50,8 +54,8 @@ func metrics(kind string) []metric {
 		saturated("saturated_server_cpu_ns_per_rpc", func(s *result.Saturated) *float64 { return s.ServerCPU }),
 		allocations("client_allocs_per_rpc", func(f *result.Figures) *float64 { return f.ClientAllocs }),
 		allocations("server_allocs_per_rpc", func(f *result.Figures) *float64 { return f.ServerAllocs }),
-		bytes("sent_bytes_per_rpc", perRPC(func(f *result.Figures) *float64 { return f.SentBytes })),
-		bytes("received_bytes_per_rpc", perRPC(func(f *result.Figures) *float64 { return f.ReceivedBytes })),
+		announced(bytes("sent_bytes_per_rpc", perRPC(func(f *result.Figures) *float64 { return f.SentBytes }))),
+		announced(bytes("received_bytes_per_rpc", perRPC(func(f *result.Figures) *float64 { return f.ReceivedBytes }))),
 	}
 }
 
@@ -176,4 +180,17 @@ func (m metric) tooFew(arms ...*result.Arm) (reason string, ok bool) {
 		return "", false
 	}
 	return fmt.Sprintf("an epoch has %d "+aboveQuantile+" %d", least, minBeyond), true
+}
+
+func announced(m metric) metric {
+	m.codecs = true
+	return m
+}
+
+// otherCodecs is why bytes of two results are not compared.
+const otherCodecs = "not compared: the arms announce other codecs"
+
+// announces reports whether m has codecs in it, and the two arms announce other ones.
+func (m metric) announces(base, new *result.Arm) bool {
+	return m.codecs && !slices.Equal(base.Settings.Accepts(), new.Settings.Accepts())
 }
