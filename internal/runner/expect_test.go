@@ -9,11 +9,12 @@ import (
 	"grpcbench/internal/runner"
 )
 
-// lookups is a server that knows every second key.
+// lookups is a server that knows every second key. Its first stream is the question whether
+// it has bench.v1.Control.
 func lookups(t *testing.T) (address string) {
 	t.Helper()
 	p, err := faultproxy.NewPeer(func(s *faultproxy.Stream) {
-		if s.Number%2 == 1 {
+		if s.Number%2 == 0 {
 			s.Begin()
 			s.Status(5, "no such key")
 			return
