@@ -187,6 +187,24 @@ func TestPeerNginxsLimitOfStreamsIsNamed(t *testing.T) {
 	})
 }
 
+// nginx drops metadata whose names have an underscore or a dot.
+func TestPeerNginxThatDropsMetadataIsNoticed(t *testing.T) {
+	server := startProgram(t, "server", "--tls", "off", "--listen", "127.0.0.1:0")
+	defer func() { server.signal(t, os.Interrupt); server.end(t) }()
+	server.await(t, "listening on ")
+	address, _, _ := strings.Cut(strings.TrimPrefix(server.said[len(server.said)-1], "listening on "), " ")
+	eachEngine(t, func(t *testing.T, engine string) {
+		proxy := nginx(t, "server { listen {listen} http2; location / { grpc_pass grpc://"+address+"; } }")
+		o := measured(t, proxy.Address, "--tls", "off", "--engine", engine, "--rate", "100",
+			"--metadata", "tenant_id=a", "--metadata", "req.id=b", "--metadata", "kept=c")
+		o.has(t, "metadata")
+		o.hasNot(t, "settings observed as asked", "server has no count")
+		if o.code != exitInvalid {
+			t.Errorf("exit code %d, want %d\n%s%s", o.code, exitInvalid, o.stdout, o.stderr)
+		}
+	})
+}
+
 // A proxy that answers by itself is named, with what it answered.
 func TestPeerNginxWithoutAnUpstreamIsNamed(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
