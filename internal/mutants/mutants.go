@@ -103,7 +103,7 @@ func Named(name string) (m Mutant, ok bool) {
 // what is shown.
 func All() []Mutant {
 	var all []Mutant
-	for _, some := range [][]Mutant{schedule(), account(), wire(), engine(), churn(), connections(), ceilings(), verdicts(), gates(), shown()} {
+	for _, some := range [][]Mutant{schedule(), account(), wire(), engine(), churn(), connections(), outside(), ceilings(), verdicts(), gates(), shown()} {
 		all = append(all, some...)
 	}
 	return all
