@@ -392,19 +392,6 @@ func runMutations() map[string][]mutation {
 			{"eleven servers in ten epochs", func(r *Result) { first(r).Observed.ServerInstances = 11 }, Degraded, true},
 			{"ten in ten", nothing, Valid, false},
 		},
-		"still_warming": {
-			{"falls by half in every epoch", func(r *Result) {
-				for i := range first(r).Windows {
-					w := &first(r).Windows[i]
-					w.P50 = new(int64(1e6) - w.Start/4e3)
-				}
-			}, Valid, true},
-			{"steady", func(r *Result) {
-				for i := range first(r).Windows {
-					first(r).Windows[i].P50 = new(int64(1e6))
-				}
-			}, Valid, false},
-		},
 		"same_server_binary": {
 			{"two names", binaries("./v1 {addr}", "a", "./v2 {addr}", "a"), Valid, true},
 			{"one name with other flags", binaries("./v1 {addr}", "a", "./v1 {addr} --fast", "a"), "", false},
@@ -427,7 +414,7 @@ func runMutations() map[string][]mutation {
 }
 
 func mutations() []map[string][]mutation {
-	return []map[string][]mutation{accountMutations(), causeMutations(), lossMutations(), observedMutations(), encodingMutations(), processMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations(), protocolMutations(), ceilingMutations()}
+	return []map[string][]mutation{accountMutations(), causeMutations(), lossMutations(), observedMutations(), encodingMutations(), processMutations(), churnMutations(), timingMutations(), machineMutations(), runMutations(), warmingMutations(), protocolMutations(), ceilingMutations()}
 }
 
 // causeMutations are those of why RPCs failed.

@@ -95,3 +95,22 @@ func TestASteadyServerIsRarelySaidToWarmUp(t *testing.T) {
 		}
 	}
 }
+
+// warmingMutations are those of a server that is still warming up.
+func warmingMutations() map[string][]mutation {
+	return map[string][]mutation{
+		"still_warming": {
+			{"falls by half in every epoch", func(r *Result) {
+				for i := range first(r).Windows {
+					w := &first(r).Windows[i]
+					w.P50 = new(int64(1e6) - w.Start/4e3)
+				}
+			}, Valid, true},
+			{"steady", func(r *Result) {
+				for i := range first(r).Windows {
+					first(r).Windows[i].P50 = new(int64(1e6))
+				}
+			}, Valid, false},
+		},
+	}
+}
