@@ -99,7 +99,7 @@ func (g GoAway) String() string {
 		text += " (" + g.Reason + ")"
 	}
 	switch {
-	case g.Counted == 0:
+	case g.Counted == 0, g.RPCs == 0: // haproxy names stream 0 whatever it has answered
 		return text
 	case g.Counted < g.Connections:
 		text += fmt.Sprintf(", %d of them", g.Counted)
@@ -157,6 +157,10 @@ func (a Arm) waitsForStreams() string {
 		where = fmt.Sprintf(" on each of %s", plural(int64(n), "connection"))
 	}
 	limit := a.Observed.StreamLimit()
+	if slices.ContainsFunc(a.Observed.ServerSettings, func(s ServerSettings) bool { return s.MaxConcurrentStreams != nil && *s.MaxConcurrentStreams == 0 }) {
+		return fmt.Sprintf("%s of the RPCs waited for a stream of a server that allows 0 of them: it is stopping, or takes no RPCs at present (see its log)",
+			percent(float64(l.StreamWaits)/float64(max(1, l.Started))))
+	}
 	if limit != streams(1) {
 		limit = "one of the server's " + limit
 	} else {

@@ -25,7 +25,7 @@ func TestAWaitForAStreamHasItsSentence(t *testing.T) {
 		{limited(100), 1, "25 % of the RPCs waited for one of the server's 100 streams on each of 1 connection: raise --connections"},
 		{limited(1), 4, "25 % of the RPCs waited for the server's 1 stream on each of 4 connections: raise --connections"},
 		{limited(128, 100), 2, "25 % of the RPCs waited for one of the server's 100 to 128 streams on each of 2 connections: raise --connections"},
-		{limited(0), 1, "25 % of the RPCs waited for one of the server's streams on each of 1 connection: raise --connections"},
+		{limited(0), 1, "25 % of the RPCs waited for a stream of a server that allows 0 of them: it is stopping, or takes no RPCs at present (see its log)"},
 		{[]ServerSettings{{Connections: 1}}, 1, "25 % of the RPCs waited for one of the server's streams on each of 1 connection: raise --connections"},
 	} {
 		a := Arm{Observed: Observed{Connections: of.connections, ServerSettings: of.settings}}
@@ -58,6 +58,7 @@ func TestAGoAwayHasItsSentence(t *testing.T) {
 		{GoAway{"NO_ERROR", "", 5, 5, 5000}, "the server ended 5 connections by GOAWAY NO_ERROR after 1000 RPCs each"},
 		{GoAway{"NO_ERROR", "max_age", 1, 1, 1}, "the server ended 1 connection by GOAWAY NO_ERROR (max_age) after 1 RPC"},
 		{GoAway{"NO_ERROR", "", 3, 2, 2001}, "the server ended 3 connections by GOAWAY NO_ERROR, 2 of them after about 1000 RPCs each"},
+		{GoAway{"INTERNAL_ERROR", "", 20, 20, 0}, "the server ended 20 connections by GOAWAY INTERNAL_ERROR"},
 		{GoAway{"ENHANCE_YOUR_CALM", "too_many_pings", 2, 0, 0}, "the server ended 2 connections by GOAWAY ENHANCE_YOUR_CALM (too_many_pings)"},
 	} {
 		if got := of.String(); got != of.want {

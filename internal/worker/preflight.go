@@ -46,6 +46,8 @@ func (g *generator) probe(ctx context.Context) (Probed, error) {
 				g.options.Name(), strings.Join(heard.Accepts, ", "), codec.Name)
 		case err == nil:
 			return Probed{ResponseBytes: heard.Size}, nil
+		case errors.Is(err, ErrPatience):
+			return Probed{}, err
 		case g.options.Deadline == 0 || call.EndOf(err).Cause != cause.Deadline:
 			return Probed{}, Explain(g.options, g.trial.Confidential(), err)
 		case n == coldCalls:
@@ -71,7 +73,7 @@ func (g *generator) probeOnce(ctx context.Context) (call.Heard, error) {
 	}
 	g.total.Add(l)
 	if err != nil && context.Cause(within) == ErrPatience {
-		err = fmt.Errorf("call %s: no answer within %v (is the server frozen? a method that takes longer needs --deadline)", g.options.Name(), patience)
+		err = fmt.Errorf("call %s: %w within %v (is the server frozen, or does it allow no streams? a method that takes longer needs --deadline)", g.options.Name(), ErrPatience, patience)
 	}
 	return heard, err
 }
