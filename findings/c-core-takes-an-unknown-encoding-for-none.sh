@@ -90,7 +90,7 @@ func (raw) Name() string                                { return "proto" }
 func (raw) Marshal(v any) (mem.BufferSlice, error)      { return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil }
 func (raw) Unmarshal(b mem.BufferSlice, v any) error    { *v.(*[]byte) = b.Materialize(); return nil }
 
-// headers keeps the answer's header, of which grpc-go hides the reserved names.
+// headers keeps the header of the answer.
 type headers struct{ got metadata.MD }
 
 func (*headers) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
