@@ -224,9 +224,9 @@ func verdicts() []Mutant {
 		New: "float64(rank+1)",
 	}, {
 		Name: "the A/A arm is a gate",
-		File: "internal/compare/asked.go", Package: "internal/compare", Test: "TestGatesLeaveTheAAArmOut",
-		Old: "!ok || !a.AA {",
-		New: "!ok || a.Name != \"\" {",
+		File: "internal/compare/gate.go", Package: "internal/compare", Test: "TestGatesLeaveTheAAArmOut",
+		Old: "a.AA || t.Group != \"\"",
+		New: "t.Group != \"\"",
 	}, {
 		Name: "a DEGRADED result passes unasked",
 		File: "internal/compare/gate.go", Package: "internal/compare", Test: "TestOnlyUsableResultsPass",
