@@ -71,7 +71,7 @@ func account() []Mutant {
 		New: "err := channel.EndOfAttempt(ctx, func(ctx context.Context) error { return once(ctx, conn) })\n",
 		Also: []Edit{
 			{"internal/call/call.go", "\t\"grpcbench/internal/codec\"\n", "\t\"grpcbench/internal/channel\"\n\t\"grpcbench/internal/codec\"\n"},
-			{"internal/channel/channel.go", "\t\tgrpc.WithNoProxy(),\n", "\t\tgrpc.WithNoProxy(), grpc.WithStatsHandler(new(ends)),\n"},
+			{"internal/channel/channel.go", "\t\tgrpc.WithNoProxy(),\n", "\t\tgrpc.WithNoProxy(), grpc.WithStatsHandler(new(attemptEnds)),\n"},
 			{"internal/channel/channel.go", "\t\"google.golang.org/grpc/credentials/insecure\"\n", "\t\"google.golang.org/grpc/credentials/insecure\"\n\t\"google.golang.org/grpc/stats\"\n"},
 			{"internal/channel/channel.go", "// Open makes a channel", endOfAttempt + "// Open makes a channel"},
 		},
@@ -329,22 +329,22 @@ func shown() []Mutant {
 // endOfAttempt lets the end of an attempt be taken for the end of its RPC, as a
 // tool does that counts in a stats.Handler.
 const endOfAttempt = `
-type ends struct{ first error; seen bool }
+type attemptEnds struct{ first error; seen bool }
 
 func EndOfAttempt(ctx context.Context, call func(context.Context) error) error {
-	e := new(ends)
-	if err := call(context.WithValue(ctx, ends{}, e)); err != nil {
+	e := new(attemptEnds)
+	if err := call(context.WithValue(ctx, attemptEnds{}, e)); err != nil {
 		return err
 	}
 	return e.first
 }
 
-func (*ends) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
-func (*ends) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
-func (*ends) HandleConn(context.Context, stats.ConnStats)                       {}
-func (*ends) HandleRPC(ctx context.Context, s stats.RPCStats) {
+func (*attemptEnds) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (*attemptEnds) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (*attemptEnds) HandleConn(context.Context, stats.ConnStats)                       {}
+func (*attemptEnds) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	end, ok := s.(*stats.End)
-	if e, known := ctx.Value(ends{}).(*ends); ok && known && !e.seen {
+	if e, known := ctx.Value(attemptEnds{}).(*attemptEnds); ok && known && !e.seen {
 		e.seen, e.first = true, end.Error
 	}
 }
