@@ -44,8 +44,8 @@ type Chain struct {
 
 // tally is what members add up to.
 type tally struct {
-	sent, received, reconnects int64
-	goAways                    GoAways
+	sent, received, reconnects, refused int64
+	goAways                             GoAways
 }
 
 // member is one channel of a chain.
@@ -177,6 +177,7 @@ func (t *tally) add(m *member) {
 	t.sent += sent
 	t.received += received
 	t.reconnects += m.Reconnects()
+	t.refused += m.Refused()
 	t.goAways.Add(m.GoAways()...)
 	if m.late && m.everReady() {
 		t.reconnects++

@@ -85,6 +85,7 @@ type Channel struct {
 	fates     []fate   // of the latest connections, oldest first
 	ends      ends     // that servers brought about
 	goAways   GoAways  // likewise, by connection
+	refused   int64    // streams
 	broken    bool     // the transport has closed a connection by itself
 }
 

@@ -15,6 +15,7 @@ const (
 	frameSettings  = 0x4
 	frameGoAway    = 0x7
 	flagEndStream  = 0x1
+	refusedStream  = 0x7 // REFUSED_STREAM (RFC 9113, 7)
 	flagAck        = 0x1
 )
 
@@ -114,6 +115,9 @@ func (s *settled) saw(kind byte, code [8]byte) {
 	}
 	switch kind {
 	case frameRSTStream:
+		if binary.BigEndian.Uint32(code[:]) == refusedStream {
+			c.refused++
+		}
 		c.ends.resets[cause.RSTStream(binary.BigEndian.Uint32(code[:]))]++
 	case frameData:
 		c.ends.resets[cut]++

@@ -96,5 +96,16 @@ func (c *Channel) GoAways() GoAways {
 	return c.goAways
 }
 
+// Refused is how many streams the server has refused so far, of RPCs that it had not begun:
+// each is made again, once (RFC 9113, 8.7).
+func (c *Channel) Refused() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
+}
+
+// Refused is that of all channels.
+func (c *Chain) Refused() int64 { return c.sum().refused }
+
 // GoAways are those of all channels.
 func (c *Chain) GoAways() GoAways { return c.sum().goAways }

@@ -163,6 +163,7 @@ func checks() []check {
 		{"same_server_binary", "server binaries of different names are different files", askBinaries},
 		{"reconnected", "no connection was opened after the clock started, but in place of a good one as asked", askReconnects},
 		{"waited_for_streams", "no RPC waited in the client for one of the streams that the server allows on a connection", askStreams},
+		{"streams_refused", "the server refused no stream", askRefused},
 		{"connections_ended", "the server ended no connection by GOAWAY", askGoAways},
 		{"still_warming", "latency p50 does not fall from the first to the last second of the windows", askWarming},
 		{"timed_from_actual_start", "Σ latency = Σ service time + Σ lag, and lag is not zero", askTiming},

@@ -191,6 +191,23 @@ func askStreams(q *question) {
 	}
 }
 
+// askRefused tells of streams that the server refused. Their RPCs were made again, and took
+// longer; those that were refused twice are among the failed.
+func askRefused(q *question) {
+	q.skip(noSettings)
+	for _, a := range q.r.Arms {
+		if len(a.Observed.ServerSettings) > 0 {
+			q.skip("")
+		}
+		if n := a.Observed.RefusedStreams; n > 0 {
+			q.find(finding{verdict: Valid, arm: a.Name,
+				text: fmt.Sprintf("the server refused %s (REFUSED_STREAM) beside %d RPCs: each RPC was made again, once, and the time for that is in its latency",
+					plural(n, "stream"), a.LedgerTotal.Started),
+				values: map[string]float64{"refused": float64(n)}})
+		}
+	}
+}
+
 // askGoAways tells of connections that the server ended. Each is made again, and what is
 // lost with it is in the ledger.
 func askGoAways(q *question) {

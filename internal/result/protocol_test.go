@@ -91,6 +91,10 @@ func protocolMutations() map[string][]mutation {
 				}
 			}, "", false},
 		},
+		"streams_refused": {
+			{"one", func(r *Result) { first(r).Observed.RefusedStreams = 1 }, Valid, true},
+			{"none", nothing, Valid, false},
+		},
 		"connections_ended": {
 			{"one", func(r *Result) { first(r).Observed.GoAways = []GoAway{{Code: "NO_ERROR", Connections: 1}} }, Valid, true},
 			{"none", nothing, Valid, false},

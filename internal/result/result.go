@@ -239,7 +239,8 @@ type Observed struct {
 	// ServerSettings are what the server sent on the connections that stood at the end of
 	// each epoch, those with the same values together; absent in results of older tools.
 	ServerSettings []ServerSettings `json:"server_settings,omitempty"`
-	GoAways        []GoAway         `json:"goaways,omitempty"` // of the processes' whole life
+	RefusedStreams int64            `json:"refused_streams,omitempty"` // by REFUSED_STREAM, of the processes' whole life; each is an RPC that was made again, once
+	GoAways        []GoAway         `json:"goaways,omitempty"`         // of the processes' whole life
 	// Replaced is absent when no connection was to be replaced.
 	Replaced *Replaced `json:"replaced,omitempty"`
 	// Mismatches are settings that were not what was asked, one sentence each.

@@ -267,6 +267,7 @@ func (w *witness) protocol(f *worker.Finished) {
 		}
 	}
 	w.goAways.Add(f.GoAways...)
+	w.seen.RefusedStreams += f.Refused
 }
 
 func (w *witness) observed() result.Observed {

@@ -69,6 +69,7 @@ type Channel struct {
 	drained     int64
 	mostRPCs    int64
 	goAways     channel.GoAways
+	refused     int64            // streams
 	announced   channel.Settings // of the latest connection that had any
 	timer       *time.Timer      // of the first deadline
 	alarm       time.Duration    // when it fires

@@ -89,6 +89,13 @@ func (c *Channel) MostRPCs() int64 {
 	return c.mostRPCs
 }
 
+// Refused is how many streams the server has refused so far, see channel.Channel.
+func (c *Channel) Refused() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
+}
+
 // GoAways are the connections that the server has ended by GOAWAY so far.
 func (c *Channel) GoAways() channel.GoAways {
 	c.mu.Lock()

@@ -193,6 +193,9 @@ func (c *conn) onReset(h frameHeader, payload []byte) error {
 	}
 	code := binary.BigEndian.Uint32(payload)
 	s.unsent = 0
+	if code == codeRefusedStream {
+		c.channel.refused++
+	}
 	if code == codeRefusedStream && !s.answered && !s.last {
 		// The server has not begun it (RFC 9113, 8.7), so it is made again, once.
 		op := s.op

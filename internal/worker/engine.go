@@ -41,6 +41,7 @@ type link interface {
 	Reconnects() int64
 	Settings() channel.Settings
 	GoAways() channel.GoAways
+	Refused() int64
 	Close() error
 }
 

@@ -205,6 +205,7 @@ func (g *generator) account(ctx context.Context) Finished {
 		}
 		f.Reconnects += c.Reconnects()
 		f.GoAways.Add(c.GoAways()...)
+		f.Refused += c.Refused()
 		if s := c.Settings(); s != nil {
 			f.Settings = append(f.Settings, s)
 		}

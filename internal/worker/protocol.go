@@ -302,6 +302,7 @@ type Finished struct {
 	// channel; GoAways are the connections that it ended so.
 	Settings     []channel.Settings `json:"settings"`
 	GoAways      GoAways            `json:"goaways,omitempty"`
+	Refused      int64              `json:"refused,omitempty"` // streams
 	Method       string             `json:"method"`
 	Codec        string             `json:"codec"`
 	Compressed   Work               `json:"compressed"`
