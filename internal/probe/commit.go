@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ const commitTime = time.Second
 
 // Commit is the commit that git has checked out in a directory, in hexadecimal, with
 // "+dirty" when files that it knows are changed. It is "" without a repository, without a
-// commit and without git. The error says in one line why there is no commit, or why it is not
+// commit and, outside of a repository, without git. The error says in one line why there is no commit, or why it is not
 // known whether files are changed: git refuses, fails or takes too long.
 func Commit(ctx context.Context, dir string) (commit string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commitTime)
@@ -25,6 +26,8 @@ func Commit(ctx context.Context, dir string) (commit string, err error) {
 	// nothing is run for that.
 	head, err := git(ctx, dir, []string{"rev-parse", "--verify", "HEAD"}, "-c", "safe.directory=*")
 	switch {
+	case errors.Is(err, exec.ErrNotFound) && inRepository(dir):
+		return "", errors.New("git is not installed, and this is a repository (give --tag commit=HASH)")
 	case errors.Is(err, errNoCommit), errors.Is(err, exec.ErrNotFound):
 		return "", nil
 	case err != nil:
@@ -37,6 +40,22 @@ func Commit(ctx context.Context, dir string) (commit string, err error) {
 		head += "+dirty"
 	}
 	return head, err
+}
+
+// inRepository reports whether dir, or a directory above it, has a .git.
+func inRepository(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	for err == nil {
+		if _, none := os.Stat(filepath.Join(dir, ".git")); none == nil {
+			return true
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return false
+		}
+		dir = up
+	}
+	return false
 }
 
 func isHash(text string) bool {

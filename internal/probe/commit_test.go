@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,5 +108,20 @@ func TestAGitThatDoesNotTellIsNamed(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 		})
+	}
+}
+
+func TestAMissingGitIsSaidWhereThereIsARepository(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	plain, repository := t.TempDir(), t.TempDir()
+	inside := filepath.Join(repository, "a", "b")
+	if err := errors.Join(os.MkdirAll(inside, 0o700), os.Mkdir(filepath.Join(repository, ".git"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if commit, err := Commit(t.Context(), plain); commit != "" || err != nil {
+		t.Errorf("outside: %q, %v; want nothing", commit, err)
+	}
+	if commit, err := Commit(t.Context(), inside); commit != "" || err == nil || !strings.Contains(err.Error(), "--tag commit=HASH") {
+		t.Errorf("inside: %q, %v; want a sentence", commit, err)
 	}
 }
