@@ -254,7 +254,7 @@ func TestPeerNginxThatEndsConnectionsLosesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answered := int64(strings.Count(access, " 200 ")); l.OK == 0 || l.OK != l.Started || answered != l.OK {
+		if answered := int64(strings.Count(access, " 200 /Server/Foo\n")); l.OK == 0 || l.OK != l.Started || answered != l.OK {
 			t.Errorf("ledger %+v, and nginx answered %d", l, answered)
 		}
 		o.has(t, "GOAWAY")

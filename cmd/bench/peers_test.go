@@ -33,7 +33,7 @@ func TestACallOfAPeerServerShowsBothEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := runCall(t, server.Address, "--cacert", crt, "--metadata", "foo=bar",
-		"--compression", "deflate:low", "--method", "/Server/Foo", "--request", "@"+message)
+		"--compression", "deflate:low", "--accept-compression", "gzip+deflate", "--method", "/Server/Foo", "--request", "@"+message)
 	if code != exitDone || stderr != "" {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}

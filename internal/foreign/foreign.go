@@ -60,7 +60,7 @@ func Connect(ctx context.Context) (*Server, error) {
 
 // Nginx starts nginx with the given server blocks, in which {listen} is the one address
 // that all of them listen on, and {access} the file of an access log with a line
-// "HOST STATUS USER-AGENT" for each request. dir is an empty directory for its files.
+// "HOST STATUS PATH" for each request. dir is an empty directory for its files.
 func Nginx(ctx context.Context, dir, servers string) (*Server, error) {
 	return proxy(ctx, dir, nginxConfig+servers+"\n}\n", "nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c")
 }
@@ -69,7 +69,7 @@ const nginxConfig = `daemon off; worker_processes 1; pid {dir}/nginx.pid; error_
 events { worker_connections 512; }
 http {
 	ssl_protocols TLSv1.2 TLSv1.3;
-	log_format peer '$host $status $http_user_agent'; access_log {access} peer;
+	log_format peer '$host $status $uri'; access_log {access} peer;
 	client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
 	uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
 `

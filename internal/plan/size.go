@@ -26,6 +26,9 @@ func parseMaxMessage(text string) (int, error) {
 	if n < maxMessageBytes || n > mostMessageBytes {
 		return 0, fmt.Errorf("must be a size in [%s, %s]", formatSize(maxMessageBytes), formatSize(mostMessageBytes))
 	}
+	if n == maxMessageBytes {
+		return 0, nil // the engines' own limit, which has room for the message's framing
+	}
 	return n, nil
 }
 

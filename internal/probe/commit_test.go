@@ -69,8 +69,8 @@ func TestCommit(t *testing.T) {
 		}
 	})
 	t.Setenv("PATH", "")
-	if c := known(t, dir); c != "" {
-		t.Errorf("without git: %q, want none", c)
+	if c, err := Commit(t.Context(), dir); c != "" || err == nil {
+		t.Errorf("without git: %q, %v, want none and the cause", c, err)
 	}
 }
 

@@ -131,7 +131,7 @@ func TestPeerServerOnTheCCoreThatRefuses(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		s := newCCore(t, "gzip")
 		args := func(method string) []string {
-			return []string{"--cacert", s.certificate, "--method", method, "--compression", "deflate", "--request", messageFile(t),
+			return []string{"--cacert", s.certificate, "--method", method, "--compression", "deflate", "--accept-compression", "gzip+deflate", "--request", messageFile(t),
 				"--loop", "closed", "--concurrency", "1", "--connections", "1", s.addr}
 		}
 		err := refusal(t, engine, args("/Server/Never"))

@@ -416,9 +416,9 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 	}
 	last := binary.BigEndian.Uint32(payload) &^ (1 << 31)
 	c.goAways++
-	if c.goAways == 1 { // the other engine names the first, too
+	c.gone = c.channel.goAways.Replace(c.gone, payload) // the latest has the last stream that was taken
+	if c.goAways == 1 {                                 // the other engine names the first, too
 		c.goneWith = binary.BigEndian.Uint32(payload[4:])
-		c.gone = c.channel.goAways.Replace(c.gone, payload)
 		c.channel.words.Debug = string(payload[8:min(len(payload), 8+mostDebug)])
 	}
 	c.channel.replace(c)
