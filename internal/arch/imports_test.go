@@ -25,20 +25,20 @@ func edges() map[string]string {
 	const protos = " proto proto/bench/v1"
 	return map[string]string{
 		"internal/ceiling":     "internal/stats",
-		"internal/load":        "internal/hist",
-		"internal/cause":       "internal/load",
+		"internal/load":        "internal/code internal/hist",
+		"internal/cause":       "internal/h2code internal/load",
 		"internal/probe":       "internal/address internal/hist",
 		"internal/plan":        "internal/address internal/certs internal/code internal/codec internal/payload internal/stats",
-		"internal/channel":     "internal/address internal/cause",
+		"internal/channel":     "internal/address internal/cause internal/h2code",
 		"internal/call":        "internal/cause internal/channel internal/code internal/codec internal/load" + protos,
 		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
 		"internal/servercmd":   "internal/benchserver internal/certs internal/codec proto/bench/v1",
-		"internal/wire":        "internal/address internal/cause internal/channel internal/code internal/load",
-		"internal/worker": "internal/cause internal/wire internal/benchserver internal/call internal/channel internal/codec internal/hist internal/load internal/mask" +
+		"internal/wire":        "internal/address internal/cause internal/channel internal/code internal/h2code internal/load",
+		"internal/worker": "internal/cause internal/wire internal/benchserver internal/call internal/channel internal/code internal/codec internal/h2code internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":           "internal/cause internal/ceiling internal/codec internal/hist internal/load internal/plan internal/stats",
+		"internal/result":           "internal/cause internal/ceiling internal/code internal/codec internal/hist internal/load internal/plan internal/stats",
 		"internal/runner":           "internal/address internal/ceiling internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
-		"internal/exchange":         "internal/call internal/cause internal/channel internal/codec internal/plan internal/worker proto/bench/v1",
+		"internal/exchange":         "internal/call internal/cause internal/channel internal/code internal/codec internal/plan internal/worker proto/bench/v1",
 		"internal/compare":          "internal/ceiling internal/hist internal/plan internal/result internal/stats",
 		"internal/history":          "internal/compare internal/plan internal/result internal/stats",
 		"internal/verify":           "internal/channel internal/plan internal/result internal/stats proto",

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"grpcbench/internal/h2code"
 )
 
 // Causes of an RPC that had no connection, or lost it.
@@ -45,22 +47,6 @@ const (
 	rstStrm = "RST_STREAM "
 )
 
-// errorCodes are the names of RFC 9113, section 7, by number.
-var errorCodes = [...]string{"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED",
-	"FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY",
-	"HTTP_1_1_REQUIRED"}
-
-// otherCode is what every error code is called that RFC 9113 does not name.
-const otherCode = "OTHER"
-
-// ErrorCode is the name of an HTTP/2 error code.
-func ErrorCode(code uint32) string {
-	if code < uint32(len(errorCodes)) {
-		return errorCodes[code]
-	}
-	return otherCode
-}
-
 // HTTP is the cause of an RPC that was answered with an HTTP status and no gRPC; it is
 // Violation where the number is no status.
 func HTTP(status int) string {
@@ -72,19 +58,21 @@ func HTTP(status int) string {
 
 // GoAway is the cause of an RPC that ended with a connection which the server ended by a
 // GOAWAY with this error code.
-func GoAway(code uint32) string { return goAway + ErrorCode(code) }
+func GoAway(code uint32) string { return goAway + h2code.Name(code) }
 
 // RSTStream is the cause of an RPC whose stream the server reset with this error code.
-func RSTStream(code uint32) string { return rstStrm + ErrorCode(code) }
+func RSTStream(code uint32) string { return rstStrm + h2code.Name(code) }
+
+// unnamed is an error code that RFC 9113 does not name.
+const unnamed = 1<<32 - 1
 
 // Named is what of makes of the error code with that name, as RFC 9113 has it.
 func Named(of func(code uint32) string, name string) string {
-	for code := range uint32(len(errorCodes)) {
-		if errorCodes[code] == name {
-			return of(code)
-		}
+	code, ok := h2code.Number(name)
+	if !ok {
+		code = unnamed
 	}
-	return of(uint32(len(errorCodes)))
+	return of(code)
 }
 
 // HTTPStatus is the status of a cause that HTTP has made; 0 for all others.
@@ -106,7 +94,7 @@ func Known(cause string) bool {
 	if !ok {
 		name, ok = strings.CutPrefix(cause, rstStrm)
 	}
-	return ok && (name == otherCode || slices.Contains(errorCodes[:], name))
+	return ok && slices.Contains(h2code.Names(), name)
 }
 
 // Gone says whether a cause means that there was no server, or no way to it.

@@ -2,6 +2,8 @@ package cause
 
 import (
 	"testing"
+
+	"grpcbench/internal/h2code"
 )
 
 // TestTheListIsClosed: a result has a counter for each cause.
@@ -21,7 +23,7 @@ func TestTheListIsClosed(t *testing.T) {
 			t.Errorf("%q is not known", c)
 		}
 	}
-	if want := len(fixed) + 500 + 2*(len(errorCodes)+1); len(all) != want {
+	if want := len(fixed) + 500 + 2*len(h2code.Names()); len(all) != want {
 		t.Errorf("%d causes, want %d", len(all), want)
 	}
 	for _, c := range []string{"", "HTTP 99", "HTTP 600", "HTTP +200", "HTTP 0200", "HTTP 200 ", "HTTP ", "GOAWAY", "GOAWAY x", "RST_STREAM no_error", "connection refused\n"} {

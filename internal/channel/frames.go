@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"grpcbench/internal/cause"
+	"grpcbench/internal/h2code"
 )
 
 // Kinds of frames that are looked at, and the flag of one that ends its stream (RFC
@@ -15,7 +16,6 @@ const (
 	frameSettings  = 0x4
 	frameGoAway    = 0x7
 	flagEndStream  = 0x1
-	refusedStream  = 0x7 // REFUSED_STREAM (RFC 9113, 7)
 	flagAck        = 0x1
 )
 
@@ -115,7 +115,7 @@ func (s *settled) saw(kind byte, code [8]byte) {
 	}
 	switch kind {
 	case frameRSTStream:
-		if binary.BigEndian.Uint32(code[:]) == refusedStream {
+		if binary.BigEndian.Uint32(code[:]) == h2code.RefusedStream {
 			c.refused++
 		}
 		c.ends.resets[cause.RSTStream(binary.BigEndian.Uint32(code[:]))]++

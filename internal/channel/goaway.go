@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"grpcbench/internal/cause"
+	"grpcbench/internal/h2code"
 )
 
 // GoAway is how many connections a server ended by GOAWAY in one way (RFC 9113, 6.8).
@@ -30,15 +30,15 @@ const longestReason = 15
 const (
 	noLastStream = 1<<31 - 1 // of a GOAWAY that announces another
 	mostGoAways  = 16        // that are told apart
-	otherGoAway  = "OTHER"
+	otherGoAway  = h2code.Other
 )
 
 // goAwayOf is one connection's GOAWAY, of at least eight bytes. Debug data may be cut off
 // after one byte more than the longest reason.
 func goAwayOf(payload []byte) GoAway {
 	code, last := binary.BigEndian.Uint32(payload[4:]), int64(binary.BigEndian.Uint32(payload)&^(1<<31))
-	g := GoAway{Code: cause.ErrorCode(code), Connections: 1}
-	if g.Code == otherGoAway {
+	g := GoAway{Code: h2code.Name(code), Connections: 1}
+	if !h2code.Known(code) {
 		g.Code = "0x" + strconv.FormatUint(uint64(code), 16)
 	}
 	if said := string(payload[8:min(len(payload), 8+longestReason+1)]); slices.Contains(reasons, said) {

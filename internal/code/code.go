@@ -7,9 +7,30 @@ import (
 	"strconv"
 )
 
-var names = []string{"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL",
-	"UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"}
+// The codes, by name.
+const (
+	OK                 = "OK"
+	Cancelled          = "CANCELLED"
+	Unknown            = "UNKNOWN"
+	InvalidArgument    = "INVALID_ARGUMENT"
+	DeadlineExceeded   = "DEADLINE_EXCEEDED"
+	NotFound           = "NOT_FOUND"
+	AlreadyExists      = "ALREADY_EXISTS"
+	PermissionDenied   = "PERMISSION_DENIED"
+	ResourceExhausted  = "RESOURCE_EXHAUSTED"
+	FailedPrecondition = "FAILED_PRECONDITION"
+	Aborted            = "ABORTED"
+	OutOfRange         = "OUT_OF_RANGE"
+	Unimplemented      = "UNIMPLEMENTED"
+	Internal           = "INTERNAL"
+	Unavailable        = "UNAVAILABLE"
+	DataLoss           = "DATA_LOSS"
+	Unauthenticated    = "UNAUTHENTICATED"
+)
+
+// names are in the order of their numbers.
+var names = []string{OK, Cancelled, Unknown, InvalidArgument, DeadlineExceeded, NotFound, AlreadyExists, PermissionDenied, ResourceExhausted,
+	FailedPrecondition, Aborted, OutOfRange, Unimplemented, Internal, Unavailable, DataLoss, Unauthenticated}
 
 // Names are those of all codes, by number.
 func Names() []string { return slices.Clone(names) }

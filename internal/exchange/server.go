@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/internal/call"
+	"grpcbench/internal/code"
 	"grpcbench/internal/worker"
 	benchv1 "grpcbench/proto/bench/v1"
 )
@@ -79,7 +80,7 @@ func between(before, after *benchv1.SnapshotResponse) Server {
 		Compressed:   workOf(since.GetCodec().GetCompressed()),
 	}
 	if since.GetRpcs().GetOk() > 0 {
-		s.Code = "OK"
+		s.Code = code.OK
 	}
 	for c := codes.Canceled; c <= codes.Unauthenticated; c++ {
 		if since.GetRpcs().GetFailed()[c.String()] > 0 {

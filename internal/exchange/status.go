@@ -8,6 +8,7 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
+	"grpcbench/internal/code"
 )
 
 // Status is how the RPC ended.
@@ -17,6 +18,9 @@ type Status struct {
 	Message string // the server's own; "": none
 	Details []Detail
 }
+
+// OK says that the RPC succeeded.
+func (s Status) OK() bool { return s.Code == code.OK }
 
 // Detail is one message of google.rpc.Status.details.
 type Detail struct {
@@ -30,7 +34,7 @@ type Detail struct {
 // statusOf reads the error of an RPC; nil is OK.
 func statusOf(err error) Status {
 	if err == nil {
-		return Status{Code: "OK"}
+		return Status{Code: code.OK}
 	}
 	s := status.Convert(err)
 	end := call.EndOf(err)

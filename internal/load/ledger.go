@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"grpcbench/internal/code"
 )
 
 // Outcomes of an RPC, beside gRPC's codes.
 const (
 	// OK is that of an RPC that succeeded, as gRPC's code 0 is named.
-	OK = "OK"
+	OK = code.OK
 	// BadPayload is that of a response that is not what was asked for: the server
 	// thought that all was well.
 	BadPayload = "BAD_PAYLOAD"

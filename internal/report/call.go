@@ -62,7 +62,7 @@ func (v callView) outcome() {
 	}
 	v.items("", []string{"grpc-bench call", v.Method, at})
 	hue := green
-	if v.Status.Code != "OK" {
+	if !v.Status.OK() {
 		hue = red
 	}
 	v.paint(hue, func() {
@@ -268,7 +268,7 @@ func (v callView) messages() {
 // unsent is why there was no request: a server that refuses an RPC by its headers may
 // answer before the message has been sent.
 func (v callView) unsent() string {
-	if v.Moments.End > 0 && v.Status.Code != "OK" && v.Status.Message != "" {
+	if v.Moments.End > 0 && !v.Status.OK() && v.Status.Message != "" {
 		return "not sent, the server answered first"
 	}
 	return "no message"

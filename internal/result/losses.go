@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"grpcbench/internal/cause"
+	"grpcbench/internal/code"
 )
 
 // losses lists what became of the RPCs that were not ok, most first.
@@ -111,7 +112,7 @@ func (e *ending) instead(l Ledger) string {
 // way to it. Of an account without causes it is not known.
 func ServerGone(l Ledger) bool {
 	var gone int64
-	for name, n := range l.Causes["UNAVAILABLE"] {
+	for name, n := range l.Causes[code.Unavailable] {
 		if cause.Gone(name) {
 			gone += n
 		}

@@ -1,6 +1,10 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"grpcbench/internal/h2code"
+)
 
 // frameHeader begins every frame (RFC 9113, 4.1).
 type frameHeader struct {
@@ -37,14 +41,14 @@ const (
 
 // Error codes that this client sends or tells apart (RFC 9113, 7).
 const (
-	codeNoError         = 0x0
-	codeProtocolError   = 0x1
-	codeFlowControl     = 0x3
-	codeFrameSize       = 0x6
-	codeRefusedStream   = 0x7
-	codeCancel          = 0x8
-	codeCompression     = 0x9
-	codeEnhanceYourCalm = 0xb
+	codeNoError         = h2code.NoError
+	codeProtocolError   = h2code.ProtocolError
+	codeFlowControl     = h2code.FlowControlError
+	codeFrameSize       = h2code.FrameSizeError
+	codeRefusedStream   = h2code.RefusedStream
+	codeCancel          = h2code.Cancel
+	codeCompression     = h2code.CompressionError
+	codeEnhanceYourCalm = h2code.EnhanceYourCalm
 )
 
 // parseFrameHeader reads the first nine bytes of b.

@@ -5,20 +5,21 @@ import (
 
 	"grpcbench/internal/cause"
 	"grpcbench/internal/code"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 )
 
 // Codes that this client gives a call by itself (gRPC status codes).
 const (
-	codeUnknown           = "UNKNOWN"
-	codeCancelled         = "CANCELLED"
-	codeDeadlineExceeded  = "DEADLINE_EXCEEDED"
-	codeResourceExhausted = "RESOURCE_EXHAUSTED"
-	codePermissionDenied  = "PERMISSION_DENIED"
-	codeUnimplemented     = "UNIMPLEMENTED"
-	codeInternal          = "INTERNAL"
-	codeUnavailable       = "UNAVAILABLE"
-	codeUnauthenticated   = "UNAUTHENTICATED"
+	codeUnknown           = code.Unknown
+	codeCancelled         = code.Cancelled
+	codeDeadlineExceeded  = code.DeadlineExceeded
+	codeResourceExhausted = code.ResourceExhausted
+	codePermissionDenied  = code.PermissionDenied
+	codeUnimplemented     = code.Unimplemented
+	codeInternal          = code.Internal
+	codeUnavailable       = code.Unavailable
+	codeUnauthenticated   = code.Unauthenticated
 )
 
 // Ends that this client gives a call by itself.
@@ -43,10 +44,10 @@ func resetCode(code uint32) string {
 		return codeCancelled
 	case codeEnhanceYourCalm, codeFlowControl:
 		return codeResourceExhausted
-	case 0xc: // INADEQUATE_SECURITY
+	case h2code.InadequateSecurity:
 		return codePermissionDenied
 	}
-	if code > 0xd { // the last that RFC 9113 names, HTTP_1_1_REQUIRED
+	if !h2code.Known(code) {
 		return codeUnknown
 	}
 	return codeInternal

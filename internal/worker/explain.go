@@ -8,6 +8,7 @@ import (
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
 	"grpcbench/internal/codec"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/mask"
 )
 
@@ -65,16 +66,19 @@ func tooLarge(metadata int) string {
 	return fmt.Sprintf("the metadata of %d bytes is probably too large for it (reduce --metadata-size or --metadata, or raise its limit)", metadata)
 }
 
+// Names of error codes that more than one sentence is about.
+var noError, calm = h2code.Name(h2code.NoError), h2code.Name(h2code.EnhanceYourCalm)
+
 // explainEnd says why a server may have ended a connection with an error code.
 func explainEnd(code, debug string, metadata int) string {
 	switch {
 	case debug == "too_many_pings":
 		return "it takes this client's PINGs for too many (change --windows to static)"
-	case metadata >= large && code != "NO_ERROR":
+	case metadata >= large && code != noError:
 		return tooLarge(metadata)
-	case code == "ENHANCE_YOUR_CALM":
+	case code == calm:
 		return "it limits what a client may ask of it (lower --rate or --concurrency)"
-	case code == "NO_ERROR":
+	case code == noError:
 		return "it is being stopped, or limits the age or the RPCs of a connection"
 	}
 	return "it, or a proxy before it, did not accept what this client sent (see its log)"
@@ -83,15 +87,15 @@ func explainEnd(code, debug string, metadata int) string {
 // explainReset says why a server may have reset a stream with an error code.
 func explainReset(code string, metadata int) string {
 	switch {
-	case code == "REFUSED_STREAM":
+	case code == h2code.Name(h2code.RefusedStream):
 		return "the server refused the RPC, and once more when it was made again: it takes no more at present (see its log)"
 	case metadata >= large:
 		return tooLarge(metadata)
-	case code == "ENHANCE_YOUR_CALM":
+	case code == calm:
 		return "the server limits what a client may ask of it (lower --rate or --concurrency, or reduce --metadata)"
-	case code == "INADEQUATE_SECURITY", code == "HTTP_1_1_REQUIRED":
+	case code == h2code.Name(h2code.InadequateSecurity), code == h2code.Name(h2code.HTTP11Required):
 		return "the server does not take this RPC over this connection (change --tls, or TARGET)"
-	case code == "CANCEL":
+	case code == h2code.Name(h2code.Cancel):
 		return "the server, or a proxy before it, gave the RPC up (is its upstream down, or too slow?)"
 	}
 	return "the server, or a proxy before it, gave the RPC up (see its log)"

@@ -14,6 +14,7 @@ import (
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 	"grpcbench/internal/wire"
 	serverpb "grpcbench/proto"
@@ -106,14 +107,14 @@ func unpack(name string, compressed bool, message []byte) ([]byte, load.End) {
 	case err != nil:
 		return nil, unreadable
 	case len(b) > wire.MaxMessage:
-		return nil, load.End{Code: "RESOURCE_EXHAUSTED", Cause: cause.MessageLimit}
+		return nil, load.End{Code: code.ResourceExhausted, Cause: cause.MessageLimit}
 	}
 	return b, load.Good
 }
 
 // unreadable is the end of an RPC whose response is not the message that was asked for,
 // or does not decompress.
-var unreadable = load.End{Code: "INTERNAL", Cause: cause.Response}
+var unreadable = load.End{Code: code.Internal, Cause: cause.Response}
 
 func fieldsOf(pairs []call.Pair) []wire.Field {
 	fields := make([]wire.Field, len(pairs))

@@ -1,0 +1,34 @@
+package h2code
+
+import (
+	"testing"
+
+	"golang.org/x/net/http2"
+)
+
+// TestNamesAreThoseOfTheRFC: as another implementation of it has them.
+func TestNamesAreThoseOfTheRFC(t *testing.T) {
+	const most = http2.ErrCodeHTTP11Required
+	for code := range most + 1 {
+		if n, ok := Number(code.String()); n != uint32(code) || !ok {
+			t.Errorf("%v: %d, %t, want %d", code, n, ok, uint32(code))
+		}
+		if got := Name(uint32(code)); got != code.String() || !Known(uint32(code)) {
+			t.Errorf("%d: %s, known: %t, want %v", code, got, Known(uint32(code)), code)
+		}
+	}
+	for _, code := range []uint32{uint32(most) + 1, 1<<32 - 1} {
+		if got := Name(code); got != Other || Known(code) {
+			t.Errorf("%d: %s, known: %t, want %s", code, got, Known(code), Other)
+		}
+	}
+	for constant, code := range map[uint32]http2.ErrCode{NoError: http2.ErrCodeNo, ProtocolError: http2.ErrCodeProtocol, InternalError: http2.ErrCodeInternal,
+		FlowControlError: http2.ErrCodeFlowControl, SettingsTimeout: http2.ErrCodeSettingsTimeout, StreamClosed: http2.ErrCodeStreamClosed,
+		FrameSizeError: http2.ErrCodeFrameSize, RefusedStream: http2.ErrCodeRefusedStream, Cancel: http2.ErrCodeCancel, CompressionError: http2.ErrCodeCompression,
+		ConnectError: http2.ErrCodeConnect, EnhanceYourCalm: http2.ErrCodeEnhanceYourCalm, InadequateSecurity: http2.ErrCodeInadequateSecurity,
+		HTTP11Required: http2.ErrCodeHTTP11Required} {
+		if constant != uint32(code) {
+			t.Errorf("%v is %d, want %d", code, constant, uint32(code))
+		}
+	}
+}
