@@ -1,11 +1,14 @@
 package wire
 
 import (
+	"encoding/binary"
 	"io"
 	"net"
 	"sync/atomic"
 	"testing"
 
+	"grpcbench/internal/cause"
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -23,6 +26,31 @@ func TestAnRPCAllocatesNothing(t *testing.T) {
 	rpc(answer.first)
 	if allocs := testing.AllocsPerRun(1000, func() { rpc(answer.on(n.nextID)) }); allocs != 0 {
 		t.Errorf("%v allocations an RPC, want 0", allocs)
+	}
+}
+
+// Nor does one that ends with a status whose text is encoded: of a load nobody reads it.
+func TestAnRPCThatEndsWithAStatusAllocatesNothing(t *testing.T) {
+	c, n := settled(t, Options{Address: "localhost:1", Request: Request{Path: "/Server/Foo", Expect: cause.Expectation{code.NotFound}}})
+	s := newServer()
+	answer := func() []byte {
+		return s.headers(1, true, ":status", "200", "content-type", grpcType, "grpc-status", "5", "grpc-message", "no%20such%20thing")
+	}
+	rpc := func(response []byte) {
+		binary.BigEndian.PutUint32(response[5:], n.nextID)
+		c.Start(load.Op{})
+		c.Flush()
+		if _, err := c.received(n, response); err != nil || n.streams.open != 0 {
+			t.Fatalf("the RPC has not ended: %v", err)
+		}
+	}
+	rpc(answer())
+	indexed := answer()
+	if allocs := testing.AllocsPerRun(1000, func() { rpc(indexed) }); allocs != 0 {
+		t.Errorf("%v allocations an RPC, want 0", allocs)
+	}
+	if got := c.words.decoded().Said; got != "no such thing" {
+		t.Errorf("a preflight would say %q", got)
 	}
 }
 

@@ -36,7 +36,7 @@ func (c *Channel) Once(ctx context.Context, seq int64) (end load.End, words Word
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return end, c.words, one.heard
+	return end, c.words.decoded(), one.heard
 }
 
 // Words are what was written of an RPC that failed, as it was written: it may hold
@@ -45,6 +45,16 @@ type Words struct {
 	Said   string // grpc-message, or why this client failed it
 	Server string // the field `server` of an answer that was not gRPC's
 	Debug  string // the beginning of the debug data of the latest GOAWAY
+
+	encoded string // grpc-message as it came, which becomes Said where somebody reads it
+}
+
+// decoded is w with all that was said.
+func (w Words) decoded() Words {
+	if w.encoded != "" {
+		w.Said, w.encoded = percentDecode(w.encoded), ""
+	}
+	return w
 }
 
 // mostDebug is how many bytes of a GOAWAY's debug data are kept.

@@ -357,8 +357,8 @@ func TestAResponseInPiecesIsTheSame(t *testing.T) {
 		}
 		have = have[used:]
 	}
-	if got := c.told.codes; got[0] != load.OK || got[1] != "NOT_FOUND" || percentDecode(c.Channel.words.Said) != "no such" {
-		t.Errorf("outcomes %v, %q, want OK and NOT_FOUND", got, c.Channel.words.Said)
+	if got := c.told.codes; got[0] != load.OK || got[1] != "NOT_FOUND" || c.Channel.words.decoded().Said != "no such" {
+		t.Errorf("outcomes %v, %q, want OK and NOT_FOUND", got, c.Channel.words.decoded().Said)
 	}
 }
 

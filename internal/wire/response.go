@@ -112,7 +112,7 @@ func (c *conn) outcome(s *stream, m *meaning) load.End {
 		return load.End{Code: codeUnknown, Cause: cause.Status}
 	}
 	if m.grpcStatus != 0 {
-		c.channel.words.Said = percentDecode(m.message)
+		c.channel.words.encoded = m.message
 		return load.End{Code: grpcCode(m.grpcStatus), Cause: cause.Status}
 	}
 	// A unary call has one message and no part of another.
