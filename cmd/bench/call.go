@@ -22,7 +22,8 @@ func newCallCommand() *cobra.Command {
 		Short: "Makes one RPC and shows all of it",
 		Long: `Call makes one RPC and shows all of it: what was negotiated, the metadata both
 ways, compression, status and details, times and bytes, and what the server saw
-if it tells. Without TARGET (HOST:PORT or unix:PATH) it starts the bundled server.
+if it tells. Without TARGET (HOST:PORT, unix:PATH or unix-abstract:NAME) it starts
+the bundled server.
 
 Nothing is stored. Values of metadata are shown, but those of -bin names and of
 names that look like credentials by their size alone, unless --show-secrets.

@@ -21,9 +21,9 @@ connections are opened at full speed. With resumption each connection is opened
 once for its ticket, closed and opened again.
 
 Without arguments it measures the built-in suite "handshakes": TLS versions,
-keys, key exchange groups, resumption and mutual TLS. A TARGET (HOST:PORT or unix:PATH) is
-asked for 20 connections a second unless --rate says otherwise, and never
-saturated.`,
+keys, key exchange groups, resumption and mutual TLS. A TARGET (HOST:PORT,
+unix:PATH or unix-abstract:NAME) is asked for 20 connections a second unless
+--rate says otherwise, and never saturated.`,
 		Example: `  grpc-bench handshake
   grpc-bench handshake --quick
   grpc-bench handshake --vary group=x25519,x25519mlkem768

@@ -29,8 +29,8 @@ generator process of its own and, without TARGET, a bundled server of its own.
 All arms are alive together; each epoch repeats them with fresh processes.
 
 Without arguments it measures the built-in suite "overheads": TLS, metadata and
-compression. A TARGET (HOST:PORT or unix:PATH) or a setting measures one arm;
---vary compares.`,
+compression. A TARGET (HOST:PORT, unix:PATH or unix-abstract:NAME) or a setting
+measures one arm; --vary compares.`,
 		Example: `  grpc-bench run
   grpc-bench run --quick
   grpc-bench run --vary tls=off,1.2,1.3 --vary metadata-size=0,1KiB,1KiB:unique

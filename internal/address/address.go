@@ -1,13 +1,16 @@
-// Package address knows what the text of a server's address means: HOST:PORT, or the path
-// of a Unix socket as gRPC writes it (grpc/doc/naming.md): unix:PATH or unix:///PATH.
+// Package address knows what the text of a server's address means: HOST:PORT, or a Unix
+// socket as gRPC writes it (grpc/doc/naming.md): unix:PATH, unix:///PATH or, on Linux,
+// unix-abstract:NAME, which no file stands for.
 package address
 
 import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 )
 
@@ -15,17 +18,25 @@ import (
 // hold, where nothing else is given. grpc-go does likewise.
 const Local = "localhost"
 
-const scheme = "unix:"
+const (
+	scheme         = "unix:"
+	abstractScheme = "unix-abstract:"
+)
 
-// maxPath is the longest path in bytes that a socket can have: sun_path has 108 on Linux
-// with the NUL at its end, 104 on macOS.
-const maxPath = 107
+// maxPath is the longest path in bytes that a socket can have, as a NUL follows it, and the
+// longest abstract name, as a NUL comes before it.
+const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
 // IsUnix reports whether text is the address of a Unix socket.
-func IsUnix(text string) bool { return strings.HasPrefix(text, scheme) }
+func IsUnix(text string) bool {
+	return strings.HasPrefix(text, scheme) || strings.HasPrefix(text, abstractScheme)
+}
 
-// Dial is what text means to [net.Dial].
+// Dial is what text means to [net.Dial], for which @ stands before an abstract name.
 func Dial(text string) (network, address string) {
+	if name, abstract := strings.CutPrefix(text, abstractScheme); abstract {
+		return "unix", "@" + strings.TrimPrefix(name, "//")
+	}
 	path, unix := strings.CutPrefix(text, scheme)
 	if !unix {
 		return "tcp", text
@@ -33,8 +44,17 @@ func Dial(text string) (network, address string) {
 	return "unix", strings.TrimPrefix(path, "//") // unix:///PATH has an empty authority
 }
 
-// Unix is the address of the socket at a path.
-func Unix(path string) string { return scheme + path }
+// Unix is the address of the socket that [Dial] gives an address of.
+func Unix(path string) string {
+	scheme := scheme
+	if name, abstract := strings.CutPrefix(path, "@"); abstract {
+		scheme, path = abstractScheme, name
+	}
+	if strings.HasPrefix(path, "//") {
+		scheme += "//" // or Dial would take the path's own for it
+	}
+	return scheme + path
+}
 
 // Host is the host of an address; "" if it has none.
 func Host(text string) string {
@@ -51,8 +71,8 @@ func Host(text string) string {
 // Check returns why text is no address that connections can be made to. The error does not
 // repeat it.
 func Check(text string) error {
-	if strings.HasPrefix(text, "unix-abstract:") {
-		return errors.New("unix-abstract: is not supported (use unix:PATH)")
+	if strings.HasPrefix(text, abstractScheme) {
+		return checkName(text, runtime.GOOS)
 	}
 	if IsUnix(text) {
 		return checkPath(text)
@@ -78,10 +98,35 @@ func checkPath(text string) error {
 		return errors.New("must be unix:PATH, or unix:///PATH with an absolute path")
 	case strings.Trim(path, "/") == "":
 		return errors.New("must be unix:PATH with the path of a socket")
-	case strings.HasPrefix(path, "@"), strings.ContainsAny(path, "%?#"), strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return errors.New("must be unix:PATH with a printable path that does not begin with @ and has none of %, ? and #")
+	case strings.HasPrefix(path, "@"), unlike(path):
+		return errors.New("must be unix:PATH with a printable path that does not begin with @ and has none of %, ? and # (an abstract socket is unix-abstract:NAME)")
 	case len(path) > maxPath:
 		return fmt.Errorf("must be unix:PATH with a path of at most %d bytes, not %d (use a relative one)", maxPath, len(path))
 	}
 	return nil
+}
+
+// checkName is Check of an abstract socket on an operating system.
+func checkName(text, system string) error {
+	_, at := Dial(text)
+	name := at[1:]
+	after := strings.TrimPrefix(text, abstractScheme)
+	switch {
+	case system != "linux":
+		return errors.New("unix-abstract: is of Linux alone (use unix:PATH)")
+	case strings.HasPrefix(after, "//") && !strings.HasPrefix(name, "/"):
+		return errors.New("must be unix-abstract:NAME, or unix-abstract:///NAME, whose name begins with /")
+	case strings.Trim(name, "/") == "":
+		return errors.New("must be unix-abstract:NAME with the name of a socket")
+	case strings.HasPrefix(name, "@"), unlike(name):
+		return errors.New("must be unix-abstract:NAME with a printable name, without the @ that stands for its NUL, that has none of %, ? and #")
+	case len(name) > maxPath:
+		return fmt.Errorf("must be unix-abstract:NAME with a name of at most %d bytes, not %d", maxPath, len(name))
+	}
+	return nil
+}
+
+// unlike reports whether others would read path otherwise: gRPC takes it out of a URL.
+func unlike(path string) bool {
+	return strings.ContainsAny(path, "%?#") || strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -13,6 +13,7 @@ func TestAnAuthorityIsWhatAnotherMachineUnderstands(t *testing.T) {
 		{Target{}, "[fe80::1%eth0]:1", "[fe80::1]:1"},
 		{Target{}, "unix:s%1]", "localhost"},
 		{Target{}, "unix:///s", "localhost"},
+		{Target{}, "unix-abstract:s", "localhost"},
 		{Target{ServerName: "n"}, "unix:s", "n"},
 		{Target{Authority: "a"}, "unix:s", "a"},
 		{Target{ServerName: "n"}, "h:1", "n"},

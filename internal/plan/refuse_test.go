@@ -140,7 +140,7 @@ func TestTargetsThatCannotBeMeasuredAreRefused(t *testing.T) {
 		{"dns:///h:1", `TARGET "dns:///h:1": must be HOST:PORT, as in localhost:1337 or [::1]:1337, or unix:PATH`},
 		{"unix:", `TARGET "unix:": must be unix:PATH with the path of a socket`},
 		{"unix://host/s", `TARGET "unix://host/s": must be unix:PATH, or unix:///PATH with an absolute path`},
-		{"unix-abstract:s", `TARGET "unix-abstract:s": unix-abstract: is not supported (use unix:PATH)`},
+		{"unix-abstract:", `TARGET "unix-abstract:": must be unix-abstract:NAME with the name of a socket`},
 		{"h:0", `TARGET "h:0": port must be in [1, 65535]`},
 		{"user:secret@h:1", `TARGET: must be HOST:PORT, as in localhost:1337 or [::1]:1337, or unix:PATH`},
 		{"secret@h:1", `TARGET: must be HOST:PORT without scheme, user or path`},

@@ -89,7 +89,7 @@ func setGroup(a *Arm, text string) error {
 	return nil
 }
 
-// setTarget reads HOST:PORT or unix:PATH. The empty text is a bundled server.
+// setTarget reads what address.Check takes. The empty text is a bundled server.
 func setTarget(a *Arm, text string) error {
 	if text == "" {
 		a.Settings.Target = ""

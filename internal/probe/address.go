@@ -3,6 +3,10 @@ package probe
 import (
 	"net"
 	"net/netip"
+	"os"
+	"strings"
+
+	"grpcbench/internal/address"
 )
 
 // Addresses are those of this machine's network interfaces, in this process's network
@@ -24,13 +28,18 @@ func LocalAddresses() Addresses {
 	return a
 }
 
-// Has reports whether address, the remote end of a connection, is on this machine: the
-// HOST:PORT of one of its interfaces, or a Unix socket. Names are not resolved.
-func (a Addresses) Has(address string) bool {
-	remote, err := netip.ParseAddrPort(address)
-	if err != nil {
+// Has reports whether an address is on this machine, without asking anybody for it: that of
+// one of its interfaces, the name localhost or the machine's own, or a Unix socket.
+func (a Addresses) Has(to string) bool {
+	host, _, err := net.SplitHostPort(to)
+	if err != nil || address.IsUnix(to) {
 		return true // the path of a Unix socket
 	}
-	ip := remote.Addr().Unmap().WithZone("")
-	return ip.IsLoopback() || ip.IsUnspecified() || a.own[ip]
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap().WithZone("")
+		return ip.IsLoopback() || ip.IsUnspecified() || a.own[ip]
+	}
+	name, err := os.Hostname()
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return host == address.Local || err == nil && host == strings.ToLower(name)
 }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"grpcbench/internal/address"
 )
 
 // Proxies are the names of the variables in this process's environment that name a proxy
@@ -15,7 +13,7 @@ import (
 // for this machine, and for what NO_PROXY or its like excepts.
 func Proxies(to string) []string {
 	host, port, err := net.SplitHostPort(to)
-	if err != nil || address.IsUnix(to) || ownHost(host) {
+	if err != nil || LocalAddresses().Has(to) {
 		return nil
 	}
 	for _, name := range []string{"NO_PROXY", "no_proxy", "no_grpc_proxy"} {
@@ -30,27 +28,6 @@ func Proxies(to string) []string {
 		}
 	}
 	return set
-}
-
-// ownHost reports whether a host is this machine, without asking anybody for its address.
-func ownHost(host string) bool {
-	name, err := os.Hostname()
-	if host = strings.TrimSuffix(strings.ToLower(host), "."); host == "localhost" || err == nil && host == strings.ToLower(name) {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	ip = ip.Unmap().WithZone("")
-	if ip.IsLoopback() || ip.IsUnspecified() {
-		return true
-	}
-	own, _ := net.InterfaceAddrs() // without them the address is another machine's
-	return slices.ContainsFunc(own, func(a net.Addr) bool {
-		prefix, err := netip.ParsePrefix(a.String())
-		return err == nil && prefix.Addr().Unmap().WithZone("") == ip
-	})
 }
 
 // excepted reports whether a list as NO_PROXY has it, with commas between, names the host:

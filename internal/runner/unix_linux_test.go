@@ -31,7 +31,14 @@ func (s *target) socket(t *testing.T) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "s")
-	l, err := net.Listen("unix", path)
+	s.listen(t, path)
+	return path
+}
+
+// listen has s serve on a Unix socket, too: at a path, or an abstract one as @NAME.
+func (s *target) listen(t *testing.T, at string) {
+	t.Helper()
+	l, err := net.Listen("unix", at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +50,6 @@ func (s *target) socket(t *testing.T) string {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return path
 }
 
 // A Unix socket is a TARGET as any other, to both engines: the connections are told apart,
@@ -76,6 +82,9 @@ func TestAUnixSocketIsATarget(t *testing.T) {
 		"closed loop":         {plan: one, scheme: "unix:", args: []string{"--loop", "closed", "--concurrency", "8"}, authority: "localhost"},
 		"a large message":     {plan: one, scheme: "unix:", args: []string{"--payload", "1MiB", "--rate", "20"}, authority: "localhost"},
 		"two epochs":          {plan: one, scheme: "unix:", args: []string{"--epochs", "2"}, authority: "localhost"},
+		"abstract":            {plan: one, scheme: "unix-abstract:", authority: "localhost"},
+		"abstract, TLS":       {plan: one, scheme: "unix-abstract:", secure: true, args: []string{"--churn", "20/s"}, authority: "localhost"},
+		"abstract handshakes": {plan: opened, scheme: "unix-abstract:", secure: true, authority: "localhost"},
 		"handshakes":          {plan: opened, scheme: "unix:", secure: true, authority: "localhost"},
 		"handshakes, tls off": {plan: opened, scheme: "unix:", authority: "localhost"},
 	} {
@@ -96,6 +105,11 @@ func TestAUnixSocketIsATarget(t *testing.T) {
 				}
 				s := newTarget(t, config, options...)
 				path := s.socket(t)
+				reached := "unix:" + path
+				if of.scheme == "unix-abstract:" {
+					s.listen(t, "@"+path)
+					reached = of.scheme + path
+				}
 				r := measure(t, t.Context(), of.plan(append(args, of.scheme+path)...), runner.Options{})
 				a := r.Arms[0]
 				if c := checkOf(t, r, "settings_not_observed"); c.Verdict != result.Valid {
@@ -107,7 +121,7 @@ func TestAUnixSocketIsATarget(t *testing.T) {
 				if l := a.LedgerTotal; a.Handshake.Ledger == nil && (l.OK == 0 || l.OK != l.Started) {
 					t.Errorf("ledger %+v, want every RPC ok", l)
 				}
-				if o := a.Observed; o.Local == nil || !*o.Local || len(o.Backends) != 1 || o.Backends[0].Address != "unix:"+path || o.Backends[0].Connections == 0 {
+				if o := a.Observed; o.Local == nil || !*o.Local || len(o.Backends) != 1 || o.Backends[0].Address != reached || o.Backends[0].Connections == 0 {
 					t.Errorf("local %v, backends %+v, want the socket of this machine", o.Local, o.Backends)
 				}
 				s.mu.Lock()
@@ -172,6 +186,12 @@ func TestAUnixSocketThatCannotBeReachedIsNamed(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for _, engine := range []string{plan.GRPC, plan.Wire} {
+		err := refusal(t, engine, []string{"--tls", "off", "unix-abstract:" + file})
+		if !strings.Contains(err.Error(), "unix-abstract:"+file+": nothing listens there (check TARGET)") {
+			t.Errorf("%s: %v", engine, err)
+		}
 	}
 	for _, of := range []struct{ path, want string }{
 		{filepath.Join(dir, "none"), "there is no such socket (check TARGET)"},
