@@ -3,12 +3,10 @@ package probe
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -20,11 +18,11 @@ const commitTime = time.Second
 // commit and, outside of a repository, without git. The error says in one line why there is no commit, or why it is not
 // known whether files are changed: git refuses, fails or takes too long.
 func Commit(ctx context.Context, dir string) (commit string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, commitTime)
+	ctx, cancel := within(ctx, commitTime)
 	defer cancel()
 	// Which commit it is may be read from a repository of any owner: of its configuration
 	// nothing is run for that.
-	head, err := git(ctx, dir, []string{"rev-parse", "--verify", "HEAD"}, "-c", "safe.directory=*")
+	head, err := gitSays(ctx, dir, []string{"rev-parse", "--verify", "HEAD"}, "-c", "safe.directory=*")
 	switch {
 	case errors.Is(err, exec.ErrNotFound) && inRepository(dir):
 		return "", errors.New("git is not installed, and this is a repository (give --tag commit=HASH)")
@@ -35,7 +33,7 @@ func Commit(ctx context.Context, dir string) (commit string, err error) {
 	case !isHash(head):
 		return "", errors.New("git rev-parse: what it prints is no commit")
 	}
-	changed, err := git(ctx, dir, []string{"status", "--porcelain", "--untracked-files=no"})
+	changed, err := gitSays(ctx, dir, []string{"status", "--porcelain", "--untracked-files=no"})
 	if err == nil && changed != "" {
 		head += "+dirty"
 	}
@@ -61,35 +59,4 @@ func inRepository(dir string) bool {
 func isHash(text string) bool {
 	ok, _ := regexp.MatchString(`^[0-9a-f]{40,64}$`, text) // the pattern is one
 	return ok
-}
-
-// errNoCommit is the error of a directory that is in no repository, or in one without a
-// commit.
-var errNoCommit = errors.New("no commit")
-
-// git runs a command that changes nothing, and starts no program of the repository's
-// configuration.
-func git(ctx context.Context, dir string, command []string, options ...string) (string, error) {
-	options = append(options, "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", dir)
-	c := exec.CommandContext(ctx, "git", append(options, command...)...)
-	c.Env = append(os.Environ(), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0") // its sentences are read
-	c.WaitDelay = 50 * time.Millisecond                               // what it has started may keep its output open
-	out, err := c.Output()
-	if err == nil {
-		return strings.TrimSpace(string(out)), nil
-	}
-	var failed *exec.ExitError
-	var said string
-	if errors.As(err, &failed) {
-		said, _, _ = strings.Cut(strings.TrimSpace(string(failed.Stderr)), "\n")
-	}
-	switch {
-	case strings.Contains(said, "not a git repository"), strings.Contains(said, "Needed a single revision"):
-		return "", errNoCommit
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return "", fmt.Errorf("git %s: no answer within %v", command[0], commitTime)
-	case said != "":
-		return "", fmt.Errorf("git %s: %s", command[0], strings.TrimPrefix(said, "fatal: "))
-	}
-	return "", fmt.Errorf("git %s: %w", command[0], err)
 }

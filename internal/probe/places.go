@@ -1,12 +1,7 @@
 package probe
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"time"
 )
@@ -19,7 +14,7 @@ const placesTime = 10 * time.Second
 // of branches beside each other by their dates. Commits that the repository does not have
 // are absent. It is empty without a repository, without git, and if git takes too long.
 func Places(ctx context.Context, dir string, commits []string) map[string]int {
-	ctx, cancel := context.WithTimeout(ctx, placesTime)
+	ctx, cancel := within(ctx, placesTime)
 	defer cancel()
 	asked := make(map[string][]string) // by the whole hash
 	var ask, walk strings.Builder
@@ -29,13 +24,13 @@ func Places(ctx context.Context, dir string, commits []string) map[string]int {
 		}
 	}
 	var hashes []string // of the lines asked, "" if there is none
-	err := gitLines(ctx, dir, ask.String(), func(line string) {
+	err := git(ctx, dir, strings.NewReader(ask.String()), func(line string) {
 		hash, kind, _ := strings.Cut(line, " ")
 		if !strings.HasPrefix(kind, "commit ") {
 			hash = ""
 		}
 		hashes = append(hashes, hash)
-	}, "cat-file", "--batch-check")
+	}, []string{"cat-file", "--batch-check"})
 	if err != nil {
 		return nil
 	}
@@ -55,12 +50,12 @@ func Places(ctx context.Context, dir string, commits []string) map[string]int {
 	}
 	places := make(map[string]int)
 	next := 0
-	err = gitLines(ctx, dir, walk.String(), func(hash string) {
+	err = git(ctx, dir, strings.NewReader(walk.String()), func(hash string) {
 		next--
 		for _, c := range asked[hash] {
 			places[c] = next
 		}
-	}, "rev-list", "--date-order", "--stdin")
+	}, []string{"rev-list", "--date-order", "--stdin"})
 	if err != nil {
 		return nil
 	}
@@ -73,26 +68,4 @@ func Places(ctx context.Context, dir string, commits []string) map[string]int {
 // isHexadecimal reports whether text may name a commit and nothing else.
 func isHexadecimal(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789abcdef") == ""
-}
-
-// gitLines runs a git command that changes nothing, starts no program of the repository's
-// configuration and fetches nothing, and calls each for every line that it prints.
-func gitLines(ctx context.Context, dir, stdin string, each func(line string), args ...string) error {
-	c := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "-c", "core.fsmonitor=false", "-C", dir}, args...)...)
-	c.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "LC_ALL=C")
-	c.Stdin = strings.NewReader(stdin)
-	c.WaitDelay = time.Second
-	out, err := c.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := c.Start(); err != nil {
-		return err
-	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		each(string(bytes.TrimSpace(lines.Bytes())))
-	}
-	_, _ = io.Copy(io.Discard, out) // of a line too long to read
-	return c.Wait()
 }
