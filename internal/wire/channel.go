@@ -289,8 +289,7 @@ func (c *Channel) redial(old *conn) {
 	}
 	// A server that ends its connections as soon as they are made is not to be
 	// overrun with them, nor this client.
-	useless := !old.answered && time.Since(old.made) < backoffBase
-	go c.reconnect(useless, nil)
+	go c.reconnect(old.useless(), nil)
 }
 
 // Backoff between attempts to connect: that of the other engine, which takes

@@ -47,6 +47,7 @@ type conn struct {
 	announced channel.Settings // the server's; nil: none have come
 	made      time.Time        // when TCP, and TLS, were
 	answered  bool             // the server has answered an RPC, or begun to
+	took      bool             // the server has said by GOAWAY that it took an RPC
 	replies   int              // PING and SETTINGS, and informational headers, since the last response
 	answers   int64            // responses looked at, for the sampled check
 	block     []byte           // of a HEADERS whose CONTINUATION is to come
@@ -421,9 +422,17 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 		c.goneWith = binary.BigEndian.Uint32(payload[4:])
 		c.channel.words.Debug = string(payload[8:min(len(payload), 8+mostDebug)])
 	}
+	c.took = last > 0 && c.nextID > 1
 	c.channel.replace(c)
 	c.redo(func(s *stream) bool { return s.id > last })
 	return nil
+}
+
+// useless says whether the connection ended as soon as it was made and was of no use. One
+// of which the server took RPCs was, though it may be told of its end before their answers:
+// a proxy sends GOAWAY when it reads the last request that it allows.
+func (c *conn) useless() bool {
+	return !c.answered && !c.took && time.Since(c.made) < backoffBase
 }
 
 // wentAway is the end of an RPC that the connection's GOAWAY ended.

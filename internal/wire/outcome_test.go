@@ -47,8 +47,8 @@ func TestEachResetIsTheCodeOfTheTable(t *testing.T) {
 	}
 }
 
-// A refused stream was not looked at: it is made again, once, and what has been
-// answered in part is not (RFC 9113, 8.7).
+// A refused stream was not looked at: it is made again, once (RFC 9113, 8.7), also where
+// headers came before, as in grpc-go.
 func TestARefusedStreamIsMadeAgainOnce(t *testing.T) {
 	c := newClient(t, Request{Length: 0})
 	c.start(0, 1)
@@ -58,11 +58,12 @@ func TestARefusedStreamIsMadeAgainOnce(t *testing.T) {
 	c.must(t, c.wrote(c.WriteRSTStream(5, http2.ErrCodeRefusedStream), c.WriteRSTStream(7, http2.ErrCodeRefusedStream)))
 	c.start(2, 1)
 	c.must(t, append(c.opening(9), c.wrote(c.WriteRSTStream(9, http2.ErrCodeRefusedStream))...))
-	if got := c.told.codes; got[0] != load.OK || got[1] != codeUnavailable || got[2] != codeUnavailable {
-		t.Errorf("outcomes %v, want OK and twice %s", got, codeUnavailable)
+	c.must(t, c.ok(11))
+	if got := c.told.codes; got[0] != load.OK || got[1] != codeUnavailable || got[2] != load.OK {
+		t.Errorf("outcomes %v, want OK, %s and OK", got, codeUnavailable)
 	}
-	if attempts, _ := c.Attempts(); attempts != 5 {
-		t.Errorf("%d attempts, want 2 + 2 + 1", attempts)
+	if attempts, _ := c.Attempts(); attempts != 6 {
+		t.Errorf("%d attempts, want 2 + 2 + 2", attempts)
 	}
 }
 
@@ -220,6 +221,43 @@ func TestAGoAwayEndsAndMovesTheRightStreams(t *testing.T) {
 	}
 	if attempts, _ := c.Attempts(); attempts != 5 {
 		t.Errorf("%d attempts of 4 RPCs, want one more", attempts)
+	}
+}
+
+// TestAConnectionThatTookRPCsIsReplacedAtOnce: a proxy that allows a number of RPCs on a
+// connection sends GOAWAY when it reads the last of them, before it has answered any. What
+// waits for the next connection meanwhile would be more than that one allows.
+func TestAConnectionThatTookRPCsIsReplacedAtOnce(t *testing.T) {
+	for name, of := range map[string]struct {
+		began  int64
+		last   uint32 // of the GOAWAY
+		waits  bool   // before the next connection is made
+		answer bool
+	}{
+		"took some":         {began: 3, last: 3},
+		"announces another": {began: 3, last: 1<<31 - 1},
+		"took none":         {began: 3, last: 0, waits: true},
+		"had none":          {last: 1<<31 - 1, waits: true},
+		"answered":          {began: 1, last: 0, answer: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newClient(t, Request{Length: 0})
+				c.Channel.dialing = true // the test makes no next connection
+				c.start(0, of.began)
+				if of.answer {
+					c.must(t, c.ok(1))
+				}
+				c.must(t, c.goAway(of.last))
+				if got := c.conn.useless(); got != of.waits {
+					t.Errorf("waits before the next connection: %t, want %t", got, of.waits)
+				}
+				time.Sleep(backoffBase)
+				if c.conn.useless() {
+					t.Error("a connection that had its time is taken for one of no use")
+				}
+			})
+		})
 	}
 }
 

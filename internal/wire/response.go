@@ -196,8 +196,9 @@ func (c *conn) onReset(h frameHeader, payload []byte) error {
 	if code == codeRefusedStream {
 		c.channel.refused++
 	}
-	if code == codeRefusedStream && !s.answered && !s.last {
-		// The server has not begun it (RFC 9113, 8.7), so it is made again, once.
+	if code == codeRefusedStream && !s.last {
+		// The server says that it has not begun it (RFC 9113, 8.7), so it is made again,
+		// once: also after headers, as it is in the other engine.
 		op := s.op
 		c.streams.remove(s)
 		c.channel.again(op)
