@@ -55,7 +55,7 @@ func (c climber) of(l result.Level, get func(result.Step) *float64) []float64 {
 	for i, e := range c.epochs {
 		all[i] = math.NaN()
 		for _, b := range e.Blocks {
-			if v := get(b.Step); !b.Search && b.Callers == l.Callers && b.Rate == l.Rate && v != nil {
+			if v := get(b.Step); b.Counts() && b.Callers == l.Callers && b.Rate == l.Rate && v != nil {
 				all[i] = *v
 			}
 		}
@@ -213,7 +213,7 @@ func (c climber) points(epochs []*result.Epoch) []ceiling.Point {
 		for _, e := range epochs {
 			rate, ok := ceiling.StandIn(ratesOf(e), l.Rate)
 			for _, b := range e.Blocks {
-				if !ok || b.Search || b.Rate != rate {
+				if !ok || !b.Counts() || b.Rate != rate {
 					continue
 				}
 				n++
@@ -231,10 +231,10 @@ func (c climber) points(epochs []*result.Epoch) []ceiling.Point {
 	return points
 }
 
-// ratesOf are the rates that an epoch measured, its search left out.
+// ratesOf are the rates that an epoch measured, only windows that count.
 func ratesOf(e *result.Epoch) (rates []float64) {
 	for _, b := range e.Blocks {
-		if !b.Search {
+		if b.Counts() {
 			rates = append(rates, b.Rate)
 		}
 	}

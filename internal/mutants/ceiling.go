@@ -31,7 +31,7 @@ func ceilings() []Mutant {
 	}, {
 		Name: "windows of the search count in the estimate",
 		File: "internal/compare/ceiling.go", Package: "internal/compare", Test: "TestWindowsOfTheSearchCountInNothing",
-		Old: "if !ok || b.Search || b.Rate != rate {",
+		Old: "if !ok || !b.Counts() || b.Rate != rate {",
 		New: "if !ok || b.Rate != rate {",
 	}, {
 		Name: "what the generator took of CPUs in full use is not looked at",
@@ -43,6 +43,21 @@ func ceilings() []Mutant {
 		File: pkg + "/limit.go", Package: "internal/compare", Test: "TestTheGeneratorsCeilingIsNotCalledTheServers",
 		Old: "return ServerCPU, client <= server/2",
 		New: "return ServerCPU, true",
+	}, {
+		Name: "a stall is not seen",
+		File: pkg + "/repeat.go", Package: pkg, Test: "TestStalledWindowsHardlyMoveTheCeiling",
+		Old: "return attempt < attempts && ",
+		New: "return attempt < 1 && ",
+	}, {
+		Name: "a window that was measured again counts",
+		File: "internal/runner/ceiling.go", Package: "internal/runner", Test: "TestADisturbedWindowIsMeasuredAgain",
+		Old: "if b.search || b.again {",
+		New: "if b.search {",
+	}, {
+		Name: "windows of a low rate are as short as others",
+		File: "internal/runner/ceiling.go", Package: "internal/runner", Test: "TestASearchKeepsToItsCap",
+		Old: "length := r.plan.WindowAt(b.rate)",
+		New: "length := r.plan.Window",
 	}, {
 		Name: "a window that is lost from a ceiling is not missed",
 		File: "internal/result/ceiling.go", Package: "internal/result", Test: "TestEachCheckSaysWhatIsWrongAndNothingElse",

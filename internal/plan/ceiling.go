@@ -36,13 +36,45 @@ func (c Ceiling) Callers() []int {
 	return all
 }
 
-// fewestRPCs is how many RPCs a window holds at the lowest rate that is tried.
-const fewestRPCs = 10
+const (
+	// fewestRPCs is how many RPCs a window of the plan's length holds at the lowest rate
+	// that is tried.
+	fewestRPCs = 10
+	// fewestBeyond is how many RPCs of a window lie beyond a limit that is just kept: of
+	// p99<5ms five of 500, since what one of 25 says is chance. docs/method.md has what
+	// other numbers give.
+	fewestBeyond = 5
+	// longestWindow is that of the lowest rate that is tried, unless the first rate is
+	// lower.
+	longestWindow = 30 * time.Second
+)
 
-// LeastRate is the lowest rate that a search may try: ten RPCs a window, or the first
-// rate if that is lower.
+// needs is how many RPCs a window must hold for every limit of the SLO to be judged.
+func (c Ceiling) needs() (n float64) {
+	for _, t := range c.SLO {
+		if allowed := t.Allows(); allowed > 0 {
+			n = max(n, fewestBeyond/allowed)
+		}
+	}
+	return n
+}
+
+// LeastRate is the lowest rate that a search may try: one whose windows hold ten RPCs and
+// are no longer than half a minute, or the first rate if that is lower.
 func (p Plan) LeastRate() float64 {
-	return min(p.Ceiling.FirstRate, fewestRPCs/p.Window.Seconds())
+	return min(p.Ceiling.FirstRate, max(fewestRPCs/p.Window.Seconds(), p.Ceiling.needs()/longestWindow.Seconds()))
+}
+
+// WindowAt is how long a window at a rate is: the plan's window, or as much longer as it
+// takes for five RPCs to lie beyond each limit of the SLO that is just kept, in tenths of a
+// second. It follows from the rate alone and not from what was measured, so that no rate
+// is known better for being worse. A closed loop, whose rate is 0, has the plan's.
+func (p Plan) WindowAt(rate float64) time.Duration {
+	if p.Ceiling == nil || rate <= 0 {
+		return p.Window
+	}
+	const tenth = 100 * time.Millisecond
+	return max(p.Window, time.Duration(math.Ceil(p.Ceiling.needs()/rate*10-1e-9))*tenth)
 }
 
 // SearchInFlight is how many RPCs an arm has in flight at most while a rate is tried:

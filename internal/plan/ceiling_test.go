@@ -60,8 +60,8 @@ func TestACeilingWithAnSLOSearchesRates(t *testing.T) {
 	if p.Load.Loop != plan.Open || p.Load.Arrival != plan.Poisson || p.Ceiling.Callers() != nil {
 		t.Errorf("%+v with callers %v, want an open loop", p.Load, p.Ceiling.Callers())
 	}
-	if got := p.LeastRate(); got != 10 {
-		t.Errorf("least rate %g, want 10 RPCs in a window of 1 s", got)
+	if got := p.LeastRate(); math.Abs(got-500.0/30) > 1e-9 {
+		t.Errorf("least rate %g, want 500 RPCs in half a minute", got)
 	}
 	// A quarter of a second of 100 000 RPC/s; twice the limit of a slow SLO; what was asked.
 	if got := p.SearchInFlight(100_000); got != 25_000 {
@@ -152,5 +152,36 @@ func TestTheQuestionOfACeilingIsAnother(t *testing.T) {
 	}
 	if slo.Hash() != mustCeiling(t, "--slo", "p99<5ms", "--epochs", "9").Hash() {
 		t.Error("the number of epochs changes the question")
+	}
+}
+
+// Five RPCs beyond the limit that asks most.
+func TestAWindowIsAsLongAsItsLimitsNeed(t *testing.T) {
+	for _, c := range []struct {
+		args  []string
+		rate  float64
+		want  time.Duration
+		least float64
+	}{
+		{[]string{"--slo", "p99<5ms"}, 10_000, time.Second, 500.0 / 30},
+		{[]string{"--slo", "p99<5ms"}, 500, time.Second, 500.0 / 30},
+		{[]string{"--slo", "p99<5ms"}, 499, 1100 * time.Millisecond, 500.0 / 30},
+		{[]string{"--slo", "p99<5ms"}, 49, 10300 * time.Millisecond, 500.0 / 30},
+		{[]string{"--slo", "p99<5ms", "--window", "20s"}, 49, 20 * time.Second, 500.0 / 30},
+		{[]string{"--slo", "p999<5ms"}, 1000, 5 * time.Second, 100}, // 5000 in half a minute are 167 RPC/s
+		{[]string{"--slo", "p50<5ms", "--slo", "failed<50%"}, 10, time.Second, 10},
+		{[]string{"--slo", "p50<5ms"}, 100, 5 * time.Second, 500.0 / 30}, // 1 % may fail
+		{[]string{"--slo", "p99<5ms", "--first-rate", "2"}, 2, 250 * time.Second, 2},
+	} {
+		p := mustCeiling(t, c.args...)
+		if got := p.WindowAt(c.rate); got != c.want {
+			t.Errorf("%q at %g RPC/s: windows of %v, want %v", c.args, c.rate, got, c.want)
+		}
+		if got := p.LeastRate(); math.Abs(got-c.least) > 1e-9 {
+			t.Errorf("%q: least rate %g, want %g", c.args, got, c.least)
+		}
+	}
+	if got := mustCeiling(t).WindowAt(0); got != time.Second {
+		t.Errorf("windows of a closed loop of %v, want 1s", got)
 	}
 }

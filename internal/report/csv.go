@@ -104,7 +104,10 @@ func (t csvTable) ceiling(head []string, a result.Arm) {
 		}
 		for _, b := range e.Blocks {
 			kind := "window"
-			if b.Search {
+			switch {
+			case b.Again:
+				kind = "measured_again"
+			case b.Search:
 				kind = "search"
 			}
 			t.step(of(kind, strconv.Itoa(e.Index), e.Interrupted || b.Interrupted), b.Step)

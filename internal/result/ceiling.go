@@ -1,7 +1,12 @@
 package result
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	"grpcbench/internal/ceiling"
 	"grpcbench/internal/plan"
@@ -36,12 +41,29 @@ type Block struct {
 	Step
 	// Search says that it served to find the rates that every epoch measures: nothing is
 	// estimated from it.
-	Search      bool  `json:"search,omitempty"`
-	Start       int64 `json:"start_ns"` // of its window, after that of the epoch's first
+	Search bool `json:"search,omitempty"`
+	// Disturbed is what disturbed it: "stall", "steal" or "competing_cpu".
+	Disturbed []ceiling.Disturbance `json:"disturbed_by,omitempty"`
+	// Again says that it was disturbed and measured again: nothing is estimated from it.
+	Again       bool  `json:"measured_again,omitempty"`
+	Start       int64 `json:"start_ns"`            // of its window, after that of the epoch's first
+	Length      int64 `json:"window_ns,omitempty"` // 0: the plan's window
 	Interrupted bool  `json:"interrupted,omitempty"`
 }
 
-// Level is a step over the epochs; windows of the search are not in it.
+// Counts says whether b is of a level: a window of the search is not, nor one that was
+// measured again.
+func (b Block) Counts() bool { return !b.Search && !b.Again }
+
+// length is how long b's window was.
+func (b Block) length(p plan.Plan) time.Duration {
+	if b.Length > 0 {
+		return time.Duration(b.Length)
+	}
+	return time.Duration(p.Window)
+}
+
+// Level is a step over the epochs; only windows that count are in it, see [Block.Counts].
 type Level struct {
 	Step
 	Windows int `json:"windows"`
@@ -150,7 +172,7 @@ func askBlocks(q *question) {
 				}
 				for name, n := range b.counts() {
 					sum[name] += n
-					if !b.Search {
+					if b.Counts() {
 						levels[b.Name()+" "+name] += n
 					}
 				}
@@ -233,11 +255,78 @@ func askWhoseCeiling(q *question) {
 	}
 }
 
+// askDisturbed says which windows the machine disturbed, and what became of these.
+func askDisturbed(q *question) {
+	if c := q.r.Plan.Ceiling; c == nil || len(c.SLO) == 0 {
+		q.skip("only windows of a search by --slo are measured again")
+		return
+	}
+	windows, again, kept := 0, 0, 0
+	causes := map[ceiling.Disturbance]int{}
+	for _, a := range q.r.Arms {
+		for _, e := range a.Epochs {
+			for _, b := range e.Blocks {
+				windows++
+				if len(b.Disturbed) == 0 {
+					continue
+				}
+				if b.Again {
+					again++
+				} else if b.Counts() {
+					kept++
+				}
+				for _, by := range b.Disturbed {
+					causes[by]++
+				}
+			}
+		}
+	}
+	if again+kept == 0 {
+		return
+	}
+	text := fmt.Sprintf("%d of %d windows were disturbed (%s) and measured again", again, windows, disturbances(causes))
+	if kept > 0 {
+		text += fmt.Sprintf("; %d more were disturbed and count, since the machine was so all the time: the ceiling may be higher", kept)
+	}
+	q.find(finding{verdict: Valid, text: text})
+}
+
+// disturbances lists what disturbed windows and how many, the most frequent first.
+func disturbances(n map[ceiling.Disturbance]int) string {
+	names := map[ceiling.Disturbance]string{ceiling.Stall: "stall of the machine", ceiling.Steal: "CPU taken by the hypervisor", ceiling.Others: "CPU used by other processes"}
+	by := slices.SortedFunc(maps.Keys(n), func(a, b ceiling.Disturbance) int {
+		return cmp.Or(n[b]-n[a], strings.Compare(string(a), string(b)))
+	})
+	var parts []string
+	for _, d := range by {
+		parts = append(parts, fmt.Sprintf("%s %d", cmp.Or(names[d], string(d)), n[d]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// secondLength is how much of a's window lies in the second w: a second, or what is left at its end.
+func (r *Result) secondLength(a *Arm, w Window) time.Duration {
+	left := time.Duration(r.Plan.Window) - time.Duration(w.Start)
+	for _, e := range a.Epochs {
+		if e.Index != w.Epoch {
+			continue
+		}
+		for _, b := range e.Blocks {
+			if b.Start <= w.Start {
+				left = max(0, time.Duration(b.Start-w.Start)+b.length(r.Plan))
+			}
+		}
+	}
+	return min(time.Second, left)
+}
+
 // blocksLength is how long all windows of a ceiling took together, ns.
 func (r *Result) blocksLength() (sum float64) {
 	for _, a := range r.Arms {
 		for _, e := range a.Epochs {
-			sum += float64(len(e.Blocks)) * float64(r.Plan.Window)
+			for _, b := range e.Blocks {
+				sum += float64(b.length(r.Plan))
+			}
 		}
 	}
 	return sum

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"grpcbench/internal/ceiling"
 	"grpcbench/internal/plan"
 )
 
@@ -26,6 +27,15 @@ func climbing(change func(*Result)) func(*Result) {
 	}
 }
 
+// rates makes of a ceiling of callers one of rates.
+func rates(change func(*Result)) func(*Result) {
+	return func(r *Result) {
+		r.Plan.Ceiling = &plan.Ceiling{SLO: []plan.Threshold{{Metric: "latency_p99", Op: "<", Value: 5e6}}}
+		r.Plan.Load.Loop = plan.Open
+		change(r)
+	}
+}
+
 func ceilingMutations() map[string][]mutation {
 	blocks := func(r *Result) []Block { return first(r).Epochs[0].Blocks }
 	return map[string][]mutation{
@@ -43,7 +53,20 @@ func ceilingMutations() map[string][]mutation {
 			}), Invalid, true},
 			{"a latency that is in no window", climbing(func(r *Result) { blocks(r)[0].Latency.Count-- }), Invalid, true},
 			{"a window of the search is of no level", climbing(func(r *Result) { blocks(r)[0].Search = true }), Invalid, true},
+			{"a window that was measured again is of no level", climbing(func(r *Result) { blocks(r)[0].Again = true }), Invalid, true},
 			{"a level that is missing", climbing(func(r *Result) { first(r).Levels = nil }), Invalid, true},
+		},
+		"windows_disturbed": {
+			{"a run", nothing, "", false},
+			{"a closed loop", climbing(nothing), "", false},
+			{"none", climbing(rates(nothing)), Valid, false},
+			{"one that was measured again", climbing(rates(func(r *Result) {
+				blocks(r)[0].Disturbed, blocks(r)[0].Again = []ceiling.Disturbance{ceiling.Stall}, true
+			})), Valid, true},
+			{"one that counts all the same", climbing(rates(func(r *Result) { blocks(r)[0].Disturbed = []ceiling.Disturbance{ceiling.Steal} })), Valid, true},
+			{"one of the search", climbing(rates(func(r *Result) {
+				blocks(r)[0].Disturbed, blocks(r)[0].Search = []ceiling.Disturbance{ceiling.Steal}, true
+			})), Valid, false},
 		},
 		"generator_limited": {
 			{"a run", nothing, "", false},

@@ -93,7 +93,7 @@ func (c check) of() scope {
 	switch c.code {
 	case "connections_unaccounted", "resumptions_disagree", "server_saw_other_handshakes", "connections_lost":
 		return ofHandshakes
-	case "blocks_do_not_add_up", "generator_limited":
+	case "blocks_do_not_add_up", "generator_limited", "windows_disturbed":
 		return ofCeilings
 	case "dead_at_end", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "machine_busy", "hiccups", "waited_for_streams", "still_warming":
 		return ofPaced
@@ -173,6 +173,7 @@ func checks() []check {
 		{"overloaded", "what was started in a window ended in it, but for 2 %", askOverload},
 		{"generator_busy", "generators use at most half of their cores", askGeneratorCPU},
 		{"client_limited", "in a closed loop generators use at most 90 % of their cores", askClientLimited},
+		{"windows_disturbed", "no window of a search was disturbed by a stall, by the hypervisor or by other processes", askDisturbed},
 		{"generator_limited", "the generator is not what limits a ceiling", askWhoseCeiling},
 		{"generator_gc", "garbage collection takes at most 5 % of the CPUs that a generator may use", askGC},
 		{"machine_busy", "this run's processes use at most 70 % of the machine", askOurs},

@@ -74,7 +74,7 @@ func logLines(r Result) ([]logLine, error) {
 				return nil, errors.New("window of an epoch that the arm does not have")
 			}
 			start := a.Epochs[k].Start.Add(time.Duration(w.Start))
-			length := min(time.Second, r.Plan.Window-time.Duration(w.Start))
+			length := r.secondLength(&a, w)
 			for _, h := range []struct{ kind, hdr string }{
 				{"latency", w.LatencyHDR}, {"service_time", w.ServiceHDR}, {"lag", w.LagHDR},
 			} {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"grpcbench/internal/plan"
 )
 
 // readLog reads a log with the library's own reader and merges it by tag.
@@ -99,6 +101,21 @@ func TestTheLastIntervalOfAWindowMayBeShorter(t *testing.T) {
 	r.Plan.Window -= 600_000_000
 	if log := string(written(t, r)); !strings.Contains(log, ",0.400,") {
 		t.Error("no interval of 0.4 s in windows of 2.4 s")
+	}
+}
+
+// A ceiling has windows of several lengths, one after another.
+func TestTheIntervalsOfACeilingEndWithTheirWindows(t *testing.T) {
+	r := fixture(t)
+	r.Plan.Kind, r.Plan.Ceiling, r.Plan.Window = plan.KindCeiling, &plan.Ceiling{}, 1_000_000_000
+	for i := range r.Arms {
+		for j := range r.Arms[i].Epochs { // the fixture's seconds begin at 0, 1 and 2 s
+			r.Arms[i].Epochs[j].Blocks = []Block{{Length: 1_000_000_000}, {Start: 1_000_000_000, Length: 1_300_000_000}}
+		}
+	}
+	log := string(written(t, r))
+	if strings.Contains(log, ",-") || strings.Count(log, ",0.300,")*2 != strings.Count(log, ",1.000,") {
+		t.Errorf("intervals are not two of 1 s and one of 0.3 s:\n%.2000s", log)
 	}
 }
 

@@ -66,7 +66,7 @@ func (r *run) assembleArm(i int) (result.Arm, error) {
 		}
 		measured := result.Epoch{
 			Index: e.index, Start: e.start, Interrupted: e.interrupted || a.stopped(), Figures: figures,
-			Handshake: handshakes(a.connected), Churn: one.churn.result(), Generator: generatorHealth(a.windows(), r.plan.Window),
+			Handshake: handshakes(a.connected), Churn: one.churn.result(), Generator: generatorHealth(a.windows()),
 		}
 		if measured.Blocks, err = r.resultBlocks(a, e.first()); err != nil {
 			return arm, err
@@ -114,17 +114,17 @@ func windows(epoch int, m *worker.Measured, offset int64) []result.Window {
 
 // generatorHealth is that of a generator over its windows of an epoch; a ceiling has
 // several, of which the last one says what was in flight and how large the process was.
-func generatorHealth(all []*worker.Measured, window time.Duration) result.Generator {
+func generatorHealth(all []*worker.Measured) result.Generator {
 	if len(all) == 0 {
 		return result.Generator{}
 	}
-	g := windowHealth(all[len(all)-1], window)
+	g := windowHealth(all[len(all)-1])
 	if len(all) == 1 {
 		return g
 	}
 	g.CPUShare, g.GCCPUShare, g.BusySum, g.MeanInFlight, g.ReleaseP50, g.ReleaseP99 = 0, nil, 0, 0, 0, 0
 	for _, m := range all {
-		one, n := windowHealth(m, window), float64(len(all))
+		one, n := windowHealth(m), float64(len(all))
 		g.CPUShare += one.CPUShare / n
 		g.MeanInFlight += one.MeanInFlight / n
 		g.BusySum += one.BusySum
@@ -133,9 +133,9 @@ func generatorHealth(all []*worker.Measured, window time.Duration) result.Genera
 	return g
 }
 
-func windowHealth(m *worker.Measured, window time.Duration) result.Generator {
+func windowHealth(m *worker.Measured) result.Generator {
 	g := result.Generator{Gomaxprocs: m.GOMAXPROCS, RSSBytes: m.RSS, ReleaseP50: m.ReleaseP50, ReleaseP99: m.ReleaseP99,
-		MeanInFlight: float64(m.Busy) / float64(window), InFlight: m.InFlight, BusySum: float64(m.Busy)}
+		MeanInFlight: float64(m.Busy) / float64(m.Window), InFlight: m.InFlight, BusySum: float64(m.Busy)}
 	if m.CPU != nil && m.Elapsed > 0 {
 		// Readings of two clocks are not of one instant.
 		g.CPUShare = min(1, float64(*m.CPU)/(float64(m.Elapsed)*m.Capacity))

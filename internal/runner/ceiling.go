@@ -21,12 +21,14 @@ import (
 
 // block is one window of a ceiling's epoch.
 type block struct {
-	callers  int     // 0 in an open loop
-	rate     float64 // 0 in a closed loop
-	search   bool
-	start    int64 // instant of its window
-	measured *worker.Measured
-	server   [2]*worker.Reading
+	callers   int     // 0 in an open loop
+	rate      float64 // 0 in a closed loop
+	search    bool
+	disturbed []ceiling.Disturbance
+	again     bool  // it was measured again: nothing is estimated from it
+	start     int64 // instant of its window
+	measured  *worker.Measured
+	server    [2]*worker.Reading
 }
 
 // errCut ends a climb that cannot go on: what failed is the arm's, or nothing did and
@@ -68,7 +70,7 @@ type step struct {
 func (r *run) shuffled(ctx context.Context, e *epoch, order *rand.Rand, steps []step) error {
 	order.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
 	for _, s := range steps {
-		if _, err := r.block(ctx, e, e.arms[s.arm], s.block); err != nil {
+		if _, err := r.undisturbed(ctx, e, e.arms[s.arm], s.block); err != nil {
 			return err
 		}
 	}
@@ -94,7 +96,7 @@ func (r *run) rates(ctx context.Context, e *epoch, order *rand.Rand) error {
 		r.grids = make([][]float64, len(e.arms))
 		for _, i := range order.Perm(len(e.arms)) {
 			found, err := s.Find(func(rate float64) (bool, error) {
-				b, err := r.block(ctx, e, e.arms[i], block{rate: rate, search: true})
+				b, err := r.undisturbed(ctx, e, e.arms[i], block{rate: rate, search: true})
 				return err == nil && b.Keeps(c.SLO), err
 			})
 			if err != nil {
@@ -102,6 +104,7 @@ func (r *run) rates(ctx context.Context, e *epoch, order *rand.Rand) error {
 			}
 			r.grids[i] = s.Grid(found)
 		}
+		r.curves.began = time.Since(r.began)
 	}
 	var steps []step
 	for i, grid := range r.grids {
@@ -114,7 +117,7 @@ func (r *run) rates(ctx context.Context, e *epoch, order *rand.Rand) error {
 	}
 	for i, a := range e.arms {
 		for rate, more := s.Further(r.points(a)); more; rate, more = s.Further(r.points(a)) {
-			if _, err := r.block(ctx, e, a, block{rate: rate}); err != nil {
+			if _, err := r.undisturbed(ctx, e, a, block{rate: rate}); err != nil {
 				return err
 			}
 			// The later epochs measure it too: a rate that only the better ones are asked
@@ -125,12 +128,55 @@ func (r *run) rates(ctx context.Context, e *epoch, order *rand.Rand) error {
 	return nil
 }
 
+// undisturbed measures a window, again if the machine disturbed it, within bounds.
+func (r *run) undisturbed(ctx context.Context, e *epoch, a *armEpoch, b block) (result.Step, error) {
+	for attempt := 1; ; attempt++ {
+		s, err := r.block(ctx, e, a, b)
+		if err != nil || b.rate == 0 {
+			return s, err
+		}
+		last := &a.blocks[len(a.blocks)-1]
+		if last.again = r.repeats.Again(attempt, len(last.disturbed) > 0); last.again {
+			continue
+		}
+		if !b.search {
+			r.curves.done += r.plan.Warmup + r.plan.WindowAt(b.rate) + lead
+		}
+		return s, nil
+	}
+}
+
+// seen is what was observed of the machine during a window. Where a server is among the
+// others these are not told apart from it.
+func (r *run) seen(e *epoch, i probe.Interval) ceiling.Seen {
+	s := ceiling.Seen{Stall: i.HiccupMax, Steal: i.StealShare, Others: i.CompetingShare, CPUs: i.CPUs}
+	own := probe.LocalAddresses()
+	for _, a := range e.arms {
+		if a.host == nil && len(a.pids) == 0 && slices.ContainsFunc(a.connected, func(c connection) bool { return own.Has(c.Link.Remote) }) {
+			s.Others = nil
+		}
+	}
+	return s
+}
+
+// stall is the shortest one that breaks a limit of the SLO alone, in a window of a length:
+// it delays all RPCs that are due in it, and those of its last part by less than the limit.
+func stall(c plan.Ceiling, window time.Duration) time.Duration {
+	shortest := time.Duration(math.MaxInt64)
+	for _, t := range c.SLO {
+		if t.Metric != "failed" {
+			shortest = min(shortest, time.Duration(t.Value+t.Allows()*float64(window)))
+		}
+	}
+	return shortest
+}
+
 // points are what the windows of a's epoch say of the SLO; those of the search are not
-// among them.
+// among them, nor those that were measured again.
 func (r *run) points(a *armEpoch) []ceiling.Point {
 	var points []ceiling.Point
 	for i := range a.blocks {
-		if b := &a.blocks[i]; !b.search {
+		if b := &a.blocks[i]; !b.search && !b.again {
 			s, err := r.step(b)
 			if err != nil {
 				continue // a histogram that cannot be read is the assembly's error
@@ -155,15 +201,23 @@ func (r *run) block(ctx context.Context, e *epoch, a *armEpoch, b block) (result
 		r.progress(fmt.Sprintf("%s with %d callers", a.arm.Name, b.callers), e.index)
 	}
 	at := probe.Monotonic() + int64(lead)
-	window := []int64{at + int64(r.plan.Warmup), at + int64(r.plan.Warmup+r.plan.Window)}
+	length := r.plan.WindowAt(b.rate)
+	window := []int64{at + int64(r.plan.Warmup), at + int64(r.plan.Warmup+length)}
 	b.start = window[0]
 	seed := plan.ArmSeed(r.plan.Seed, e.index, fmt.Sprintf("%s\x00%d", a.arm.Name, len(a.blocks)))
 	var wg sync.WaitGroup
 	wg.Go(func() { b.server = r.mark(ctx, a, window) })
+	if b.rate > 0 {
+		wg.Go(func() {
+			if i := r.watch(ctx, e, []int64{at, window[1]}); i != nil {
+				b.disturbed = r.seen(e, *i).Disturbed(stall(*r.plan.Ceiling, length))
+			}
+		})
+	}
 	var m worker.Measured
 	// Not ctx: an interrupted arm still answers, soon.
 	err := a.gen.ask(context.WithoutCancel(ctx), worker.Order{Do: worker.DoRun,
-		Run: &worker.Run{Start: at, Block: &worker.Block{Load: load, Seed: seed}}},
+		Run: &worker.Run{Start: at, Block: &worker.Block{Load: load, Seed: seed, Window: length}}},
 		time.Duration(window[1]-probe.Monotonic())+r.plan.Drain+orderLimit, &m)
 	wg.Wait()
 	if err != nil {
@@ -291,7 +345,8 @@ func share(c cost) *float64 {
 	return nil
 }
 
-// levels are an arm's steps over all epochs, those of the search left out.
+// levels are an arm's steps over all epochs, without those of the search and those that
+// were measured again.
 func (r *run) levels(arm int) ([]result.Level, error) {
 	tallies := map[float64]*stepTally{}
 	of := map[float64]*block{}
@@ -299,7 +354,7 @@ func (r *run) levels(arm int) ([]result.Level, error) {
 	for _, e := range r.epochs {
 		for i := range e.arms[arm].blocks {
 			b := &e.arms[arm].blocks[i]
-			if b.search {
+			if b.search || b.again {
 				continue
 			}
 			key := max(b.rate, float64(b.callers))
@@ -338,7 +393,11 @@ func (r *run) resultBlocks(a *armEpoch, first int64) ([]result.Block, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, result.Block{Step: s, Search: b.search, Start: b.start - first, Interrupted: b.measured.Stopped})
+		block := result.Block{Step: s, Search: b.search, Disturbed: b.disturbed, Again: b.again, Start: b.start - first, Interrupted: b.measured.Stopped}
+		if b.measured.Window != r.plan.Window {
+			block.Length = int64(b.measured.Window)
+		}
+		all = append(all, block)
 	}
 	return all, nil
 }

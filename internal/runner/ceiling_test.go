@@ -2,16 +2,22 @@ package runner_test
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"grpcbench/internal/ceiling"
 	"grpcbench/internal/compare"
 	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -104,11 +110,15 @@ func TestACeilingMeasuresEveryCountOfEveryArmOnceAnEpoch(t *testing.T) {
 func TestASearchKeepsToItsCap(t *testing.T) {
 	t.Parallel()
 	s := newTarget(t, nil)
-	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p50<3s", "--max-rate", "400", "--first-rate", "100")
+	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p90<3s", "--slo", "failed<50%", "--max-rate", "400", "--first-rate", "100")
 	r := climbed(t, t.Context(), p, runner.Options{})
 	wantAccount(t, r)
 	searched := 0
 	for _, b := range r.Arms[0].Epochs[0].Blocks {
+		length := time.Duration(b.Length) // 50 RPCs, and not the 10 of the plan's windows
+		if length != p.WindowAt(b.Rate) || float64(b.Ledger.Scheduled) < 0.5*b.Rate*length.Seconds() {
+			t.Errorf("at %g RPC/s a window of %v with %d RPCs, want %v", b.Rate, length, b.Ledger.Scheduled, p.WindowAt(b.Rate))
+		}
 		if b.Rate > 400 {
 			t.Errorf("a window at %g RPC/s, above the cap of 400", b.Rate)
 		}
@@ -130,11 +140,71 @@ func TestASearchKeepsToItsCap(t *testing.T) {
 	}
 }
 
+// stolen is a machine whose hypervisor takes all CPUs between two looks at them, as long as
+// steals says so of the n-th look.
+func stolen(t *testing.T, steals func(n int) bool) probe.Machine {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "proc"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	n, ticks := 0, 0
+	return probe.Machine{Root: root, Wall: func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		if n++; steals(n) {
+			ticks += 100_000
+		}
+		var b strings.Builder
+		for cpu := range 256 {
+			fmt.Fprintf(&b, "cpu%d 0 0 0 0 0 0 0 %d 0 0\n", cpu, ticks)
+		}
+		if err := os.WriteFile(filepath.Join(root, "proc", "stat"), []byte(b.String()), 0o600); err != nil {
+			t.Error(err)
+		}
+		return time.Now()
+	}}
+}
+
+// The machine is looked at once for the epoch and twice for each window: CPUs are taken in the
+// second window and in each fifth after it.
+func TestADisturbedWindowIsMeasuredAgain(t *testing.T) {
+	t.Parallel()
+	s := newTarget(t, nil)
+	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p50<3s", "--slo", "failed<50%", "--max-rate", "400", "--first-rate", "100")
+	r := climbed(t, t.Context(), p, runner.Options{Machine: stolen(t, func(n int) bool { return n%5 == 0 })})
+	wantAccount(t, r)
+	blocks := r.Arms[0].Epochs[0].Blocks
+	again := 0
+	for i, b := range blocks {
+		if stolen := slices.Contains(b.Disturbed, ceiling.Steal); b.Again && !stolen {
+			t.Errorf("window %d at %s was measured again, disturbed by %v", i, b.Name(), b.Disturbed)
+		}
+		if b.Again {
+			if again++; i+1 == len(blocks) || blocks[i+1].Rate != b.Rate {
+				t.Errorf("window %d at %s must be followed by another one", i, b.Name())
+			}
+		}
+	}
+	if again < len(blocks)/5 || again > len(blocks)/2 {
+		t.Errorf("%d of %d windows were measured again, want one in five", again, len(blocks))
+	}
+	if !slices.ContainsFunc(r.Warnings, func(w result.Warning) bool { return w.Code == "windows_disturbed" }) {
+		t.Errorf("warnings %+v, want one of disturbed windows", r.Warnings)
+	}
+	for _, l := range r.Arms[0].Levels {
+		if l.Windows != 1 {
+			t.Errorf("%s: %d windows count, want one", l.Name(), l.Windows)
+		}
+	}
+}
+
 func TestAServerThatDiesInASearchIsNoCeiling(t *testing.T) {
 	t.Parallel()
 	s := newTarget(t, nil)
 	var steps atomic.Int64
-	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p50<3s", "--max-rate", "1000000", "--first-rate", "100")
+	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p50<3s", "--slo", "failed<50%", "--max-rate", "1000000", "--first-rate", "100")
 	r := climbed(t, t.Context(), p, runner.Options{Progress: func(now runner.Progress) {
 		if strings.Contains(now.Step, "RPC/s") && steps.Add(1) == 4 {
 			s.stop()
@@ -167,7 +237,7 @@ func TestAnInterruptedCeilingKeepsTheWindowsThatItHas(t *testing.T) {
 	for _, slo := range []bool{false, true} {
 		args := []string{"--max-concurrency", "8"}
 		if slo {
-			args = []string{"--slo", "p50<3s", "--max-rate", "400"}
+			args = []string{"--slo", "p50<3s", "--slo", "failed<50%", "--max-rate", "400"}
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)

@@ -22,13 +22,19 @@ func TestWhatRemainsFollowsTheLatestEpoch(t *testing.T) {
 	}
 }
 
-func TestWhatRemainsOfASearchIsNotKnown(t *testing.T) {
-	r := &run{plan: plan.Plan{Epochs: plan.Epochs{Min: 8, Max: 8}, Window: time.Second, Ceiling: &plan.Ceiling{SLO: []plan.Threshold{{}}}}}
+func TestWhatRemainsOfASearchIsThatOfItsCurves(t *testing.T) {
+	r := &run{plan: plan.Plan{Epochs: plan.Epochs{Min: 8, Max: 8}, Window: time.Second, Warmup: 500*time.Millisecond - lead,
+		Ceiling: &plan.Ceiling{SLO: []plan.Threshold{{Metric: "latency_p99", Op: "<", Value: 5e6}}}}}
 	if got := r.remaining(time.Second); got != 0 {
-		t.Errorf("%v in the first epoch, want 0, not known", got)
+		t.Errorf("%v in a search, want 0, not known", got)
 	}
-	r.epochs, r.last, r.spent = make([]*epoch, 1), 10*time.Second, 60*time.Second
-	if got := r.remaining(60 * time.Second); got != 70*time.Second {
-		t.Errorf("%v after it, want 70s", got)
+	r.grids = [][]float64{{100, 1000}, {1000}} // of 5.5, 1.5 and 1.5 s: 8 times 8.5 s
+	r.curves.began = 20 * time.Second
+	if got := r.remaining(20 * time.Second); got != 68*time.Second {
+		t.Errorf("%v after the search, want 68s", got)
+	}
+	r.curves.done = 17 * time.Second // of 68, in 34 s
+	if got := r.remaining(54 * time.Second); got != 102*time.Second {
+		t.Errorf("%v where windows take twice as long as planned, want 102s", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"grpcbench/internal/ceiling"
 	"grpcbench/internal/mask"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
@@ -112,7 +113,9 @@ type run struct {
 	last    time.Duration // the latest epoch; 0: none
 	spent   time.Duration // until its end
 	// grids are the rates that every epoch of a ceiling measures, by arm.
-	grids [][]float64
+	grids   [][]float64
+	curves  curves          // how far the windows of these are
+	repeats ceiling.Repeats // of a ceiling's windows
 	identity
 }
 
@@ -158,33 +161,6 @@ func (r *run) progress(step string, epoch int) {
 // took notes how long an epoch took that has ended.
 func (r *run) took(d time.Duration) {
 	r.longest, r.last, r.spent = max(r.longest, d), d, time.Since(r.began)
-}
-
-// remaining is how long the run still takes if all epochs take as long as the latest:
-// the first of a ceiling holds its search, and takes several times as long.
-// How long a search takes is not known before it has ended: 0.
-func (r *run) remaining(elapsed time.Duration) time.Duration {
-	if c := r.plan.Ceiling; c != nil && len(c.SLO) > 0 && r.last == 0 {
-		return 0
-	}
-	each := r.last
-	if each == 0 {
-		each = r.estimate()
-	}
-	return max(0, each*time.Duration(r.plan.Epochs.Max-len(r.epochs))-(elapsed-r.spent))
-}
-
-// estimate is how long an epoch should take: its phases, and what starting and
-// connecting two processes an arm takes.
-func (r *run) estimate() time.Duration {
-	if r.handshakes() {
-		return r.estimateHandshakes()
-	}
-	arms := time.Duration(len(r.plan.Arms))
-	if c := r.plan.Ceiling; c != nil {
-		return arms * time.Duration(max(8, len(c.Callers()))) * (r.plan.Warmup + r.plan.Window + lead)
-	}
-	return r.plan.Warmup + r.plan.Window + arms*(r.plan.Saturated+100*time.Millisecond)
 }
 
 func (r *run) armErr(arm string, err error) error {

@@ -96,15 +96,15 @@ func (t *tally) addWindow(m *worker.Measured) error {
 			return err
 		}
 	}
-	t.seconds += seconds(m, t.plan.Window)
+	t.seconds += seconds(m)
 	return t.addChurn(m)
 }
 
 // seconds is how much of the window was offered. An interrupted one is known to
 // the second only.
-func seconds(m *worker.Measured, window time.Duration) float64 {
+func seconds(m *worker.Measured) float64 {
 	if !m.Stopped {
-		return window.Seconds()
+		return m.Window.Seconds()
 	}
 	last := 0
 	for i, iv := range m.Seconds() {
@@ -112,7 +112,7 @@ func seconds(m *worker.Measured, window time.Duration) float64 {
 			last = i + 1
 		}
 	}
-	return min(float64(last), window.Seconds())
+	return min(float64(last), m.Window.Seconds())
 }
 
 func (t *tally) addCosts(a *armEpoch) {

@@ -292,7 +292,7 @@ func (g *generator) run(ctx context.Context, r Run, send func(part any) error) (
 	ctx, cancel := g.until(ctx)
 	defer cancel()
 	if b := r.Block; b != nil {
-		g.trial.Load, g.trial.Seed = b.Load, b.Seed
+		g.trial.Load, g.trial.Seed, g.trial.Window = b.Load, b.Seed, b.Window
 	}
 	e := &edges{g: g, begun: g.traffic()}
 	start := commonStart(r.Start)
@@ -369,7 +369,7 @@ func (t Trial) maxInFlight() int {
 
 // measured puts together what one epoch of the arm showed.
 func (g *generator) measured(o load.Outcome, e *edges) (any, error) {
-	m := Measured{Ledger: o.Window, Intervals: o.Intervals, CPUs: runtime.NumCPU(), Capacity: probe.Machine{}.Capacity(), GOMAXPROCS: runtime.GOMAXPROCS(0), Busy: o.Flow.Busy(), Stopped: o.Stopped}
+	m := Measured{Window: g.trial.Window, Ledger: o.Window, Intervals: o.Intervals, CPUs: runtime.NumCPU(), Capacity: probe.Machine{}.Capacity(), GOMAXPROCS: runtime.GOMAXPROCS(0), Busy: o.Flow.Busy(), Stopped: o.Stopped}
 	var err error
 	for _, f := range []struct {
 		to   *hist.Encoded

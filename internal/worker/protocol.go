@@ -211,14 +211,16 @@ type Run struct {
 	Block *Block `json:"block,omitempty"`
 }
 
-// Block is the load of one window, in place of the trial's.
+// Block is the load of one window and its length, in place of the trial's.
 type Block struct {
-	Load plan.Load `json:"load"`
-	Seed uint64    `json:"seed"`
+	Load   plan.Load     `json:"load"`
+	Seed   uint64        `json:"seed"`
+	Window time.Duration `json:"window_ns"`
 }
 
 // Measured is one arm's epoch.
 type Measured struct {
+	Window       time.Duration   `json:"window_ns"` // as it was asked for
 	Ledger       load.Ledger     `json:"ledger"`    // of the window
 	Intervals    []load.Interval `json:"intervals"` // of the window, behind Earlier
 	Earlier      []load.Interval `json:"-"`         // parts of the answer
