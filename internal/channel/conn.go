@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -75,7 +76,7 @@ func (t *timed) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (ne
 		made.State = &tlsInfo.State
 	}
 	t.channel.connected(made)
-	s := &settled{Conn: conn, channel: t.channel, made: made, since: end, heard: make(chan struct{})}
+	s := &settled{Conn: conn, channel: t.channel, made: made, since: end, sent: sentFrames(), heard: make(chan struct{})}
 	s.frames.seen, s.frames.setting, s.frames.settled = s.saw, s.setting, s.hasSettings
 	return s, info, nil
 }
@@ -94,6 +95,9 @@ type settled struct {
 	since   time.Time
 	read    bool          // only the transport's one reading goroutine touches it
 	frames  frames        // that the server sends; likewise
+	sent    frames        // that the client sends; only the one goroutine that writes touches it
+	opened  atomic.Int64  // streams: of sent
+	ended   int64         // of them when GOAWAY came; under the channel's lock
 	streams *Streams      // nil: no SETTINGS have come; under the channel's lock
 	goAway  bool          // one came
 	gone    GoAway        // how it is counted; under the channel's lock
@@ -119,6 +123,8 @@ func (s *settled) Read(b []byte) (int, error) {
 // the transport closes the connection then, and reads no more. It begins to read
 // before it writes.
 func (s *settled) Write(b []byte) (int, error) {
+	s.sent.read(b)
+	s.opened.Store(s.sent.open)
 	n, err := s.Conn.Write(b)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		<-s.heard
@@ -131,6 +137,9 @@ func (s *settled) Write(b []byte) (int, error) {
 func (s *settled) Close() error {
 	s.channel.mu.Lock()
 	s.channel.broken = true
+	if s.goAway { // streams may have been opened while it was read
+		s.gone = s.channel.goAways.change(s.gone, s.gone.of(s.opened.Load(), s.ended))
+	}
 	s.channel.leave(s.streams)
 	s.channel.mu.Unlock()
 	return s.Conn.Close()

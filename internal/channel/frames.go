@@ -12,12 +12,16 @@ import (
 // 9113, 6).
 const (
 	frameData      = 0x0
+	frameHeaders   = 0x1
 	frameRSTStream = 0x3
 	frameSettings  = 0x4
 	frameGoAway    = 0x7
 	flagEndStream  = 0x1
 	flagAck        = 0x1
 )
+
+// prefaceLen is the length of what a client sends before its first frame (RFC 9113, 3.4).
+const prefaceLen = 24
 
 // frames follows what a server sends frame by frame, however reads cut it, and tells
 // what grpc-go has as text alone. It holds no more than a few bytes of a frame. Only the
@@ -28,6 +32,8 @@ type frames struct {
 	left int                     // of the payload
 	code [8]byte                 // the beginning of the payload, or of the entry of SETTINGS that is being read
 	kept int                     // of code
+	open int64                   // streams, by HEADERS
+	over int64                   // streams, by HEADERS that end them
 	said [longestReason + 1]byte // the beginning of a GOAWAY's debug data
 	long int                     // of said
 
@@ -36,9 +42,27 @@ type frames struct {
 	settled func()                        // SETTINGS are whole
 }
 
+// sentFrames follows what a client sends, from its preface on.
+func sentFrames() frames {
+	return frames{have: 9, left: prefaceLen, seen: func(byte, [8]byte) {}}
+}
+
+// telling says whether a frame is one of which more than its head is looked at, or whose
+// end is told of.
+func telling(kind, flags byte) bool {
+	return kind == frameRSTStream || kind == frameGoAway || kind == frameSettings || kind == frameData && flags&flagEndStream != 0
+}
+
 // read takes the next bytes.
 func (f *frames) read(b []byte) {
 	for len(b) > 0 {
+		if f.have == 0 && len(b) >= len(f.head) && !telling(b[3], b[4]) { // most are, and whole
+			if n := len(f.head) + int(b[0])<<16 + int(b[1])<<8 + int(b[2]); n <= len(b) {
+				f.count(b[3], b[4])
+				b = b[n:]
+				continue
+			}
+		}
 		if f.have < len(f.head) {
 			n := copy(f.head[f.have:], b)
 			f.have += n
@@ -47,6 +71,7 @@ func (f *frames) read(b []byte) {
 				return
 			}
 			f.left, f.kept, f.long = int(f.head[0])<<16|int(f.head[1])<<8|int(f.head[2]), 0, 0
+			f.count(f.head[3], f.head[4])
 		}
 		n := min(len(b), f.left)
 		switch f.head[3] {
@@ -64,6 +89,14 @@ func (f *frames) read(b []byte) {
 		if f.left == 0 {
 			f.end()
 		}
+	}
+}
+
+// count counts the streams that a frame opens and ends.
+func (f *frames) count(kind, flags byte) {
+	if kind == frameHeaders {
+		f.open++
+		f.over += int64(flags & flagEndStream)
 	}
 }
 
@@ -122,7 +155,8 @@ func (s *settled) saw(kind byte, code [8]byte) {
 	case frameData:
 		c.ends.resets[cut]++
 	case frameGoAway:
-		s.gone = c.goAways.Replace(s.gone, append(slices.Clone(code[:]), s.frames.said[:s.frames.long]...))
+		s.ended = s.frames.over
+		s.gone = c.goAways.Replace(s.gone, append(slices.Clone(code[:]), s.frames.said[:s.frames.long]...), s.opened.Load(), s.ended)
 		c.leave(s.streams)
 		if !s.goAway {
 			s.goAway, c.ends.goAway = true, true

@@ -18,6 +18,9 @@ type GoAway struct {
 	Connections int64 `json:"connections"`
 	Counted     int64 `json:"counted"`
 	RPCs        int64 `json:"rpcs"`
+	// Refused is how many streams were above the last one of those: each is an RPC that the
+	// server did not take and that is made again, once.
+	Refused int64 `json:"refused"`
 }
 
 // reasons are the debug data of GOAWAY that servers are known to send: grpc-go, C core and
@@ -50,6 +53,15 @@ func goAwayOf(payload []byte) GoAway {
 	return g
 }
 
+// of is g of one connection on which so many streams were opened, and had ended when it
+// came: some servers name stream 0 whatever they have answered.
+func (g GoAway) of(opened, ended int64) GoAway {
+	if g.Counted > 0 {
+		g.Refused = max(0, opened-max(g.RPCs, ended))
+	}
+	return g
+}
+
 // GoAways are the connections that were ended so, by code and reason. The zero value is
 // none. A copy does not change with it.
 type GoAways []GoAway
@@ -69,6 +81,7 @@ func (g *GoAways) Add(more ...GoAway) {
 		all[i].Connections += m.Connections
 		all[i].Counted += m.Counted
 		all[i].RPCs += m.RPCs
+		all[i].Refused += m.Refused
 	}
 	*g = slices.DeleteFunc(all, func(o GoAway) bool { return o.Connections == 0 })
 	slices.SortFunc(*g, func(a, b GoAway) int {
@@ -78,13 +91,18 @@ func (g *GoAways) Add(more ...GoAway) {
 
 // Replace counts a connection that has had another GOAWAY by that one, whose payload it
 // takes, and returns how it is counted now. before is how it was; the zero value: not yet.
-func (g *GoAways) Replace(before GoAway, payload []byte) GoAway {
-	now := goAwayOf(payload)
-	if before.Connections > 0 {
-		before.Connections, before.Counted, before.RPCs = -before.Connections, -before.Counted, -before.RPCs
-		g.Add(now, before)
-	} else {
+// Of it so many streams were opened and have ended.
+func (g *GoAways) Replace(before GoAway, payload []byte, opened, ended int64) GoAway {
+	return g.change(before, goAwayOf(payload).of(opened, ended))
+}
+
+// change counts a connection in another way than before.
+func (g *GoAways) change(before, now GoAway) GoAway {
+	before.Connections, before.Counted, before.RPCs, before.Refused = -before.Connections, -before.Counted, -before.RPCs, -before.Refused
+	if before.Connections == 0 {
 		g.Add(now)
+	} else {
+		g.Add(now, before)
 	}
 	return now
 }

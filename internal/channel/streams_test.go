@@ -17,8 +17,9 @@ type saying struct {
 	said bytes.Buffer
 }
 
-func (s *saying) Read(b []byte) (int, error) { return s.said.Read(b) }
-func (s *saying) Close() error               { return nil }
+func (s *saying) Read(b []byte) (int, error)  { return s.said.Read(b) }
+func (s *saying) Write(b []byte) (int, error) { return len(b), nil }
+func (s *saying) Close() error                { return nil }
 
 // speech is a channel and what servers say on its connections.
 type speech struct {
@@ -161,10 +162,57 @@ func TestGoAwaysAreCounted(t *testing.T) {
 	for _, last := range []uint32{1<<31 - 1, 4001} { // in two steps
 		s.hear(c, from, func(w *http2.Framer) error { return w.WriteGoAway(last, http2.ErrCodeNo, []byte("max_age")) })
 	}
-	want := GoAways{{"0xbeef", "", 1, 1, 0}, {"ENHANCE_YOUR_CALM", "", 1, 1, 5}, {"ENHANCE_YOUR_CALM", "too_many_pings", 1, 1, 5},
-		{"NO_ERROR", "", 3, 2, 2000}, {"NO_ERROR", "max_age", 1, 1, 2001}}
+	want := GoAways{{"0xbeef", "", 1, 1, 0, 0}, {"ENHANCE_YOUR_CALM", "", 1, 1, 5, 0}, {"ENHANCE_YOUR_CALM", "too_many_pings", 1, 1, 5, 0},
+		{"NO_ERROR", "", 3, 2, 2000, 0}, {"NO_ERROR", "max_age", 1, 1, 2001, 0}}
 	if got := s.GoAways(); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// Streams above the last that a server has taken are refused; some servers name stream 0
+// whatever they have answered, and one may be opened while GOAWAY is on its way.
+func TestStreamsThatAGoAwayRefusesAreCounted(t *testing.T) {
+	for _, of := range []struct {
+		last                uint32
+		before, ended, late int64
+		want                int64
+	}{
+		{last: 9, before: 5}, {last: 9, before: 5, ended: 5}, {last: 9, before: 8, want: 3}, {last: 9, before: 8, ended: 2, want: 3},
+		{last: 9, before: 8, late: 2, want: 5}, {last: 0, before: 8, ended: 6, want: 2}, {last: 0, before: 8, want: 8},
+		{last: 1<<31 - 1, before: 8, late: 1}, {last: 99, before: 8},
+	} {
+		s := newSpeech(t)
+		c, from := s.connect()
+		c.sent = sentFrames()
+		var sent bytes.Buffer
+		sent.WriteString(http2.ClientPreface)
+		open := func(n int64) {
+			w := http2.NewFramer(&sent, nil)
+			for range n {
+				_ = w.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, EndHeaders: true}) // to memory
+				_ = w.WriteData(1, true, make([]byte, 5))
+			}
+			for piece := range slices.Chunk(sent.Bytes(), 7) {
+				if _, err := c.Write(piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+			sent.Reset()
+		}
+		open(of.before)
+		for range of.ended {
+			s.hear(c, from, func(w *http2.Framer) error {
+				return w.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, EndHeaders: true, EndStream: true})
+			})
+		}
+		s.hear(c, from, func(w *http2.Framer) error { return w.WriteGoAway(of.last, http2.ErrCodeNo, nil) })
+		open(of.late)
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.GoAways(); len(got) != 1 || got[0].Refused != of.want {
+			t.Errorf("%+v: counted %+v", of, got)
+		}
 	}
 }
 
@@ -173,7 +221,7 @@ func TestGoAwaysTakeBoundedMemory(t *testing.T) {
 	var g GoAways
 	for i := range uint32(1000) {
 		payload := binary.BigEndian.AppendUint32(make([]byte, 4), 1000+i)
-		g.Replace(GoAway{}, payload)
+		g.Replace(GoAway{}, payload, 0, 0)
 	}
 	var n int64
 	for _, one := range g {
@@ -193,6 +241,7 @@ func TestGoAwaysTakeBoundedMemory(t *testing.T) {
 // FuzzFrames holds the reader of frames against x/net's, however the bytes are cut.
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte{0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 9, 7, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 11, 'x'}, uint8(1))
+	f.Add([]byte{0, 0, 1, 1, 5, 0, 0, 0, 1, 'x', 0, 0, 0, 1, 4, 0, 0, 0, 3, 0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8}, uint8(200))
 	f.Add(append([]byte{0, 0, 5, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0}, 0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8), uint8(3))
 	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
 		want := map[string]int{}
@@ -218,6 +267,11 @@ func FuzzFrames(f *testing.F) {
 				want["goaway "+string(payload[:8])]++
 			case kind == frameData && flags&flagEndStream != 0:
 				want["end"]++
+			case kind == frameHeaders:
+				want["open"]++
+				if flags&flagEndStream != 0 {
+					want["over"]++
+				}
 			}
 		}
 		whole := b[:len(b)-len(rest)]
@@ -243,6 +297,11 @@ func FuzzFrames(f *testing.F) {
 			r.read(piece[:n])
 			if err == io.EOF {
 				break
+			}
+		}
+		for name, n := range map[string]int64{"open": r.open, "over": r.over} {
+			if n > 0 {
+				got[name] = int(n)
 			}
 		}
 		if len(got) != len(want) {

@@ -90,6 +90,9 @@ type GoAway struct {
 	// RPCs altogether.
 	Counted int64 `json:"counted_connections,omitempty"`
 	RPCs    int64 `json:"rpcs,omitempty"`
+	// Refused is how many streams were above the last one: each is an RPC that was made
+	// again, once.
+	Refused int64 `json:"refused_streams,omitempty"`
 }
 
 // String says it in a clause.
@@ -98,11 +101,19 @@ func (g GoAway) String() string {
 	if g.Reason != "" {
 		text += " (" + g.Reason + ")"
 	}
-	switch {
-	case g.Counted == 0, g.RPCs == 0: // haproxy names stream 0 whatever it has answered
-		return text
-	case g.Counted < g.Connections:
-		text += fmt.Sprintf(", %d of them", g.Counted)
+	if g.Counted > 0 && g.RPCs > 0 { // haproxy names stream 0 whatever it has answered
+		text += g.after()
+	}
+	if g.Refused > 0 {
+		text += ", and refused " + plural(g.Refused, "stream") + ": each is an RPC that was made again, once, and lost where it was refused twice"
+	}
+	return text
+}
+
+// after says how many RPCs such a connection had.
+func (g GoAway) after() (text string) {
+	if g.Counted < g.Connections {
+		text = fmt.Sprintf(", %d of them", g.Counted)
 	}
 	each, about := g.RPCs/g.Counted, ""
 	if g.RPCs%g.Counted != 0 {

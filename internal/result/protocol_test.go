@@ -55,11 +55,12 @@ func TestAGoAwayHasItsSentence(t *testing.T) {
 		GoAway
 		want string
 	}{
-		{GoAway{"NO_ERROR", "", 5, 5, 5000}, "the server ended 5 connections by GOAWAY NO_ERROR after 1000 RPCs each"},
-		{GoAway{"NO_ERROR", "max_age", 1, 1, 1}, "the server ended 1 connection by GOAWAY NO_ERROR (max_age) after 1 RPC"},
-		{GoAway{"NO_ERROR", "", 3, 2, 2001}, "the server ended 3 connections by GOAWAY NO_ERROR, 2 of them after about 1000 RPCs each"},
-		{GoAway{"INTERNAL_ERROR", "", 20, 20, 0}, "the server ended 20 connections by GOAWAY INTERNAL_ERROR"},
-		{GoAway{"ENHANCE_YOUR_CALM", "too_many_pings", 2, 0, 0}, "the server ended 2 connections by GOAWAY ENHANCE_YOUR_CALM (too_many_pings)"},
+		{GoAway{"NO_ERROR", "", 5, 5, 5000, 0}, "the server ended 5 connections by GOAWAY NO_ERROR after 1000 RPCs each"},
+		{GoAway{"NO_ERROR", "", 5, 5, 5000, 71}, "the server ended 5 connections by GOAWAY NO_ERROR after 1000 RPCs each, and refused 71 streams: each is an RPC that was made again, once, and lost where it was refused twice"},
+		{GoAway{"NO_ERROR", "max_age", 1, 1, 1, 0}, "the server ended 1 connection by GOAWAY NO_ERROR (max_age) after 1 RPC"},
+		{GoAway{"NO_ERROR", "", 3, 2, 2001, 0}, "the server ended 3 connections by GOAWAY NO_ERROR, 2 of them after about 1000 RPCs each"},
+		{GoAway{"INTERNAL_ERROR", "", 20, 20, 0, 0}, "the server ended 20 connections by GOAWAY INTERNAL_ERROR"},
+		{GoAway{"ENHANCE_YOUR_CALM", "too_many_pings", 2, 0, 0, 0}, "the server ended 2 connections by GOAWAY ENHANCE_YOUR_CALM (too_many_pings)"},
 	} {
 		if got := of.String(); got != of.want {
 			t.Errorf("%q, want %q", got, of.want)

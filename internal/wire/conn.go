@@ -417,8 +417,10 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 	}
 	last := binary.BigEndian.Uint32(payload) &^ (1 << 31)
 	c.goAways++
-	c.gone = c.channel.goAways.Replace(c.gone, payload) // the latest has the last stream that was taken
-	if c.goAways == 1 {                                 // the other engine names the first, too
+	opened := int64(c.nextID / 2)
+	// The latest has the last stream that was taken.
+	c.gone = c.channel.goAways.Replace(c.gone, payload, opened, opened-int64(c.streams.open))
+	if c.goAways == 1 { // the other engine names the first, too
 		c.goneWith = binary.BigEndian.Uint32(payload[4:])
 		c.channel.words.Debug = string(payload[8:min(len(payload), 8+mostDebug)])
 	}

@@ -45,9 +45,9 @@ func lost(by string, rpcs ...int) map[int]string {
 }
 
 // gone are connections that a server ended by GOAWAY NO_ERROR, each after as many RPCs as
-// are given; -1: it did not say.
-func gone(rpcs ...int64) channel.GoAways {
-	g := channel.GoAway{Code: "NO_ERROR"}
+// are given; -1: it did not say. So many streams were above its last ones.
+func gone(above int64, rpcs ...int64) channel.GoAways {
+	g := channel.GoAway{Code: "NO_ERROR", Refused: above}
 	for _, n := range rpcs {
 		g.Connections++
 		if n >= 0 {
@@ -73,44 +73,44 @@ func connectionEndings() []ending {
 			s.take(4)
 			s.goAway(3)
 			s.answer(1, 3)
-		}, rest(2)), goAways: gone(2)},
+		}, rest(2)), goAways: gone(2, 2)},
 		{name: "GOAWAY in two steps", rpcs: 4, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(4)
 			s.goAway(forever)
 			s.goAway(5)
 			s.answer(5, 3, 1)
-		}, rest(1)), goAways: gone(3)},
+		}, rest(1)), goAways: gone(1, 3)},
 		{name: "GOAWAY that lets all end", rpcs: 3, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(3)
 			s.goAway(forever)
 			s.answer(1, 3, 5)
-		}), goAways: gone(-1)},
+		}), goAways: gone(0, -1)},
 		{name: "GOAWAY that took none", rpcs: 3, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(3)
 			s.goAway(0)
-		}, rest(3)), goAways: gone(0)},
+		}, rest(3)), goAways: gone(3, 0)},
 		{name: "GOAWAY and the end", rpcs: 4, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(4)
 			s.goAway(3)
 			s.end()
-		}, rest(2)), want: lost(goAway, 0, 1), goAways: gone(2)},
+		}, rest(2)), want: lost(goAway, 0, 1), goAways: gone(2, 2)},
 		{name: "GOAWAY, an answer and a reset of TCP", rpcs: 4, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(4)
 			s.goAway(3)
 			s.answer(1)
 			s.abort()
-		}, rest(2)), want: lost(goAway, 1), goAways: gone(2)},
+		}, rest(2)), want: lost(goAway, 1), goAways: gone(2, 2)},
 		{name: "GOAWAY that announces another, and a reset of TCP", rpcs: 2, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(2)
 			s.goAway(forever)
 			s.abort()
-		}), want: lost(goAway, 0, 1), goAways: gone(-1)},
+		}), want: lost(goAway, 0, 1), goAways: gone(0, -1)},
 		{name: "GOAWAY while a message waits for a window", rpcs: 2, connections: scripts(func(s *session) {
 			s.greet(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 			s.take(2)
@@ -118,7 +118,7 @@ func connectionEndings() []ending {
 			s.window(1)
 			s.message(1)
 			s.answer(1)
-		}, rest(1)), goAways: gone(1)},
+		}, rest(1)), goAways: gone(1, 1)},
 		{name: "GOAWAY to two connections", rpcs: 3, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(3)
@@ -128,7 +128,7 @@ func connectionEndings() []ending {
 			s.greet()
 			s.take(2)
 			s.goAway(0)
-		}), want: lost(goAway, 1, 2), goAways: gone(1, 0)},
+		}), want: lost(goAway, 1, 2), goAways: gone(4, 1, 0)},
 		{name: "a reset of TCP without a word", rpcs: 2, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(2)
@@ -161,7 +161,7 @@ func streamEndings() []ending {
 			s.reset(1, http2.ErrCodeRefusedStream)
 			s.take(1)
 			s.goAway(1)
-		}), want: lost(goAway, 0), refused: 1, goAways: gone(1)},
+		}), want: lost(goAway, 0), refused: 1, goAways: gone(1, 1)},
 		{name: "GOAWAY, then the stream is refused", rpcs: 2, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(2)
@@ -171,7 +171,7 @@ func streamEndings() []ending {
 			s.greet()
 			s.take(1)
 			s.reset(1, http2.ErrCodeRefusedStream)
-		}), want: lost(refused, 1), refused: 1, goAways: gone(1)},
+		}), want: lost(refused, 1), refused: 1, goAways: gone(1, 1)},
 		{name: "a stream is refused after headers", rpcs: 1, connections: scripts(func(s *session) {
 			s.greet()
 			s.take(1)
