@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -33,8 +34,9 @@ type Chain struct {
 	cancel  context.CancelFunc
 	making  sync.WaitGroup // goroutines that connect or close; none begins after Close
 
+	current atomic.Pointer[member] // stored with mu held
+
 	mu      sync.Mutex
-	current *member
 	live    map[*member]struct{} // current, and those on which RPCs are to end
 	closed  bool
 	ended   tally // of members that are no more
@@ -65,9 +67,11 @@ func OpenChain(ctx context.Context, o Options) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Chain{options: o, current: &member{Channel: first, had: o.Limit.Had}}
+	c := &Chain{options: o}
+	m := &member{Channel: first, had: o.Limit.Had}
+	c.current.Store(m)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.live = map[*member]struct{}{c.current: {}}
+	c.live = map[*member]struct{}{m: {}}
 	return c, nil
 }
 
@@ -90,7 +94,7 @@ func (*Chain) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallO
 func (c *Chain) take() *member {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m := c.current
+	m := c.current.Load()
 	m.begun++
 	m.inFlight++
 	c.most = max(c.most, m.begun)
@@ -149,8 +153,7 @@ func (c *Chain) Renew(ctx context.Context) (made Connection, err error) {
 
 // succeed takes m into use in place of the current one.
 func (c *Chain) succeed(m *member) {
-	old := c.current
-	c.current = m
+	old := c.current.Swap(m)
 	c.live[m] = struct{}{}
 	old.replaced = true
 	c.retire(old)
@@ -218,12 +221,8 @@ func (c *Chain) MostRPCs() int64 {
 	return c.most
 }
 
-// inUse is the channel in use.
-func (c *Chain) inUse() *member {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.current
-}
+// inUse is the channel in use. It takes no lock: each RPC asks for it before it is made.
+func (c *Chain) inUse() *member { return c.current.Load() }
 
 // Connections are those of the channel in use.
 func (c *Chain) Connections() []Connection { return c.inUse().Connections() }
