@@ -9,8 +9,8 @@ import (
 )
 
 // remembered is how many errors of its connections a channel keeps. An RPC fails with
-// one of the latest.
-const remembered = 4
+// one of the latest; a connection may have one of reading and one of writing.
+const remembered = 8
 
 // fate is an error of a connection as grpc-go's texts quote it, and its cause.
 type fate struct{ text, cause string }
@@ -73,7 +73,7 @@ func (c *Channel) CauseOf(text string) string {
 		return cause.Named(cause.GoAway, name)
 	}
 	for _, f := range slices.Backward(c.fates) {
-		if strings.Contains(text, ": "+f.text) {
+		if text == f.text || strings.Contains(text, ": "+f.text) {
 			return f.cause
 		}
 	}

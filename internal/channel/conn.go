@@ -129,6 +129,11 @@ func (s *settled) Write(b []byte) (int, error) {
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		<-s.heard
 	}
+	if err != nil { // RPCs fail with it where the connection has not been made yet
+		s.channel.mu.Lock()
+		s.channel.remember(err, err)
+		s.channel.mu.Unlock()
+	}
 	return n, err
 }
 

@@ -1,15 +1,20 @@
 package worker
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
@@ -194,4 +199,57 @@ func selfSigned(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// hasty is a connection that its server closes when it has the preface, before it says
+// anything.
+type hasty struct{ net.Conn }
+
+func (hasty) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (hasty) Write(b []byte) (int, error) {
+	if string(b) == http2.ClientPreface {
+		return len(b), nil
+	}
+	return 0, &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)}
+}
+
+// TestAConnectionThatIsClosedAtOnceIsNoStatus: grpc-go fails RPCs with what the system said
+// of that write and nothing around it.
+//
+//	fault:   the server takes connections and closes them at once, as a load balancer without a backend and nginx without a worker connection
+//	promise: RPCs that find none are no answers of a server, also where --expect has their code
+//	figure:  {rpcs} RPCs, all UNAVAILABLE, connection reset
+func TestAConnectionThatIsClosedAtOnceIsNoStatus(t *testing.T) {
+	t.Parallel()
+	const rpcs = 20
+	p := proxied(t, served(t).Address())
+	var gone atomic.Bool
+	ch, err := channel.Open(t.Context(), channel.Options{Address: p.Address(), Dialer: func(ctx context.Context, network, to string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, to)
+		if gone.Load() && err == nil {
+			return hasty{conn}, nil
+		}
+		return conn, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ch.Close() })
+	c, err := call.New(call.Options{Expect: cause.Expectation{"UNAVAILABLE"}}, []grpc.ClientConnInterface{ch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	gone.Store(true)
+	p.Reset()
+	for state := ch.GetState(); state != connectivity.TransientFailure; state = ch.GetState() {
+		ch.Connect()
+		ch.WaitForStateChange(t.Context(), state)
+	}
+	for range rpcs {
+		if got, want := c.Call(t.Context(), 0, 0), (load.End{Code: "UNAVAILABLE", Cause: cause.Reset}); got != want {
+			t.Fatalf("%+v, want %+v", got, want)
+		}
+	}
 }
