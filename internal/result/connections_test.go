@@ -185,12 +185,12 @@ func TestChecksOfConnectionsFindWhatIsWrong(t *testing.T) {
 func TestChecksAreAskedOfTheirKindOfPlan(t *testing.T) {
 	for _, c := range checks() {
 		load, handshakes := good(t), opened(t)
-		if q := c.askOf(&load); c.of() == ofHandshakes && q.check().Skipped == "" {
+		if q := c.askOf(&load); c.of == ofHandshakes && q.check().Skipped == "" {
 			t.Errorf("%s is asked of a load", c.code)
 		}
-		if q := c.askOf(&handshakes); c.of() == ofRuns && q.check().Skipped == "" {
+		if q := c.askOf(&handshakes); c.of == ofRuns && q.check().Skipped == "" {
 			t.Errorf("%s is asked of a handshake plan", c.code)
-		} else if c.of() == ofHandshakes && q.check().Skipped != "" {
+		} else if c.of == ofHandshakes && q.check().Skipped != "" {
 			t.Errorf("%s is not asked of a handshake plan: %s", c.code, q.check().Skipped)
 		}
 	}

@@ -72,6 +72,7 @@ func worse(a, b Verdict) Verdict {
 // check is one question. Its code names what is wrong when the answer is bad.
 type check struct {
 	code string
+	of   scope
 	doc  string // what must hold
 	ask  func(*question)
 }
@@ -87,24 +88,6 @@ const (
 	ofPaced            // a load that leaves room: no ceiling
 	ofKept             // a load that is kept: no search for a rate
 )
-
-// of is the scope of c. A check of which nothing is said here is asked of every plan.
-func (c check) of() scope {
-	switch c.code {
-	case "connections_unaccounted", "resumptions_disagree", "server_saw_other_handshakes", "connections_lost":
-		return ofHandshakes
-	case "blocks_do_not_add_up", "generator_limited", "windows_disturbed":
-		return ofCeilings
-	case "dead_at_end", "generator_behind", "rate_not_reached", "overloaded", "generator_busy", "client_limited", "machine_busy", "hiccups", "waited_for_streams", "still_warming":
-		return ofPaced
-	case "rpcs_lost", "not_started":
-		return ofKept
-	case "ledger_unbalanced", "epochs_do_not_add_up", "windows_do_not_add_up", "histogram_disagrees", "quantiles_out_of_order", "values_clamped",
-		"server_disagrees", "handshakes_disagree", "reconnected", "connections_ended", "timed_from_actual_start", "samples_missing", "generator_gc":
-		return ofRuns
-	}
-	return ofAll
-}
 
 // excuse says why a check of the scope cannot be asked of r; "" if it can.
 func (s scope) excuse(r *Result) string {
@@ -125,7 +108,7 @@ func (s scope) excuse(r *Result) string {
 // askOf asks c of r.
 func (c check) askOf(r *Result) question {
 	q := question{r: r, code: c.code, verdict: Valid}
-	if why := c.of().excuse(r); why != "" {
+	if why := c.of.excuse(r); why != "" {
 		q.skip(why)
 		return q
 	}
@@ -137,57 +120,57 @@ func (c check) askOf(r *Result) question {
 // the right thing measured, was it measured in time, was the machine fit.
 func checks() []check {
 	return []check{
-		{"nothing_measured", "every arm has at least one epoch with a scheduled RPC", askMeasured},
-		{"run_failed", "nothing ended the run before its last epoch", askFailed},
-		{"ledger_unbalanced", "scheduled = started + not started; started = ok + failed + abandoned; the causes of each code add up to its count and are of the list; the windows lie inside the whole life", askLedgers},
-		{"epochs_do_not_add_up", "the sum over epochs is the arm", askEpochSums},
-		{"windows_do_not_add_up", "the sum over one-second windows is the epoch", askWindowSums},
-		{"blocks_do_not_add_up", "the sum over a ceiling's windows is the epoch, and by callers or rate the level", askBlocks},
-		{"histogram_disagrees", "histogram counts are ledger counts, and the quantiles are the histogram's", askHistograms},
-		{"quantiles_out_of_order", "0 ≤ min ≤ p50 ≤ p90 ≤ p99 ≤ p999 ≤ max and min ≤ mean ≤ max", askOrder},
-		{"values_clamped", "no value lay outside 0 to 1 h", askClamped},
-		{"server_disagrees", "the bundled server started at least the ok and at most the started RPCs and answered at least the ok ones", askServer},
-		{"rpcs_lost", "failed + not started + abandoned is at most 0.1 % of scheduled, and never above the allowed share", askLost},
-		{"dead_at_end", "some RPC of the last second of every window is ok", askEnd},
-		{"not_started", "every scheduled RPC was started", askStarted},
-		{"settings_not_observed", "every setting was seen as asked", askSettings},
-		{"churn_incomplete", "at most 0.1 % of the connections due to be replaced were not, and never more than the allowed share", askChurn},
-		{"handshakes_disagree", "connections opened are those that were asked for", askHandshakes},
-		{"connections_unaccounted", "planned = not started + full + resumed + failed, the sum over epochs is the arm, and histogram counts are the ledger's", askConnections},
-		{"resumptions_disagree", "as many connections were full, and as many resumed, as the plan says", askResumptions},
-		{"server_saw_other_handshakes", "the bundled server counted at least the connections that were made and at most those that were begun", askServerHandshakes},
-		{"connections_lost", "failed connections, and those whose RPCs failed, are at most 0.1 % of the planned, those of saturated blocks apart, and never above the allowed share", askConnectionsLost},
-		{"responses_not_as_asked", "the responses of an arm without a compressor came uncompressed, and some of one with a compressor compressed", askResponses},
-		{"responses_differ", "arms that call one method with one message got responses of one size in the preflight", askResponseSizes},
-		{"server_restarted", "one bundled server served each epoch", askInstances},
-		{"same_server_binary", "server binaries of different names are different files", askBinaries},
-		{"reconnected", "no connection was opened after the clock started, but in place of a good one as asked", askReconnects},
-		{"waited_for_streams", "no RPC waited in the client for one of the streams that the server allows on a connection", askStreams},
-		{"streams_refused", "the server refused no stream", askRefused},
-		{"connections_ended", "the server ended no connection by GOAWAY", askGoAways},
-		{"still_warming", "latency p50 does not fall from the first to the last second of the windows", askWarming},
-		{"timed_from_actual_start", "Σ latency = Σ service time + Σ lag, and lag is not zero", askTiming},
-		{"samples_missing", "the loop's own Σ(done − sent) is the histogram's", askLittle},
-		{"generator_behind", "lag is small beside latency", askLag},
-		{"rate_not_reached", "achieved rate is at least 99.5 % of the offered", askRate},
-		{"overloaded", "what was started in a window ended in it, but for 2 %", askOverload},
-		{"generator_busy", "generators use at most half of their cores", askGeneratorCPU},
-		{"client_limited", "in a closed loop generators use at most 90 % of their cores", askClientLimited},
-		{"windows_disturbed", "no window of a search was disturbed by a stall, by the hypervisor or by other processes", askDisturbed},
-		{"generator_limited", "the generator is not what limits a ceiling", askWhoseCeiling},
-		{"generator_gc", "garbage collection takes at most 5 % of the CPUs that a generator may use", askGC},
-		{"machine_busy", "this run's processes use at most 70 % of the machine", askOurs},
-		{"server_pid_unseen", "the processes of --server-pid were seen to hold the connections", askServerPID},
-		{"competing_cpu", "other processes leave the machine to the run", askCompeting},
-		{"steal", "the hypervisor takes at most 1 % of the machine", askSteal},
-		{"hiccups", "a sleeping thread wakes at most 1 ms late", askHiccups},
-		{"throttled", "no cgroup quota held the run back", askThrottled},
-		{"clock_stepped", "wall clock and monotonic clock agree", askClock},
-		{"control_differs_from_itself", "the A/A arm is no different from its control", askAA},
-		{"few_epochs", "there are at least 8 epochs to compare", askEpochs},
-		{"epochs_missing", "as many epochs were measured as were planned", askPlanned},
-		{"interrupted", "the run was not interrupted", askInterrupted},
-		{"unfinished", "the run stored its result itself", askUnfinished},
+		{"nothing_measured", ofAll, "every arm has at least one epoch with a scheduled RPC", askMeasured},
+		{"run_failed", ofAll, "nothing ended the run before its last epoch", askFailed},
+		{"ledger_unbalanced", ofRuns, "scheduled = started + not started; started = ok + failed + abandoned; the causes of each code add up to its count and are of the list; the windows lie inside the whole life", askLedgers},
+		{"epochs_do_not_add_up", ofRuns, "the sum over epochs is the arm", askEpochSums},
+		{"windows_do_not_add_up", ofRuns, "the sum over one-second windows is the epoch", askWindowSums},
+		{"blocks_do_not_add_up", ofCeilings, "the sum over a ceiling's windows is the epoch, and by callers or rate the level", askBlocks},
+		{"histogram_disagrees", ofRuns, "histogram counts are ledger counts, and the quantiles are the histogram's", askHistograms},
+		{"quantiles_out_of_order", ofRuns, "0 ≤ min ≤ p50 ≤ p90 ≤ p99 ≤ p999 ≤ max and min ≤ mean ≤ max", askOrder},
+		{"values_clamped", ofRuns, "no value lay outside 0 to 1 h", askClamped},
+		{"server_disagrees", ofRuns, "the bundled server started at least the ok and at most the started RPCs and answered at least the ok ones", askServer},
+		{"rpcs_lost", ofKept, "failed + not started + abandoned is at most 0.1 % of scheduled, and never above the allowed share", askLost},
+		{"dead_at_end", ofPaced, "some RPC of the last second of every window is ok", askEnd},
+		{"not_started", ofKept, "every scheduled RPC was started", askStarted},
+		{"settings_not_observed", ofAll, "every setting was seen as asked", askSettings},
+		{"churn_incomplete", ofAll, "at most 0.1 % of the connections due to be replaced were not, and never more than the allowed share", askChurn},
+		{"handshakes_disagree", ofRuns, "connections opened are those that were asked for", askHandshakes},
+		{"connections_unaccounted", ofHandshakes, "planned = not started + full + resumed + failed, the sum over epochs is the arm, and histogram counts are the ledger's", askConnections},
+		{"resumptions_disagree", ofHandshakes, "as many connections were full, and as many resumed, as the plan says", askResumptions},
+		{"server_saw_other_handshakes", ofHandshakes, "the bundled server counted at least the connections that were made and at most those that were begun", askServerHandshakes},
+		{"connections_lost", ofHandshakes, "failed connections, and those whose RPCs failed, are at most 0.1 % of the planned, those of saturated blocks apart, and never above the allowed share", askConnectionsLost},
+		{"responses_not_as_asked", ofAll, "the responses of an arm without a compressor came uncompressed, and some of one with a compressor compressed", askResponses},
+		{"responses_differ", ofAll, "arms that call one method with one message got responses of one size in the preflight", askResponseSizes},
+		{"server_restarted", ofAll, "one bundled server served each epoch", askInstances},
+		{"same_server_binary", ofAll, "server binaries of different names are different files", askBinaries},
+		{"reconnected", ofRuns, "no connection was opened after the clock started, but in place of a good one as asked", askReconnects},
+		{"waited_for_streams", ofPaced, "no RPC waited in the client for one of the streams that the server allows on a connection", askStreams},
+		{"streams_refused", ofAll, "the server refused no stream", askRefused},
+		{"connections_ended", ofRuns, "the server ended no connection by GOAWAY", askGoAways},
+		{"still_warming", ofPaced, "latency p50 does not fall from the first to the last second of the windows", askWarming},
+		{"timed_from_actual_start", ofRuns, "Σ latency = Σ service time + Σ lag, and lag is not zero", askTiming},
+		{"samples_missing", ofRuns, "the loop's own Σ(done − sent) is the histogram's", askLittle},
+		{"generator_behind", ofPaced, "lag is small beside latency", askLag},
+		{"rate_not_reached", ofPaced, "achieved rate is at least 99.5 % of the offered", askRate},
+		{"overloaded", ofPaced, "what was started in a window ended in it, but for 2 %", askOverload},
+		{"generator_busy", ofPaced, "generators use at most half of their cores", askGeneratorCPU},
+		{"client_limited", ofPaced, "in a closed loop generators use at most 90 % of their cores", askClientLimited},
+		{"windows_disturbed", ofCeilings, "no window of a search was disturbed by a stall, by the hypervisor or by other processes", askDisturbed},
+		{"generator_limited", ofCeilings, "the generator is not what limits a ceiling", askWhoseCeiling},
+		{"generator_gc", ofRuns, "garbage collection takes at most 5 % of the CPUs that a generator may use", askGC},
+		{"machine_busy", ofPaced, "this run's processes use at most 70 % of the machine", askOurs},
+		{"server_pid_unseen", ofAll, "the processes of --server-pid were seen to hold the connections", askServerPID},
+		{"competing_cpu", ofAll, "other processes leave the machine to the run", askCompeting},
+		{"steal", ofAll, "the hypervisor takes at most 1 % of the machine", askSteal},
+		{"hiccups", ofPaced, "a sleeping thread wakes at most 1 ms late", askHiccups},
+		{"throttled", ofAll, "no cgroup quota held the run back", askThrottled},
+		{"clock_stepped", ofAll, "wall clock and monotonic clock agree", askClock},
+		{"control_differs_from_itself", ofAll, "the A/A arm is no different from its control", askAA},
+		{"few_epochs", ofAll, "there are at least 8 epochs to compare", askEpochs},
+		{"epochs_missing", ofAll, "as many epochs were measured as were planned", askPlanned},
+		{"interrupted", ofAll, "the run was not interrupted", askInterrupted},
+		{"unfinished", ofAll, "the run stored its result itself", askUnfinished},
 	}
 }
 
