@@ -61,9 +61,7 @@ func (k *keeper) judge(r *result.Result) {
 		r.Warnings = append(r.Warnings, result.Warning{Code: "no_checkpoint",
 			Text: fmt.Sprintf("what was finished could not be kept while the run lasted: %v", reason(k.failed))})
 	}
-	compare.Ceilings(r)
-	r.Comparisons = compare.Arms(r)
-	result.Examine(r)
+	compare.Judge(r)
 	r.Gates = k.gates.judge(r)
 }
 

@@ -159,8 +159,7 @@ func measure(ctx context.Context, self string, line *progress, args []string) (r
 	if r.Interrupted != "" {
 		return result.Result{}, context.Cause(ctx)
 	}
-	r.Comparisons = compare.Arms(r)
-	result.Examine(r)
+	compare.Judge(r)
 	return *r, nil
 }
 

@@ -3,6 +3,7 @@ package compare_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,6 +213,27 @@ func TestArmsOfACeilingAreComparedByIt(t *testing.T) {
 	all := compare.Arms(&r)
 	if len(all) != 3 || all[0].Metric != "ceiling_rpc_per_s" || all[0].Unit != "rpc/s" || math.Abs(*all[0].Ratio-0.5) > 1e-9 || all[0].Verdict != "faster" {
 		t.Errorf("%+v, want the ceiling, half as high, and both CPUs", all)
+	}
+}
+
+// Comparisons are of the ceilings, and a check is of the comparisons.
+func TestWhatIsJudgedDependsOnWhatWasJudgedBefore(t *testing.T) {
+	r := callersCurve(8, 0.1, 0.95, func(n int) float64 { return 1000 * float64(min(n, 8)) })
+	aa := callersCurve(8, 0.1, 0.95, func(n int) float64 { return 500 * float64(min(n, 8)) })
+	aa.Arms[0].Name, aa.Arms[0].AA = "aa", true
+	r.Arms = append(r.Arms, aa.Arms[0])
+	r.Groups = []plan.Group{{Name: "g", Control: "base", Arms: []string{"base", "aa"}}}
+	compare.Judge(&r)
+	if len(r.Comparisons) == 0 || r.Comparisons[0].Metric != "ceiling_rpc_per_s" {
+		t.Fatalf("comparisons %+v, want that of the ceilings", r.Comparisons)
+	}
+	if !slices.ContainsFunc(r.Warnings, func(w result.Warning) bool { return w.Code == "control_differs_from_itself" }) {
+		t.Errorf("warnings %+v, want one about the comparison with the A/A arm", r.Warnings)
+	}
+	once := r
+	compare.Judge(&r)
+	if diff := cmp.Diff(once.Comparisons, r.Comparisons) + cmp.Diff(once.Warnings, r.Warnings); diff != "" {
+		t.Errorf("judged again (-once +twice):\n%s", diff)
 	}
 }
 

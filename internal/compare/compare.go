@@ -14,6 +14,15 @@ import (
 	"grpcbench/internal/stats"
 )
 
+// Judge fills in all that is made of what r measured: its ceilings, its comparisons, and
+// its checks with the verdict, each of which needs those before it. It may be called
+// again. A run's gates are another matter, see [Gates].
+func Judge(r *result.Result) {
+	Ceilings(r)
+	r.Comparisons = Arms(r)
+	result.Examine(r)
+}
+
 // Arms compares every arm of r with the control of each group it is in; the A/A
 // arm is one of them. The order is that of the groups, their arms and the
 // metrics.

@@ -54,9 +54,7 @@ func climbed(t *testing.T, ctx context.Context, p plan.Plan, o runner.Options) r
 	for i := range r.Machine.Epochs { // what else runs beside these tests is not theirs
 		r.Machine.Epochs[i].CompetingShare, r.Machine.Epochs[i].StealShare = nil, nil
 	}
-	compare.Ceilings(r)
-	r.Comparisons = compare.Arms(r)
-	result.Examine(r)
+	compare.Judge(r)
 	wantSums(t, *r)
 	wantStorable(t, *r)
 	return *r

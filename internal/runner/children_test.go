@@ -142,8 +142,7 @@ func measure(t *testing.T, ctx context.Context, p plan.Plan, o runner.Options) r
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Comparisons = compare.Arms(r)
-	result.Examine(r)
+	compare.Judge(r)
 	wantSums(t, *r)
 	wantStorable(t, *r)
 	return *r

@@ -7,7 +7,6 @@ import (
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/plan"
-	"grpcbench/internal/result"
 	"grpcbench/internal/worker"
 )
 
@@ -58,8 +57,7 @@ func FuzzAnswers(f *testing.F) {
 		if err != nil {
 			return
 		}
-		made.Comparisons = compare.Arms(made)
-		result.Examine(made)
+		compare.Judge(made)
 		if made.Verdict == "" {
 			t.Error("no verdict")
 		}

@@ -38,8 +38,7 @@ func store(t testing.TB, dir string, hour int, change func(*result.Result)) stri
 	if change != nil {
 		change(&r)
 	}
-	r.Comparisons = compare.Arms(&r)
-	result.Examine(&r)
+	compare.Judge(&r)
 	if _, err := result.Write(dir, r); err != nil {
 		t.Fatal(err)
 	}
