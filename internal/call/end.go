@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -19,23 +18,13 @@ import (
 	"grpcbench/internal/load"
 )
 
-// causer is a channel that knows what became of its connections and of streams on them.
-type causer interface {
-	// CauseOf is what a text of grpc-go tells of it; "": nothing that has happened.
-	CauseOf(text string) string
-	// WasReset and WasCut say whether a stream ended so of which nobody was told.
-	WasReset(name string) bool
-	WasCut() bool
-	// MaxMessage is the largest message that it takes, in bytes.
-	MaxMessage() int
-}
-
 // gullible is a channel of which nothing is known.
 type gullible struct{}
 
 func (gullible) CauseOf(string) string { return "" }
 func (gullible) WasReset(string) bool  { return true }
 func (gullible) WasCut() bool          { return true }
+func (gullible) WasBare() bool         { return false }
 func (gullible) MaxMessage() int       { return channel.MaxMessage }
 
 // answer is what a server has sent of an RPC beside its message. Trailers that have a
@@ -51,14 +40,11 @@ func (a *answer) options() []grpc.CallOption {
 // failure is how an RPC of a preflight failed, with what grpc-go's text tells of it.
 func failure(ctx context.Context, err error, conn grpc.ClientConnInterface, a *answer) *Failure {
 	f := &Failure{End: end(ctx, err, conn, a), Err: err}
-	switch text := status.Convert(err).Message(); {
+	switch {
 	case cause.HTTPStatus(f.Cause) != 0:
-		_, body, _ := strings.Cut(text, "data: ")
-		f.Server = productIn(body)
+		f.Server = productIn(channel.Page(err))
 	case cause.Gone(f.Cause):
-		if _, debug, ok := strings.Cut(text, ", debug data: "); ok {
-			f.Debug, _ = strconv.Unquote(debug) // what is not quoted is not told
-		}
+		f.Debug = channel.DebugData(err)
 	}
 	return f
 }
@@ -78,10 +64,14 @@ func productIn(page string) string {
 	return ""
 }
 
-// begun says that the server sent headers of gRPC; ended, that it sent trailers with more
-// than a status, which the client never makes up.
-func (a *answer) begun() bool { return a != nil && len(a.header) > 0 }
-func (a *answer) ended() bool { return a != nil && len(a.trailer) > 0 }
+// came says that the server sent headers of gRPC, or trailers with more than a status,
+// neither of which the client makes up.
+func (a *answer) came() channel.Came {
+	if a == nil {
+		return channel.Came{}
+	}
+	return channel.Came{Headers: len(a.header) > 0, Trailers: len(a.trailer) > 0}
+}
 
 // Failure is an RPC that failed: how, and the error that gRPC gave, or would have given,
 // whose text a server may have written.
@@ -135,25 +125,22 @@ func end(ctx context.Context, err error, conn grpc.ClientConnInterface, a *answe
 	if errors.Is(err, ErrBadPayload) {
 		return load.End{Code: load.BadPayload, Cause: cause.Response}
 	}
-	s := status.Convert(err)
-	found := own(ctx, s.Code())
-	if found == "" && !a.ended() {
-		c, ok := conn.(causer)
+	code := status.Code(err)
+	found := own(ctx, code)
+	if found == "" {
+		w, ok := conn.(channel.Witness)
 		if !ok {
-			c = gullible{}
+			w = gullible{}
 		}
-		found = told(s.Code(), s.Message(), c)
-		if a.begun() && cause.HTTPStatus(found) != 0 {
-			found = "" // what has headers of gRPC has no other status than its own
-		}
+		found = channel.Told(err, w, a.came())
 	}
-	switch found {
-	case "":
-		found = cause.Status
-	case cause.NoResources:
+	switch {
+	case found == cause.NoResources:
 		return load.End{Code: load.ClientLimit, Cause: found}
+	case found == "" && (a == nil || a.came() != channel.Came{}):
+		found = cause.Status
 	}
-	return load.End{Code: codeName(s.Code()), Cause: found}
+	return load.End{Code: codeName(code), Cause: found}
 }
 
 // own is the cause of an RPC that the client's context ended; "": it did not.
@@ -165,67 +152,4 @@ func own(ctx context.Context, code codes.Code) string {
 		return cause.Cancelled
 	}
 	return ""
-}
-
-// told is the cause that a text of grpc-go's transport names with this code; "": it is
-// none of them.
-//
-// A stream's reset and a connection's end are believed where c has seen one.
-func told(code codes.Code, text string, c causer) string {
-	if name, ok := strings.CutPrefix(text, "stream terminated by RST_STREAM with error code: "); ok && c.WasReset(name) {
-		return cause.Named(cause.RSTStream, name)
-	}
-	if code == codes.Unavailable {
-		if found := c.CauseOf(text); found != "" {
-			return found
-		}
-	}
-	if text == "server closed the stream without sending trailers" && c.WasCut() {
-		return cause.Violation
-	}
-	if rest, ok := strings.CutPrefix(text, "unexpected HTTP status code received from server: "); ok {
-		digits, _, _ := strings.Cut(rest, " ")
-		if n, err := strconv.Atoi(digits); err == nil {
-			return cause.HTTP(n)
-		}
-	}
-	if code == codes.ResourceExhausted && limited(text, c.MaxMessage()) {
-		return cause.MessageLimit
-	}
-	for _, known := range texts {
-		if code == known.code && strings.HasPrefix(text, known.prefix) {
-			return known.cause
-		}
-	}
-	return ""
-}
-
-// texts are those that grpc-go gives an RPC by itself, beside those with a number, and
-// of which a server has no reason to write the same.
-var texts = []struct {
-	code          codes.Code
-	prefix, cause string
-}{
-	{codes.Internal, "header list size to send violates the maximum size", cause.HeaderLimit},
-	{codes.Internal, "peer header list size exceeded limit", cause.HeaderLimit},
-	{codes.Internal, "a HEADERS frame cannot appear in the middle of a stream", cause.Violation},
-	{codes.Internal, "malformed header: ", cause.Violation},
-	{codes.Internal, "transport: malformed ", cause.Violation},
-	{codes.Unknown, "transport: malformed ", cause.Violation},
-	{codes.Internal, "protocol error: ", cause.Violation},
-	{codes.Internal, "cardinality violation: ", cause.Violation},
-	{codes.Internal, "unexpected EOF", cause.Violation},
-	{codes.Internal, "grpc: received unexpected payload format ", cause.Violation},
-	{codes.Internal, "grpc: Decompressor is not installed ", cause.Encoding},
-	{codes.Internal, "grpc: failed to decompress the received message: ", cause.Response},
-	{codes.Internal, "grpc: failed to unmarshal the received message: ", cause.Response},
-	{codes.ResourceExhausted, "trying to send message larger than max ", cause.MessageLimit},
-	{codes.ResourceExhausted, "grpc: received message after decompression larger than max ", cause.MessageLimit},
-}
-
-// limited says whether a text is of a response above this client's own limit: a server
-// says the same of a request, with a limit of its own.
-func limited(text string, most int) bool {
-	return strings.HasPrefix(text, "grpc: received message larger than max ") &&
-		strings.HasSuffix(text, " vs. "+strconv.Itoa(most)+")")
 }

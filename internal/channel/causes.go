@@ -46,6 +46,9 @@ func (c *Chain) WasReset(name string) bool {
 // WasCut is true if it is of a channel of the chain.
 func (c *Chain) WasCut() bool { return c.some((*member).WasCut) }
 
+// WasBare is true if it is of a channel of the chain.
+func (c *Chain) WasBare() bool { return c.some((*member).WasBare) }
+
 func (c *Chain) some(is func(*member) bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,7 +68,7 @@ func (c *Chain) some(is func(*member) bool) bool {
 func (c *Channel) CauseOf(text string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if text == "the connection is draining" && c.ends.goAway {
+	if c.ends.goAway && slices.Contains(draining, text) {
 		return cause.GoAway(c.ends.gone)
 	}
 	if _, name, ok := strings.Cut(text, ", received prior goaway: code: "); ok && c.ends.goAway {
@@ -89,6 +92,9 @@ func (c *Channel) CauseOf(text string) string {
 	return ""
 }
 
+// draining are the texts of a stream that a GOAWAY left out.
+var draining = []string{"the connection is draining", "the stream is rejected because server is draining the connection"}
+
 // WasReset says whether a stream was reset with an error code of that name of which no
 // RPC was told to have ended so, and counts it as told.
 func (c *Channel) WasReset(name string) bool {
@@ -103,4 +109,12 @@ func (c *Channel) WasCut() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return take(c.ends.resets, cut)
+}
+
+// WasBare says whether a stream ended by trailers without a single field, and so without a
+// status, of which no RPC was told to have ended so, and counts it as told.
+func (c *Channel) WasBare() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return take(c.ends.resets, bare)
 }

@@ -17,6 +17,7 @@ const (
 	frameSettings  = 0x4
 	frameGoAway    = 0x7
 	flagEndStream  = 0x1
+	flagEndHeaders = 0x4
 	flagAck        = 0x1
 )
 
@@ -57,7 +58,7 @@ func telling(kind, flags byte) bool {
 func (f *frames) read(b []byte) {
 	for len(b) > 0 {
 		if f.have == 0 && len(b) >= len(f.head) && !telling(b[3], b[4]) { // most are, and whole
-			if n := len(f.head) + int(b[0])<<16 + int(b[1])<<8 + int(b[2]); n <= len(b) {
+			if n := len(f.head) + int(b[0])<<16 + int(b[1])<<8 + int(b[2]); n <= len(b) && n > len(f.head) {
 				f.count(b[3], b[4])
 				b = b[n:]
 				continue
@@ -123,13 +124,15 @@ func (f *frames) end() {
 		f.settled()
 	case kind == frameRSTStream && f.kept >= 4, kind == frameGoAway && f.kept == 8, kind == frameData && flags&flagEndStream != 0:
 		f.seen(kind, f.code)
+	case kind == frameHeaders && f.head[2] == 0 && flags == flagEndStream|flagEndHeaders && f.head[1] == 0 && f.head[0] == 0:
+		f.seen(kind, f.code) // without a field
 	}
 }
 
 // ends are what servers did to end streams and connections of a channel.
 type ends struct {
 	// resets counts streams, each of which stands for one RPC that failed by it: those that
-	// were reset, by cause, and those that were cut.
+	// were reset, by cause, those that were cut, and those whose trailers were bare.
 	resets map[string]int64
 	goAway bool
 	gone   uint32 // the error code of the latest connection's first GOAWAY
@@ -137,6 +140,9 @@ type ends struct {
 
 // cut are streams that ended by DATA, as no response of gRPC does.
 const cut = "cut"
+
+// bare are streams that ended by HEADERS without a field.
+const bare = "bare"
 
 // saw is told of the frames that end something.
 func (s *settled) saw(kind byte, code [8]byte) {
@@ -154,6 +160,8 @@ func (s *settled) saw(kind byte, code [8]byte) {
 		c.ends.resets[cause.RSTStream(binary.BigEndian.Uint32(code[:]))]++
 	case frameData:
 		c.ends.resets[cut]++
+	case frameHeaders:
+		c.ends.resets[bare]++
 	case frameGoAway:
 		s.ended = s.frames.over
 		s.gone = c.goAways.Replace(s.gone, append(slices.Clone(code[:]), s.frames.said[:s.frames.long]...), s.opened.Load(), s.ended)

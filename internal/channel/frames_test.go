@@ -19,12 +19,15 @@ func TestEndsAreSeenHoweverTheyAreCut(t *testing.T) {
 		w.WriteData(5, true, nil), w.WriteData(7, true, []byte("page")), w.WritePing(false, [8]byte{3}),
 		w.WriteGoAway(9, http2.ErrCodeInternal, []byte("debug data of any length")), w.WriteRawFrame(http2.FrameRSTStream, 0, 3, []byte{1}),
 		w.WriteRawFrame(http2.FrameGoAway, 0, 0, nil), w.WriteRSTStream(11, http2.ErrCodeCancel),
+		w.WriteHeaders(http2.HeadersFrameParam{StreamID: 13, EndStream: true, EndHeaders: true}),
+		w.WriteHeaders(http2.HeadersFrameParam{StreamID: 15, EndStream: true, EndHeaders: true, BlockFragment: []byte{0x88}}),
+		w.WriteHeaders(http2.HeadersFrameParam{StreamID: 17, EndHeaders: true}), w.WriteHeaders(http2.HeadersFrameParam{StreamID: 19, EndStream: true}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := []string{"3 0000000b", "0 00000000", "0 00000000", "7 0000000900000002", "3 00000008"}
+	want := []string{"3 0000000b", "0 00000000", "0 00000000", "7 0000000900000002", "3 00000008", "1 00000000"}
 	for size := 1; size <= sent.Len(); size++ {
 		var got []string
 		f := frames{seen: func(kind byte, code [8]byte) {
@@ -32,7 +35,7 @@ func TestEndsAreSeenHoweverTheyAreCut(t *testing.T) {
 			if n == 0 {
 				n = 4
 			}
-			if kind == frameData {
+			if kind == frameData || kind == frameHeaders {
 				code = [8]byte{}
 			}
 			got = append(got, fmt.Sprintf("%d %x", kind, code[:n]))

@@ -1,10 +1,7 @@
 package exchange
 
 import (
-	"strings"
-
 	"google.golang.org/grpc/stats"
-	"google.golang.org/grpc/status"
 
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
@@ -17,7 +14,7 @@ type Attempt struct {
 	Cause string
 }
 
-// mostAttempts is how many are kept. gRPC makes an RPC again once, and again where a
+// mostAttempts is how many are kept, the first of them. gRPC makes an RPC again once, and again where a
 // connection ends before it got a stream there, which is no attempt.
 const mostAttempts = 8
 
@@ -29,32 +26,34 @@ func (w *watch) attempt(h *stats.OutHeader) {
 	}
 	if len(w.attempts) < mostAttempts {
 		w.attempts, w.failures = append(w.attempts, Attempt{Local: local}), append(w.failures, nil)
+	} else {
+		w.more++
 	}
 	w.open = true
 }
 
 // over notes how it ended.
 func (w *watch) over(end *stats.End) {
-	if n := len(w.failures); w.open && n > 0 {
+	if n := len(w.failures); w.open && n > 0 && w.more == 0 {
 		w.failures[n-1] = end.Error
 	}
 	w.open = false
 }
 
-// causes says why attempts failed that were made on c.
-func (w *watch) causes(c *channel.Channel) {
+// causes says why attempts failed that were made on c, of an RPC that ended as end has it.
+func (w *watch) causes(c *channel.Channel, end Status) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, err := range w.failures {
 		if err == nil {
 			continue
 		}
-		text := status.Convert(err).Message()
-		if _, name, reset := strings.Cut(text, "stream terminated by RST_STREAM with error code: "); reset {
-			name, _, _ = strings.Cut(name, ";")
-			w.attempts[i].Cause = cause.Named(cause.RSTStream, name)
+		if i+1 == len(w.failures) && w.more == 0 { // the RPC's own end
+			if end.Cause != cause.Status && end.Cause != cause.Expected {
+				w.attempts[i].Cause = end.Cause
+			}
 			continue
 		}
-		w.attempts[i].Cause = c.CauseOf(text)
+		w.attempts[i].Cause = channel.AttemptCause(err, c)
 	}
 }

@@ -38,6 +38,8 @@ type Exchange struct {
 	// Attempts are the streams of the RPC, in order: a server may refuse one unseen, which
 	// is then made again, on another connection if it has ended this one.
 	Attempts []Attempt
+	// MoreAttempts is how many there were after those.
+	MoreAttempts int
 	// Opening is what connecting took, up to the first quiet moment; Traffic what
 	// the RPC did, up to the next.
 	Opening, Traffic Bytes
@@ -112,7 +114,7 @@ func Do(ctx context.Context, t worker.Trial) (Exchange, error) {
 	e.Traffic = quiet(ctx, ch)
 	e.Traffic.Sent -= e.Opening.Sent
 	e.Traffic.Received -= e.Opening.Received
-	seen.causes(ch)
+	seen.causes(ch, e.Status)
 	seen.fill(&e)
 	e.ServerSettings, e.GoAways = ch.Settings(), ch.GoAways()
 	work := counters.Snapshot().Sub(before)

@@ -17,6 +17,7 @@ type watch struct {
 
 	attempts []Attempt
 	failures []error // of attempts
+	more     int     // attempts that are not kept
 	open     bool    // the latest attempt has not ended
 }
 
@@ -28,7 +29,7 @@ func (w *watch) fill(e *Exchange) {
 	defer w.mu.Unlock()
 	e.Request, e.Response = w.seen.Request, w.seen.Response
 	e.Sent, e.Header, e.Trailer = w.seen.Sent, w.seen.Header, w.seen.Trailer
-	e.Moments, e.Attempts = w.seen.Moments, w.attempts
+	e.Moments, e.Attempts, e.MoreAttempts = w.seen.Moments, w.attempts, w.more
 }
 
 // HandleRPC implements stats.Handler.

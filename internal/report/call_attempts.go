@@ -8,7 +8,7 @@ import (
 
 // attempts says that the RPC was made more than once, on which connections, and why.
 func (v callView) attempts() {
-	n := len(v.Attempts)
+	n := len(v.Attempts) + v.MoreAttempts
 	if n < 2 {
 		return
 	}
@@ -33,6 +33,9 @@ func (v callView) attempts() {
 		}
 		v.fact(label, text)
 		label = ""
+	}
+	if v.MoreAttempts > 0 {
+		v.fact("", "and "+plural(v.MoreAttempts, "time")+" more")
 	}
 }
 

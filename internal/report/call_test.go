@@ -189,3 +189,15 @@ func TestACallHoldsNothingThatActsOnATerminal(t *testing.T) {
 		}
 	}
 }
+
+// A call that was made more often than is kept says how often.
+func TestACallSaysHowManyMoreAttemptsThereWere(t *testing.T) {
+	e := refused()
+	e.MoreAttempts = 9
+	text := callText(t, e, report.CallOptions{})
+	for _, want := range []string{"made 11 times", "and 9 times more", "again on the connection from 10.0.0.7:33182: not answered"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not said:\n%s", want, text)
+		}
+	}
+}
