@@ -306,6 +306,11 @@ func (s *Stream) Nonsense() {
 	s.try(s.conn.framer.WriteRawFrame(http2.FrameSettings, 0, 0, []byte{1}))
 }
 
+// Frame sends any frame of the stream, which may be none that HTTP/2 has.
+func (s *Stream) Frame(kind http2.FrameType, flags http2.Flags, payload ...byte) {
+	s.try(s.conn.framer.WriteRawFrame(kind, flags, s.id, payload))
+}
+
 // Cut ends a response without trailers.
 func (s *Stream) Cut() { s.try(s.conn.framer.WriteData(s.id, true, nil)) }
 

@@ -159,8 +159,8 @@ func engine() []Mutant {
 	}, {
 		Name: "grpc-status is not looked at",
 		File: wires + "/response.go", Package: wires, Test: "TestAResponseInPiecesIsTheSame",
-		Old: "if m.grpcStatus != 0 {",
-		New: "if m.grpcStatus < 0 {",
+		Old: "case m.grpcStatus != 0:",
+		New: "case m.grpcStatus < 0:",
 	}, {
 		Name: "a stream that GOAWAY names is made again",
 		File: wires + "/conn.go", Package: wires, Test: "TestAGoAwayEndsAndMovesTheRightStreams",

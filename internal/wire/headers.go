@@ -11,7 +11,7 @@ import (
 // meaning is what this client wants to know of a header block.
 type meaning struct {
 	httpStatus int  // 0: none
-	isGRPC     bool // content-type application/grpc…
+	isGRPC     bool // a content-type application/grpc…
 	grpcStatus int  // noStatus, badStatus, or what it is
 	encoding   string
 	accepts    string // grpc-accept-encoding
@@ -19,6 +19,9 @@ type meaning struct {
 	server     string // what names itself so
 	tooLong    bool   // the list is, and all else is of its beginning
 }
+
+// begins says whether a response of gRPC may begin so.
+func (m *meaning) begins() bool { return m.isGRPC && m.httpStatus >= 200 && m.grpcStatus != badStatus }
 
 // What grpcStatus is where there is none, and where it is no number.
 const (
@@ -98,14 +101,17 @@ func (r *headerReader) field(f hpack.HeaderField) {
 	case ":status":
 		m.httpStatus, _ = strconv.Atoi(f.Value) // what is no number is no status: 0
 	case "content-type":
-		m.isGRPC = isGRPC(f.Value)
+		m.isGRPC = m.isGRPC || isGRPC(f.Value)
 	case "grpc-encoding":
 		m.encoding = f.Value
 	case "grpc-accept-encoding":
 		m.accepts = f.Value
 	case "grpc-status":
-		m.grpcStatus = badStatus
-		if n, err := strconv.ParseInt(f.Value, 10, 32); err == nil {
+		n, err := strconv.ParseInt(f.Value, 10, 32)
+		switch {
+		case err != nil:
+			m.grpcStatus = badStatus
+		case m.grpcStatus != badStatus: // what is no number is not made good by another
 			m.grpcStatus = int(uint32(n)) // a negative one is a large one to gRPC
 		}
 	case "server":

@@ -73,12 +73,10 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	case m.httpStatus >= 100 && m.httpStatus < 200:
 		// Informational; the response's own are to come (RFC 9110, 15.2).
 		return c.replied()
-	case m.httpStatus != 200:
+	case !m.begins():
 		c.fail(s, c.notGRPC(m))
-	case !m.isGRPC:
-		c.fail(s, c.notGRPC(m))
-	default:
-		s.answered, s.encoding = true, m.encoding
+	default: // of any HTTP status: a grpc-status, if one comes, is what counts
+		s.answered, s.http, s.encoding = true, m.httpStatus, m.encoding
 	}
 	return nil
 }
@@ -88,40 +86,59 @@ func (c *conn) expected(end load.End) load.End { return c.channel.options.Reques
 
 // trailersOnly is the outcome of a response that is one header block.
 func (c *conn) trailersOnly(s *stream, m *meaning) load.End {
-	if m.grpcStatus == noStatus || !m.isGRPC && m.httpStatus != 200 {
+	if !m.begins() || m.grpcStatus == noStatus {
 		return c.notGRPC(m)
 	}
 	return c.outcome(s, m)
 }
 
-// notGRPC is the outcome of a response that is not gRPC's.
+// badStatusEnd is the end of an RPC whose status is no number.
+var badStatusEnd = load.End{Code: codeUnknown, Cause: cause.Violation}
+
+// notGRPC is the outcome of a response that is one header block without a status of
+// gRPC, or that begins as none of gRPC does.
 func (c *conn) notGRPC(m *meaning) load.End {
-	if m.httpStatus < 200 { // none, or one that has another header block to follow
+	switch {
+	case m.httpStatus < 200: // none, or one that has another header block to follow
 		return broken
+	case m.isGRPC && m.grpcStatus == badStatus:
+		return badStatusEnd
 	}
 	c.channel.words.Server = m.server
+	if m.isGRPC {
+		return withoutStatus(m.httpStatus)
+	}
 	return load.End{Code: httpCode(m.httpStatus), Cause: cause.HTTP(m.httpStatus)}
+}
+
+// withoutStatus is the outcome of a response of gRPC that ended without a status: where
+// its HTTP status is not that of one, that is what counts (gRPC over HTTP/2, "Responses").
+func withoutStatus(http int) load.End {
+	if http == 200 {
+		return load.End{Code: codeUnknown, Cause: cause.Violation}
+	}
+	return load.End{Code: httpCode(http), Cause: cause.HTTP(http)}
 }
 
 // outcome is how an RPC ended by its trailers.
 func (c *conn) outcome(s *stream, m *meaning) load.End {
 	switch m.grpcStatus {
 	case badStatus:
-		return load.End{Code: codeUnknown, Cause: cause.Violation}
-	case noStatus: // trailers without a status, which the other engine cannot tell from UNKNOWN
-		return load.End{Code: codeUnknown, Cause: cause.Status}
+		return badStatusEnd
+	case noStatus:
+		return withoutStatus(s.http)
 	}
-	if m.grpcStatus != 0 {
+	// A unary call has one message, or none and an error, and no part of another. To
+	// grpc-go that comes before the status, and so it does here.
+	r := &c.channel.options.Request
+	switch {
+	case s.response.n > 1 || !s.response.whole() || s.response.n == 0 && m.grpcStatus == 0:
+		return broken
+	case s.response.compressed && !r.accepts(s.encoding):
+		return c.notAccepted(s)
+	case m.grpcStatus != 0:
 		c.channel.words.encoded = m.message
 		return load.End{Code: grpcCode(m.grpcStatus), Cause: cause.Status}
-	}
-	// A unary call has one message and no part of another.
-	r := &c.channel.options.Request
-	if s.response.n != 1 || !s.response.whole() {
-		return broken
-	}
-	if s.response.compressed && !r.accepts(s.encoding) {
-		return c.notAccepted(s)
 	}
 	c.channel.count(s)
 	if r.Length >= 0 && (!s.response.compressed && int(s.response.length) != r.Length || int(s.response.length) > r.keep()) {
@@ -173,7 +190,11 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 		return nil
 	}
 	if h.flags&flagEndStream != 0 { // without trailers
-		c.end(s, broken)
+		end := broken
+		if s.http != 200 {
+			end = withoutStatus(s.http)
+		}
+		c.end(s, end)
 		return nil
 	}
 	if s.unacked >= window/2 {

@@ -9,6 +9,7 @@ type stream struct {
 	op       load.Op
 	response messages
 	answered bool   // response headers came
+	http     int    // their HTTP status
 	encoding string // of the response
 	unsent   int    // bytes of the request's message that wait for a window
 	window   int64  // what the server lets us send on it

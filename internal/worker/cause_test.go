@@ -97,10 +97,6 @@ func faults() []fault {
 	add("a status that is no number", "UNKNOWN", cause.Violation, only(true, ":status", "200", "content-type", "application/grpc", "grpc-status", "abc"))
 	add("a status below 0", "CODE_OTHER", cause.Status, only(true, ":status", "200", "content-type", "application/grpc", "grpc-status", "-5"))
 	add("a status of 70000", "CODE_OTHER", cause.Status, only(true, ":status", "200", "content-type", "application/grpc", "grpc-status", "70000"))
-	add("trailers without a status", "UNKNOWN", cause.Status, func(s *faultproxy.Stream) {
-		s.Begin()
-		s.Headers(true, faultproxy.Field{Name: "x", Value: "y"})
-	})
 	add("refuses by GOAWAY always", "UNAVAILABLE", "GOAWAY NO_ERROR", func(s *faultproxy.Stream) { s.Refuse(http2.ErrCodeNo) })
 	add("refuses by GOAWAY for an error", "UNAVAILABLE", "GOAWAY COMPRESSION_ERROR", func(s *faultproxy.Stream) { s.Refuse(http2.ErrCodeCompression) })
 	add("a frame that is no HTTP/2", "UNAVAILABLE", cause.Violation, func(s *faultproxy.Stream) { s.Nonsense() })
