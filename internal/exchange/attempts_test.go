@@ -97,14 +97,14 @@ func TestACallThatWasMadeTwiceIsShown(t *testing.T) {
 	}{
 		{"once", func(w *http2.Framer, stream uint32, _ int64) { fine(w, stream) }, "OK", []string{""}, true, nil},
 		{"GOAWAY twice", goAway, "UNAVAILABLE", []string{"GOAWAY INTERNAL_ERROR", "GOAWAY INTERNAL_ERROR"}, false,
-			channel.GoAways{{Code: "INTERNAL_ERROR", Connections: 2, Counted: 2}}},
+			channel.GoAways{{Code: "INTERNAL_ERROR", Connections: 2, Counted: 2, Refused: 2}}},
 		{"GOAWAY, then fine", func(w *http2.Framer, stream uint32, nth int64) {
 			if nth == 1 {
 				goAway(w, stream, nth)
 				return
 			}
 			fine(w, stream)
-		}, "OK", []string{"GOAWAY INTERNAL_ERROR", ""}, false, channel.GoAways{{Code: "INTERNAL_ERROR", Connections: 1, Counted: 1}}},
+		}, "OK", []string{"GOAWAY INTERNAL_ERROR", ""}, false, channel.GoAways{{Code: "INTERNAL_ERROR", Connections: 1, Counted: 1, Refused: 1}}},
 		{"refused, then fine", func(w *http2.Framer, stream uint32, nth int64) {
 			if nth == 1 {
 				_ = w.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
