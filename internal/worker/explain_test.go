@@ -122,7 +122,7 @@ func says(code int, message string) faultproxy.Script {
 //
 //	fault:   the same, and markup, secrets and escape sequences in all that a server may write
 //	promise: the sentence is one line without HTML, secrets or an end at a colon
-//	figure:  more than 130 faults, by 2 engines
+//	figure:  each of them, by 2 engines
 func TestNoSentenceIsCutOffOrHoldsMarkup(t *testing.T) {
 	const secret = "s3cret-token-of-a-user"
 	all := append(faults(), []fault{
