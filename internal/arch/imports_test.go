@@ -62,6 +62,7 @@ func outside() map[string]string {
 		"google.golang.org/protobuf":      "internal/benchserver internal/exchange internal/worker proto proto/bench/v1",
 		"google.golang.org/genproto":      "internal/exchange",
 		"github.com/HdrHistogram":         "internal/hist internal/result",
+		"github.com/chromedp":             "internal/browser",
 		"github.com/goccy/go-yaml":        "internal/plan",
 		"github.com/google/jsonschema-go": "internal/conform",
 		"github.com/klauspost/compress":   "internal/codec",

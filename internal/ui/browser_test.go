@@ -287,7 +287,7 @@ func TestPagesAreAccessible(t *testing.T) {
 				t.Errorf("%s, %s: %s too wide in a window of %d", name, look, wide, v.Width)
 			}
 			if to := os.Getenv("PICTURES"); to != "" {
-				png, err := p.Picture(v.Width, 1300, 1)
+				png, err := p.Screenshot()
 				if err != nil {
 					t.Fatal(err)
 				}
