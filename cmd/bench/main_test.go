@@ -183,15 +183,23 @@ func TestARunStoresTheReportAndTheLogBesideTheResult(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
 	id := onlyResult(t, results)
+	wantReports(t, results, id)
+}
+
+// wantReports fails unless the reports beside a result are what is printed of it.
+func wantReports(t *testing.T, results, id string) {
+	t.Helper()
 	if diff := cmp.Diff([]string{"latency.hlog", "report.html", "report.md", "result.json"}, filesIn(t, filepath.Join(results, id))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	md, err := os.ReadFile(filepath.Join(results, id, "report.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, again, _ := command(t, "report", id, "--results", results, "--format", "markdown"); again != string(md) {
-		t.Error("report.md is not what report --format markdown prints")
+	for name, format := range map[string]string{"report.md": "markdown", "report.html": "html"} {
+		stored, err := os.ReadFile(filepath.Join(results, id, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, again, _ := command(t, "report", id, "--results", results, "--format", format); again != string(stored) {
+			t.Errorf("%s is not what report --format %s prints", name, format)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func begin(dir string, stderr io.Writer) (*keeper, error) {
 // recoverRuns says which results were made of runs that died. That others cannot
 // be made is told and ends nothing.
 func recoverRuns(dir string, stderr io.Writer) {
-	ids, err := result.Recover(dir)
+	ids, err := result.Recover(dir, reports)
 	for _, id := range ids {
 		fmt.Fprintf(stderr, "grpc-bench: a run ended without storing its result; what it had finished is %s\n", id)
 	}
@@ -48,11 +48,7 @@ func (k *keeper) checkpoint(r *result.Result) {
 	sofar := *r
 	sofar.Unfinished = true
 	k.judge(&sofar)
-	files, err := reports(sofar)
-	if err == nil {
-		err = k.draft.Save(sofar, files...)
-	}
-	k.failed = err
+	k.failed = k.draft.Save(sofar)
 }
 
 // judge fills in what is made of the numbers.
@@ -76,11 +72,7 @@ func reason(err error) error {
 // store writes the result's directory with its reports beside it, and reads it
 // back.
 func (k *keeper) store(r result.Result) (result.Result, error) {
-	files, err := reports(r)
-	if err != nil {
-		return result.Result{}, err
-	}
-	path, err := k.draft.Publish(r, files...)
+	path, err := k.draft.Publish(r, reports)
 	if err != nil {
 		return result.Result{}, err
 	}

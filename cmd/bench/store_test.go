@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"grpcbench/internal/conform"
 	"grpcbench/internal/result"
 )
@@ -25,6 +27,9 @@ func TestARunThatIsKilledKeepsWhatItHadFinished(t *testing.T) {
 	p.await(t, "epoch 3 of 4")
 	kill(t, p)
 	id := idOfDead(t, results)
+	if diff := cmp.Diff([]string{"latency.hlog", "result.json"}, filesIn(t, filepath.Join(results, ".running-"+id, "2"))); diff != "" {
+		t.Errorf("files of the checkpoint (-want +got):\n%s", diff)
+	}
 	code, shown, stderr := command(t, "report", id, "--results", results)
 	if code != exitDone || !strings.Contains(stderr, "ended without storing its result; what it had finished is "+id) {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
@@ -43,6 +48,7 @@ func TestARunThatIsKilledKeepsWhatItHadFinished(t *testing.T) {
 		t.Errorf("verdict %s, unfinished %t, want PARTIAL", r.Verdict, r.Unfinished)
 	}
 	wantLedgers(t, r, finished)
+	wantReports(t, results, id)
 }
 
 // kill ends a program as the kernel does that is out of memory.
@@ -102,7 +108,7 @@ func TestARunKilledAtAnyTimeLeavesNothingUnreadable(t *testing.T) {
 			t.Fatalf("void: the run ended before it was killed: %s", strings.Join(p.said, "\n"))
 		}
 	}
-	ids, err := result.Recover(results)
+	ids, err := result.Recover(results, reports)
 	if err != nil {
 		t.Error(err)
 	}

@@ -68,7 +68,7 @@ func SaveBaseline(results, name string, r Result) (path string, err error) {
 		err = os.Mkdir(next, 0o700)
 	}
 	if err == nil {
-		err = fill(next, r, own[:1])
+		err = fill(next, r, own[:1], nil)
 	}
 	if err == nil {
 		err = publish(next, path)

@@ -94,11 +94,11 @@ func (d *Draft) place() string { return filepath.Join(d.results, runningName+d.i
 
 func (d *Draft) checkpoint(n int) string { return filepath.Join(d.place(), strconv.Itoa(n)) }
 
-// Save keeps an examined result, with the same files and as safely as Publish, in
-// case the process does not live to publish one; see [Recover]. It takes the place
-// of what was saved before. After an error that is still there.
-func (d *Draft) Save(r Result, files ...File) error {
-	if err := d.store(r, files, d.checkpoint(d.saves+1)); err != nil {
+// Save keeps an examined result as safely as Publish, in case the process does not
+// live to publish one; see [Recover]. It takes the place of what was saved before.
+// After an error that is still there.
+func (d *Draft) Save(r Result) error {
+	if err := d.store(r, nil, d.checkpoint(d.saves+1)); err != nil {
 		return fmt.Errorf("save result %s: %w", d.id, err)
 	}
 	d.saves++
@@ -111,11 +111,12 @@ func (d *Draft) Save(r Result, files ...File) error {
 // Publish stores an examined result as a new directory results/<id> and returns
 // its path. The directory appears whole or not at all, also when the machine
 // loses power: everything is written under another name, synced, read back and
-// rechecked before it takes its own. After an error nothing of it is left and
-// older results are as they were. Directories are 0700, files 0600.
-func (d *Draft) Publish(r Result, files ...File) (path string, err error) {
+// rechecked before it takes its own. What was read back is what render is given.
+// After an error nothing of it is left and older results are as they were.
+// Directories are 0700, files 0600.
+func (d *Draft) Publish(r Result, render Render) (path string, err error) {
 	path = filepath.Join(d.results, d.id)
-	if err := d.store(r, files, path); err != nil {
+	if err := d.store(r, render, path); err != nil {
 		return "", fmt.Errorf("write result %s: %w", d.id, err)
 	}
 	d.published = true
@@ -135,8 +136,8 @@ func (d *Draft) Close() error {
 	return err
 }
 
-// store writes r and files as a directory of that path.
-func (d *Draft) store(r Result, files []File, path string) error {
+// store writes r, and what render makes of it, as a directory of that path.
+func (d *Draft) store(r Result, render Render, path string) error {
 	if r.ID != d.id {
 		return fmt.Errorf("id %q: must be that of the draft", r.ID)
 	}
@@ -147,7 +148,7 @@ func (d *Draft) store(r Result, files []File, path string) error {
 	next := filepath.Join(d.place(), nextName)
 	err = os.Mkdir(next, 0o700)
 	if err == nil {
-		err = fill(next, r, append(own, files...))
+		err = fill(next, r, own, render)
 	}
 	if err == nil {
 		err = publish(next, path)
@@ -159,11 +160,12 @@ func (d *Draft) store(r Result, files []File, path string) error {
 }
 
 // Recover clears away what runs left whose process has died. What such a run had
-// saved becomes its result, verdict PARTIAL; the ids of these are returned. Runs
-// that still go on are left alone, and so are those of which that cannot be told:
+// saved becomes its result, verdict PARTIAL, with what render makes of it; the ids of
+// these are returned. Runs that still go on are left alone, and so are those of which that cannot be told:
 // of another user, or on a file system without locks. A place that cannot be read
-// is renamed and an error; the others are recovered none the less.
-func Recover(results string) (ids []string, err error) {
+// is renamed and an error; one whose reports cannot be made or written is an error and
+// stays as it is for the next time. The others are recovered none the less.
+func Recover(results string, render Render) (ids []string, err error) {
 	found, err := places(results)
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -175,7 +177,7 @@ func Recover(results string) (ids []string, err error) {
 	defer release()
 	var failed []error
 	for _, id := range found {
-		kept, err := (&Draft{results: results, id: id}).takeOver()
+		kept, err := (&Draft{results: results, id: id}).takeOver(render)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("recover result %s: %w", id, err))
 		}
@@ -206,7 +208,7 @@ func places(results string) (ids []string, err error) {
 // takeOver ends the draft of another process if that has died, and says whether
 // there is a result of it now. The directory's lock must be held: then a place
 // without a lock is not one that is being made.
-func (d *Draft) takeOver() (kept bool, err error) {
+func (d *Draft) takeOver(render Render) (kept bool, err error) {
 	holder, err := os.OpenFile(filepath.Join(d.place(), holderName), os.O_RDWR, 0)
 	switch {
 	case err == nil:
@@ -226,9 +228,13 @@ func (d *Draft) takeOver() (kept bool, err error) {
 	}
 	path := filepath.Join(d.results, d.id)
 	if _, err := os.Lstat(path); last != "" && errors.Is(err, fs.ErrNotExist) {
-		if err := d.readable(last); err != nil {
+		r, err := d.read(last)
+		if err != nil {
 			broken := filepath.Join(d.results, brokenName+d.id)
 			return false, errors.Join(fmt.Errorf("%w; it is kept as %s", err, filepath.Base(broken)), os.Rename(d.place(), broken))
+		}
+		if err := errors.Join(strip(last), present(last, r, render)); err != nil {
+			return false, err
 		}
 		if err := publish(last, path); err != nil {
 			return false, err
@@ -256,16 +262,28 @@ func (d *Draft) last() (string, error) {
 	return d.checkpoint(highest), nil
 }
 
-// readable reads a checkpoint and says what is wrong with it.
-func (d *Draft) readable(checkpoint string) error {
+// read reads a checkpoint. The error says what is wrong with it.
+func (d *Draft) read(checkpoint string) (Result, error) {
 	r, err := readFile(filepath.Join(checkpoint, FileName))
 	if err == nil && r.ID != d.id {
 		err = fmt.Errorf("id %q: must be that of the run", r.ID)
 	}
 	if err != nil {
-		return err
+		return r, err
 	}
-	return Recheck(r)
+	return r, Recheck(r)
+}
+
+// strip removes from a checkpoint what is not the result: reports that a recovery was
+// writing when it died, or that an older tool kept with it.
+func strip(checkpoint string) error {
+	entries, err := os.ReadDir(checkpoint)
+	for _, e := range entries {
+		if e.Name() != FileName && e.Name() != LogFileName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(checkpoint, e.Name())))
+		}
+	}
+	return err
 }
 
 // makeDir makes a directory, durably, unless it is there.

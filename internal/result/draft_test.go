@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -50,9 +51,14 @@ func die(t *testing.T, d *Draft) {
 	}
 }
 
+// beside is a render function that makes the given files.
+func beside(files ...File) Render {
+	return func(Result) ([]File, error) { return files, nil }
+}
+
 func recoverAll(t *testing.T, dir string, want ...string) {
 	t.Helper()
-	got, err := Recover(dir)
+	got, err := Recover(dir, nil)
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("recovered %v (%v), want %v", got, err, want)
 	}
@@ -113,13 +119,16 @@ func TestWhatADeadRunHadFinishedIsItsResult(t *testing.T) {
 	dir := t.TempDir()
 	d := beginDraft(t, dir)
 	for n := range 2 {
-		if err := d.Save(of(t, d, n+1), File{"report.md", []byte("# so far\n")}); err != nil {
+		if err := d.Save(of(t, d, n+1)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantListed(t, d.place(), "2", "lock")
+	wantListed(t, d.checkpoint(2), "latency.hlog", "result.json")
 	die(t, d)
-	recoverAll(t, dir, d.ID())
+	if ids, err := Recover(dir, beside(File{"report.md", []byte("# so far\n")})); err != nil || !slices.Equal(ids, []string{d.ID()}) {
+		t.Errorf("recovered %v (%v), want %s", ids, err, d.ID())
+	}
 	wantListed(t, dir, d.ID())
 	wantListed(t, filepath.Join(dir, d.ID()), "latency.hlog", "report.md", "result.json")
 	r, err := Read(dir, d.ID())
@@ -136,6 +145,78 @@ func TestWhatADeadRunHadFinishedIsItsResult(t *testing.T) {
 	recoverAll(t, dir)
 }
 
+// TestWhatIsRenderedWasReadBack: a report of what a process had in its memory can say
+// what the stored result does not.
+func TestWhatIsRenderedWasReadBack(t *testing.T) {
+	dir := t.TempDir()
+	var rendered Result
+	render := func(r Result) ([]File, error) { rendered = r; return nil, nil }
+	d, dead := beginDraft(t, dir), beginDraft(t, dir)
+	if err := dead.Save(of(t, dead, 1)); err != nil {
+		t.Fatal(err)
+	}
+	die(t, dead)
+	r := of(t, d, fixtureEpochs)
+	r.Plan.Gates.Defaulted = true // which no file holds
+	if _, err := d.Publish(r, render); err != nil {
+		t.Fatal(err)
+	}
+	wantRendered(t, rendered, dir, d.ID())
+	if _, err := Recover(dir, render); err != nil {
+		t.Fatal(err)
+	}
+	wantRendered(t, rendered, dir, dead.ID())
+}
+
+func wantRendered(t *testing.T, rendered Result, dir, id string) {
+	t.Helper()
+	r, err := Read(dir, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(r, rendered) {
+		t.Errorf("%s: rendered was result %q, gates %+v, which is not what is on the disk", id, rendered.ID, rendered.Plan.Gates)
+	}
+}
+
+// TestARecoveryThatCannotRenderIsTriedAgain: whole or not at all, and nothing is lost.
+//
+//	fault:   the recovery of a dead run cannot make or write its reports, or is killed while it does
+//	promise: an error, no result without them; the next recovery has both
+//	figure:  3 of 3 causes
+func TestARecoveryThatCannotRenderIsTriedAgain(t *testing.T) {
+	whole := beside(File{"report.html", []byte("<html>")}, File{"report.md", []byte("# whole\n")})
+	for name, first := range map[string]Render{
+		"not made":    func(Result) ([]File, error) { return nil, errors.New("no report") },
+		"not written": beside(File{"report.md", []byte("# ha")}, File{"report.md", nil}),
+		"killed":      nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			d := beginDraft(t, dir)
+			if err := d.Save(of(t, d, 1)); err != nil {
+				t.Fatal(err)
+			}
+			die(t, d)
+			if first == nil {
+				if err := os.WriteFile(filepath.Join(d.checkpoint(1), "report.md"), []byte("# ha"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			} else if ids, err := Recover(dir, first); len(ids) > 0 || err == nil || !strings.Contains(err.Error(), "recover result "+d.ID()) {
+				t.Errorf("recovered %v (%v), want an error that names the run", ids, err)
+			}
+			wantListed(t, dir, ".running-"+d.ID())
+			if ids, err := Recover(dir, whole); err != nil || !slices.Equal(ids, []string{d.ID()}) {
+				t.Errorf("recovered %v (%v), want %s", ids, err, d.ID())
+			}
+			wantListed(t, filepath.Join(dir, d.ID()), "latency.hlog", "report.html", "report.md", "result.json")
+			if md, err := os.ReadFile(filepath.Join(dir, d.ID(), "report.md")); err != nil || string(md) != "# whole\n" {
+				t.Errorf("report.md: %q (%v), want the whole one", md, err)
+			}
+		})
+	}
+}
+
 func TestARunThatStillGoesOnIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	d := beginDraft(t, dir)
@@ -143,7 +224,7 @@ func TestARunThatStillGoesOnIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	recoverAll(t, dir)
-	if _, err := d.Publish(of(t, d, fixtureEpochs)); err != nil {
+	if _, err := d.Publish(of(t, d, fixtureEpochs), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Close(); err != nil {
@@ -180,7 +261,7 @@ func TestARunThatDiedAfterItStoredItsResultKeepsThatOne(t *testing.T) {
 	if err := d.Save(of(t, d, 9)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Publish(of(t, d, fixtureEpochs)); err != nil {
+	if _, err := d.Publish(of(t, d, fixtureEpochs), nil); err != nil {
 		t.Fatal(err)
 	}
 	die(t, d)
@@ -197,7 +278,7 @@ func TestWhatWasSavedOutlivesAResultThatCouldNotBeStored(t *testing.T) {
 	if err := d.Save(of(t, d, 9)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Publish(of(t, d, fixtureEpochs), File{Name: FileName}); err == nil {
+	if _, err := d.Publish(of(t, d, fixtureEpochs), beside(File{Name: FileName})); err == nil {
 		t.Fatal("a file given twice was stored")
 	}
 	if err := d.Close(); err != nil {
@@ -222,7 +303,7 @@ func TestACheckpointThatCannotBeReadIsKeptAndNamed(t *testing.T) {
 		die(t, d)
 	}
 	flip(t, filepath.Join(damaged.checkpoint(1), FileName), 5000)
-	ids, err := Recover(dir)
+	ids, err := Recover(dir, nil)
 	if !slices.Equal(ids, []string{other.ID()}) || err == nil || !strings.Contains(err.Error(), "kept as .broken-"+damaged.ID()) {
 		t.Errorf("recovered %v (%v), want the other and an error that names the damaged one", ids, err)
 	}
@@ -263,7 +344,7 @@ func TestManyRunsWriteAndRecoverAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if _, err := Recover(dir); err != nil {
+	if _, err := Recover(dir, nil); err != nil {
 		t.Error(err)
 	}
 	ids := listed(t, dir)
@@ -283,7 +364,7 @@ func oneRun(dir string, r Result, dies bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := Recover(dir); err != nil {
+	if _, err := Recover(dir, nil); err != nil {
 		return err
 	}
 	r.ID = d.ID()
@@ -293,7 +374,7 @@ func oneRun(dir string, r Result, dies bool) error {
 	if dies {
 		return d.holder.Close()
 	}
-	_, err = d.Publish(r)
+	_, err = d.Publish(r, nil)
 	return errors.Join(err, d.Close())
 }
 
@@ -315,7 +396,7 @@ func TestADraftTakesItsOwnResultOnly(t *testing.T) {
 	if err := d.Save(r); err == nil {
 		t.Error("saved the result of another run")
 	}
-	if _, err := d.Publish(r); err == nil {
+	if _, err := d.Publish(r, nil); err == nil {
 		t.Error("stored the result of another run")
 	}
 	if _, err := os.Stat(filepath.Join(dir, r.ID)); !errors.Is(err, fs.ErrNotExist) {

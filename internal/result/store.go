@@ -45,8 +45,15 @@ type File struct {
 	Data []byte
 }
 
-// Write stores an examined result that has an id already, as [Draft.Publish] does.
-func Write(results string, r Result, files ...File) (path string, err error) {
+// Render makes the files that stand beside a result, of what was read back from the
+// disk; nil: there are none.
+type Render func(Result) ([]File, error)
+
+// Write stores an examined result that has an id already, as [Draft.Publish] does,
+// without anything beside it.
+func Write(results string, r Result) (path string, err error) { return writeWith(results, r, nil) }
+
+func writeWith(results string, r Result, render Render) (path string, err error) {
 	if !IsID(r.ID) {
 		return "", fmt.Errorf("write result: id %q: must be of the form of NewID", r.ID)
 	}
@@ -54,7 +61,7 @@ func Write(results string, r Result, files ...File) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	path, err = d.Publish(r, files...)
+	path, err = d.Publish(r, render)
 	return path, errors.Join(err, d.Close())
 }
 
@@ -78,15 +85,11 @@ func encode(r Result) ([]File, error) {
 	return []File{{FileName, data}, {LogFileName, log.Bytes()}}, nil
 }
 
-// fill writes files into dir and proves that the result can be read back.
-func fill(dir string, r Result, files []File) error {
-	for _, file := range files {
-		if filepath.Base(file.Name) != file.Name {
-			return fmt.Errorf("file %q: must be a name without a directory", file.Name)
-		}
-		if err := writeSynced(filepath.Join(dir, file.Name), file.Data); err != nil {
-			return err
-		}
+// fill writes the files that hold r into dir, proves that the result can be read back,
+// and renders that.
+func fill(dir string, r Result, own []File, render Render) error {
+	if err := writeFiles(dir, own); err != nil {
+		return err
 	}
 	back, err := readFile(filepath.Join(dir, FileName))
 	if err != nil {
@@ -98,7 +101,36 @@ func fill(dir string, r Result, files []File) error {
 	if err := Recheck(back); err != nil {
 		return fmt.Errorf("%s: read back: %w", FileName, err)
 	}
+	return present(dir, back, render)
+}
+
+// present writes what render makes of r beside it, and syncs the directory.
+func present(dir string, r Result, render Render) error {
+	var files []File
+	if render != nil {
+		var err error
+		if files, err = render(r); err != nil {
+			return fmt.Errorf("make reports: %w", err)
+		}
+	}
+	for _, file := range files {
+		if filepath.Base(file.Name) != file.Name {
+			return fmt.Errorf("file %q: must be a name without a directory", file.Name)
+		}
+	}
+	if err := writeFiles(dir, files); err != nil {
+		return err
+	}
 	return syncDir(dir)
+}
+
+func writeFiles(dir string, files []File) error {
+	for _, file := range files {
+		if err := writeSynced(filepath.Join(dir, file.Name), file.Data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // publish gives a synced directory its name. The system refuses a name that a

@@ -37,7 +37,7 @@ func listed(t *testing.T, dir string) []string {
 
 func TestWriteStoresAWholePrivateDirectory(t *testing.T) {
 	dir, r := t.TempDir(), examined(t)
-	path, err := Write(dir, r, File{"report.md", []byte("# report\n")})
+	path, err := writeWith(dir, r, beside(File{"report.md", []byte("# report\n")}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestAFailedWriteLeavesOlderResultsAndNothingElse(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := Write(dir, tt.r, tt.files...)
+			_, err := writeWith(dir, tt.r, beside(tt.files...))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q in it", err, tt.want)
 			}
