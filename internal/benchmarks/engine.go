@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"grpcbench/internal/codec"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
+	"grpcbench/internal/stats"
 	"grpcbench/internal/worker"
 	serverpb "grpcbench/proto"
 )
@@ -129,8 +129,8 @@ func engine(ctx context.Context) error {
 		}
 		ours, bares, ratios = append(ours, a), append(bares, b), append(ratios, a/b)
 	}
-	fmt.Printf("  engine %.2f µs, bare loop %.2f µs of client CPU per RPC (medians of %d)\n", median(ours)/1e3, median(bares)/1e3, pairs)
-	fmt.Printf("  ratio  median %.3f, all %.3f\n", median(ratios), ratios)
+	fmt.Printf("  engine %.2f µs, bare loop %.2f µs of client CPU per RPC (medians of %d)\n", stats.Median(ours)/1e3, stats.Median(bares)/1e3, pairs)
+	fmt.Printf("  ratio  median %.3f, all %.3f\n", stats.Median(ratios), ratios)
 	return nil
 }
 
@@ -257,12 +257,4 @@ func (l *bareLoop) stop() {
 	for _, c := range l.channels {
 		_ = c.Close() // the process ends
 	}
-}
-
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	if n := len(s); n%2 == 0 {
-		return (s[n/2-1] + s[n/2]) / 2
-	}
-	return s[len(s)/2]
 }

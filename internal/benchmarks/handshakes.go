@@ -20,6 +20,7 @@ import (
 	"grpcbench/internal/channel"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
+	"grpcbench/internal/stats"
 	"grpcbench/internal/wire"
 	"grpcbench/internal/wire/floor"
 	"grpcbench/internal/worker"
@@ -121,8 +122,8 @@ func handshakes(ctx context.Context) error {
 			}
 			ours, bares, ratios = append(ours, rates[by]), append(bares, rates[byBare]), append(ratios, rates[by]/rates[byBare])
 		}
-		fmt.Printf("  %-4s  %.0f connections/s, bare loop %.0f (medians of %d)\n", by, median(ours), median(bares), pairs)
-		fmt.Printf("  ratio median %.3f, all %.3f\n", median(ratios), ratios)
+		fmt.Printf("  %-4s  %.0f connections/s, bare loop %.0f (medians of %d)\n", by, stats.Median(ours), stats.Median(bares), pairs)
+		fmt.Printf("  ratio median %.3f, all %.3f\n", stats.Median(ratios), ratios)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"grpcbench/internal/certs"
 	"grpcbench/internal/plan"
+	"grpcbench/internal/stats"
 	"grpcbench/internal/worker"
 )
 
@@ -93,9 +94,9 @@ func compete(ctx context.Context, at endpoint, others []peer) error {
 	}
 	fmt.Printf("  %-8s%10s%9s%10s%7s   %-32s%s\n", "", "CPU/RPC", "of user", "RPC/s", "busy", "wire's CPU/RPC over it", "wire's RPC/s over it")
 	for i, p := range all {
-		fmt.Printf("  %-8s%7.2f µs%6.2f µs%10.0f%6.0f%%", p.name, median(each(samples[i], sample.cpu))/1e3,
-			median(each(samples[i], func(s sample) float64 { return float64(s.user) / float64(s.Calls) }))/1e3,
-			median(each(samples[i], sample.rate)), 100*median(each(samples[i], sample.busy)))
+		fmt.Printf("  %-8s%7.2f µs%6.2f µs%10.0f%6.0f%%", p.name, stats.Median(each(samples[i], sample.cpu))/1e3,
+			stats.Median(each(samples[i], func(s sample) float64 { return float64(s.user) / float64(s.Calls) }))/1e3,
+			stats.Median(each(samples[i], sample.rate)), 100*stats.Median(each(samples[i], sample.busy)))
 		if i > 0 {
 			fmt.Printf("   %-32s%s", ratio(samples[0], samples[i], sample.cpu).String()+promise("≤", p.most),
 				ratio(samples[0], samples[i], sample.rate).String()+promise("≥", p.least))
@@ -134,7 +135,7 @@ func ratio(a, b []sample, of func(sample) float64) ratios {
 
 // String is the median and, in brackets, the least and the greatest.
 func (r ratios) String() string {
-	return fmt.Sprintf("%.3f [%.3f, %.3f]", median(r), slices.Min(r), slices.Max(r))
+	return fmt.Sprintf("%.3f [%.3f, %.3f]", stats.Median(r), slices.Min(r), slices.Max(r))
 }
 
 func promise(sign string, limit float64) string {

@@ -98,7 +98,7 @@ func agreement(ctx context.Context) error {
 			}
 		}
 		slices.Sort(sds)
-		fmt.Printf("  %-15s sd, median %.2f %% of %d pairs, least %.2f, greatest %.2f\n", m.name, median(sds), len(sds), sds[0], sds[len(sds)-1])
+		fmt.Printf("  %-15s sd, median %.2f %% of %d pairs, least %.2f, greatest %.2f\n", m.name, stats.Median(sds), len(sds), sds[0], sds[len(sds)-1])
 	}
 	for _, e := range r.Machine.Epochs {
 		if e.CompetingShare != nil && e.StealShare != nil {
@@ -138,7 +138,7 @@ func delayed(ctx context.Context) error {
 			grpc, wire := m.of(r.Arms[0].Epochs[e].Figures), m.of(r.Arms[1].Epochs[e].Figures)
 			wires, over = append(wires, wire), append(over, wire/grpc)
 		}
-		fmt.Printf("  %s  wire %.2f ms, over grpc %v 1 ± %.2f\n", m.name, median(wires)/1e6, over, m.limit)
+		fmt.Printf("  %s  wire %.2f ms, over grpc %v 1 ± %.2f\n", m.name, stats.Median(wires)/1e6, over, m.limit)
 	}
 	return nil
 }

@@ -389,7 +389,7 @@ func correlation(y []float64, shifts []stats.Shift) float64 {
 	var about []float64
 	from := 0
 	for _, to := range append(starts(shifts), len(y)) {
-		level := median(y[from:to])
+		level := stats.Median(y[from:to])
 		for _, v := range y[from:to] {
 			about = append(about, v-level)
 		}
@@ -413,11 +413,6 @@ func starts(shifts []stats.Shift) (at []int) {
 		at = append(at, s.At)
 	}
 	return at
-}
-
-func median(y []float64) float64 {
-	s := slices.Sorted(slices.Values(y))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
 // recordOf is what a history keeps of a result, which has been examined.

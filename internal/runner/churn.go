@@ -90,13 +90,15 @@ func (t *openingTally) handshake() *result.Handshake {
 	if t == nil {
 		return nil
 	}
-	median := func(h *hist.Histogram) int64 {
-		ns, _ := h.Quantile(0.5, h.Count())
-		return ns
-	}
 	n := float64(t.count)
 	return &result.Handshake{Count: t.count, TCP: median(t.tcp), TLS: median(t.tls), HTTP2: median(t.http2), Total: median(t.total),
 		SentBytes: float64(t.sent) / n, ReceivedBytes: float64(t.received) / n}
+}
+
+// median is the middle value of h, 0 of none.
+func median(h *hist.Histogram) int64 {
+	ns, _ := h.Quantile(0.5, h.Count())
+	return ns
 }
 
 // together is the sum of two figures, of which the second may not be there at all.

@@ -71,10 +71,6 @@ func (s *shakes) summary(withHDR bool) (*result.Handshake, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	median := func(h *hist.Histogram) int64 {
-		v, _ := h.Quantile(0.5, h.Count()) // there is one
-		return v
-	}
 	out := &result.Handshake{
 		Count: n, TCP: median(s.tcp), TLS: median(s.tls), HTTP2: median(s.http2), Total: median(s.total),
 		ClientCPU: s.clientCPU.per(), ServerCPU: s.serverCPU.per(),

@@ -256,6 +256,7 @@ func handshakes(all []connection) *result.Handshakes {
 }
 
 func handshake(all []connection) *result.Handshake {
+	// Of so few, exactly: a histogram has three digits.
 	median := func(of func(connection) time.Duration) int64 {
 		v := make([]time.Duration, len(all))
 		for i, c := range all {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"grpcbench/internal/mutants"
 	"grpcbench/internal/probe"
+	"grpcbench/internal/stats"
 )
 
 // spend is the role of a process that uses CPU time up to the given number of
@@ -123,13 +123,7 @@ func TestTruthOfTheCPUWithoutThePacer(t *testing.T) {
 			without, sleep := cpu(sleeping)
 			client, pacer = append(client, withSpin/without), append(pacer, spin/sleep)
 		}
-		f.between("client CPU with a spinning pacer over one without", median(client), 0.97, 1.03)
-		f.between("the pacer's own CPU, likewise", median(pacer), 1.2, math.Inf(1)) // there was something to take out
+		f.between("client CPU with a spinning pacer over one without", stats.Median(client), 0.97, 1.03)
+		f.between("the pacer's own CPU, likewise", stats.Median(pacer), 1.2, math.Inf(1)) // there was something to take out
 	})
-}
-
-func median(x []float64) float64 {
-	s := slices.Sorted(slices.Values(x))
-	n := len(s)
-	return (s[(n-1)/2] + s[n/2]) / 2
 }

@@ -76,15 +76,7 @@ func (e *equals) add(r result.Result) {
 func (e *equals) wrongShare() float64 { return 100 * float64(e.wrong) / float64(e.verdicts) }
 
 // width is the typical width of an interval, on the scale of logarithms.
-func (e *equals) width() float64 { return math.Log(median(e.widths)) }
-
-func median(x []float64) float64 {
-	if len(x) == 0 {
-		return math.NaN()
-	}
-	s := slices.Sorted(slices.Values(x))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
-}
+func (e *equals) width() float64 { return math.Log(stats.Median(e.widths)) }
 
 // proveEqual: equal servers get verdicts as rarely as is promised, and as rarely when
 // a neighbour keeps a core busy in bursts; it then takes wider intervals. Runs with and
@@ -145,8 +137,8 @@ func proveChange(ctx context.Context, o Options) (a account, err error) {
 		}
 	}
 	a.want(fmt.Sprintf("runs of %d that find it", changeRuns), float64(found), changeRuns-1, changeRuns)
-	a.want("server CPU/RPC, median, % of control", 100*median(ratios), 103, 109)
-	a.want("epochs that it took, median", median(epochs), 8, 40)
+	a.want("server CPU/RPC, median, % of control", 100*stats.Median(ratios), 103, 109)
+	a.want("epochs that it took, median", stats.Median(epochs), 8, 40)
 	return a, nil
 }
 
