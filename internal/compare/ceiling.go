@@ -124,7 +124,7 @@ func (c climber) gainsAgain(at int) string {
 	for i := at + 2; i < len(levels); i++ {
 		g := ceiling.Gain(c.of(levels[at], achieved), c.of(levels[i], achieved))
 		if g.HasInterval && g.Low > 1+ceiling.Enough {
-			return fmt.Sprintf("%d callers achieve %s %% more", levels[i].Callers, change(g.Value))
+			return fmt.Sprintf("%d callers achieve %s %% more", levels[i].Callers, Percent(g.Value))
 		}
 	}
 	return ""

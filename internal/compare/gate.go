@@ -198,9 +198,9 @@ func (q question) text() string {
 		}
 		return text
 	}
-	text := fmt.Sprintf("%s is %s", q.what, change(*q.ratio))
+	text := fmt.Sprintf("%s is %s", q.what, Percent(*q.ratio))
 	if q.low != nil && q.high != nil {
-		text += fmt.Sprintf(" [%s, %s]", change(*q.low), change(*q.high))
+		text += fmt.Sprintf(" [%s, %s]", Percent(*q.low), Percent(*q.high))
 	}
 	text += " % against " + q.against
 	if q.reason != "" {
@@ -209,8 +209,8 @@ func (q question) text() string {
 	return text
 }
 
-// change prints a ratio as a change in percent, with its sign unless it is 0.
-func change(ratio float64) string {
+// Percent prints a ratio as a change in percent, with its sign unless it is 0.
+func Percent(ratio float64) string {
 	text := fmt.Sprintf("%+.1f", 100*(ratio-1))
 	if strings.Trim(text, "+-") == "0.0" {
 		return "0.0"

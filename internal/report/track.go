@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"grpcbench/internal/compare"
 	"grpcbench/internal/history"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
@@ -105,20 +106,11 @@ func latest(s history.Series) string {
 		case s.Control == "":
 			return amount(p.Value)
 		case p.Low > 0:
-			return fmt.Sprintf("%s [%s, %s]", percentOf(p.Value), percentOf(p.Low), percentOf(p.High))
+			return fmt.Sprintf("%s [%s, %s]", compare.Percent(p.Value), compare.Percent(p.Low), compare.Percent(p.High))
 		}
-		return percentOf(p.Value)
+		return compare.Percent(p.Value)
 	}
 	return "n/a"
-}
-
-// percentOf prints a ratio as a change in percent.
-func percentOf(ratio float64) string {
-	text := fmt.Sprintf("%+.1f", 100*(ratio-1))
-	if strings.Trim(text, "+-") == "0.0" {
-		return "0.0"
-	}
-	return text
 }
 
 // chart draws the last points between their least and their largest; a gap is a space.
@@ -180,7 +172,7 @@ func (t Track) sentence(s history.Series, shift history.Shift) string {
 	if s.Control != "" {
 		what += "/" + s.Control
 	}
-	text := fmt.Sprintf("%s of %s: %s %% from %s on, after %s; p %s", metricName(s.Metric), what, percentOf(shift.Ratio),
+	text := fmt.Sprintf("%s of %s: %s %% from %s on, after %s; p %s", metricName(s.Metric), what, compare.Percent(shift.Ratio),
 		named(t.Runs[shift.After]), named(t.Runs[shift.Before]), strconv.FormatFloat(shift.P, 'g', 2, 64))
 	if s.Drifts {
 		text += "; the series drifts, which is not taken out"

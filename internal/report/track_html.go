@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"grpcbench/internal/compare"
 	"grpcbench/internal/history"
 	"grpcbench/internal/result"
 	"grpcbench/internal/svg"
@@ -74,14 +75,14 @@ func (t Track) changes(all []nomination, d detail) webpage.Section {
 	table := &webpage.Table{Caption: "All nominations, the largest change first", Head: []string{"figure", "change in %", "new level from", "old level until", "p", "changed there too"}}
 	var rest []string
 	for i, n := range all {
-		table.Rows = append(table.Rows, webpage.Row{Name: clean(seriesName(n.series)), Cells: webpage.Text("◆ "+percentOf(n.shift.Ratio),
+		table.Rows = append(table.Rows, webpage.Row{Name: clean(seriesName(n.series)), Cells: webpage.Text("◆ "+compare.Percent(n.shift.Ratio),
 			clean(orID(t.Runs[n.shift.After])), clean(orID(t.Runs[n.shift.Before])), strconv.FormatFloat(n.shift.P, 'g', 2, 64), clean(strings.TrimPrefix(n.facts, "changed there too: ")))})
 		var code []string
 		if len(n.command) > 0 {
 			code = cleanAll(command(n.command))
 		}
 		if i < largeChanges {
-			s.Blocks = append(s.Blocks, webpage.Block{Heading: clean(seriesName(n.series) + ": " + percentOf(n.shift.Ratio) + " %"), Lead: clean(n.text), Wide: true, List: factList(n.shift),
+			s.Blocks = append(s.Blocks, webpage.Block{Heading: clean(seriesName(n.series) + ": " + compare.Percent(n.shift.Ratio) + " %"), Lead: clean(n.text), Wide: true, List: factList(n.shift),
 				Figures: []webpage.Figure{t.figure(n.series, d, true)}, Code: code})
 		} else if len(code) > 0 && len(rest) < 10*d.rows {
 			rest = append(append(rest, "# "+clean(n.text)), append(code, "")...)
@@ -201,7 +202,7 @@ func (t Track) latestCells(s history.Series) []webpage.Cell {
 	for _, shift := range s.Shifts {
 		if size := math.Abs(math.Log(shift.Ratio)); size > largest {
 			largest = size
-			mark = webpage.Cell{Text: "◆ " + percentOf(shift.Ratio) + " % from " + clean(orID(t.Runs[shift.After]))}
+			mark = webpage.Cell{Text: "◆ " + compare.Percent(shift.Ratio) + " % from " + clean(orID(t.Runs[shift.After]))}
 		}
 	}
 	return []webpage.Cell{{Text: clean(metricName(s.Metric))}, value, mark}
