@@ -81,7 +81,11 @@ func (l ClosedLoop) edges(ctx context.Context, e Edges) {
 
 // sleepUntil returns true at t, or false as soon as ctx has ended.
 func sleepUntil(ctx context.Context, clock Clock, t time.Duration) bool {
-	d := t - clock.Now()
+	return Sleep(ctx, t-clock.Now())
+}
+
+// Sleep returns true after d, or false as soon as ctx has ended.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/worker"
@@ -405,16 +406,9 @@ func (r *run) pids(e *epoch) (pids []int) {
 	return pids
 }
 
-// sleepUntil returns true at an instant, false if ctx ends before.
+// sleepUntil is load.Sleep until an instant.
 func sleepUntil(ctx context.Context, instant int64) bool {
-	timer := time.NewTimer(time.Duration(instant - probe.Monotonic()))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return load.Sleep(ctx, time.Duration(instant-probe.Monotonic()))
 }
 
 // saturate gives each arm the machine for itself, in random order. A block that

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/worker"
@@ -99,12 +100,7 @@ type pacer struct {
 // wait returns when the next connection is due; false: ctx has ended.
 func (p *pacer) wait(ctx context.Context) bool {
 	if p.every > 0 {
-		timer := time.NewTimer(time.Until(p.next))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
+		load.Sleep(ctx, time.Until(p.next))
 		p.next = p.next.Add(p.every)
 		if now := time.Now(); p.next.Before(now) {
 			p.next = now // what was late is not made up for

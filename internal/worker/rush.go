@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"grpcbench/internal/channel"
+	"grpcbench/internal/load"
 )
 
 // Rushed is a block in which connections were opened at full speed, each closed as soon
@@ -39,7 +40,7 @@ func (g *generator) rush(ctx context.Context, s Saturate) (any, error) {
 			var o opening
 			err := r.prepare(ctx, &o)
 			if err == nil {
-				sleepUntil(ctx, commonStart(s.Start))
+				load.Sleep(ctx, time.Until(commonStart(s.Start)))
 				err = r.open(ctx, &o)
 			}
 			if err != nil {
@@ -49,23 +50,13 @@ func (g *generator) rush(ctx context.Context, s Saturate) (any, error) {
 	}
 	var used [2]Reading
 	for i, at := range r.measured {
-		sleepUntil(ctx, at)
+		load.Sleep(ctx, time.Until(at))
 		used[i] = read(&g.runtime)
 	}
 	r.over.Store(true)
 	openers.Wait()
 	r.CPU, r.Allocs = sub(used[1].CPU, used[0].CPU), used[1].Allocs-used[0].Allocs
 	return r.Rushed, failed
-}
-
-// sleepUntil returns at an instant, or when ctx ends.
-func sleepUntil(ctx context.Context, at time.Time) {
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // rush is a block under way.
