@@ -16,11 +16,11 @@ import (
 
 // echo answers bench.v1.Bench.Echo.
 type echo struct {
-	plain    *uncompressed
+	plain    *codec.Uncompressed
 	contents map[benchv1.Content]func() []byte // MaxBody bytes of each class
 }
 
-func newEcho(plain *uncompressed) *echo {
+func newEcho(plain *codec.Uncompressed) *echo {
 	e := &echo{plain: plain, contents: map[benchv1.Content]func() []byte{}}
 	for content, class := range map[benchv1.Content]string{
 		benchv1.Content_CONTENT_TEXT:   payload.Text,
@@ -73,7 +73,7 @@ func (e *echo) answer(ctx context.Context, r *benchv1.EchoRequest) (any, error) 
 	}
 	response := &benchv1.EchoResponse{Body: body}
 	if r.GetResponseUncompressed() {
-		return e.plain.prepare(response)
+		return e.plain.Prepare(response)
 	}
 	return response, nil
 }

@@ -118,7 +118,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	plain, err := newUncompressed()
+	plain, err := codec.NewUncompressed()
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (s *Server) serverOptions(o Options) []grpc.ServerOption {
 	return opts
 }
 
-func (s *Server) register(o Options, plain *uncompressed) {
+func (s *Server) register(o Options, plain *codec.Uncompressed) {
 	measured := registrar{Server: s.grpc, rpcs: &s.rpcs, measured: true}
 	echo := newEcho(plain)
 	serverpb.RegisterServerServer(measured, foo{})

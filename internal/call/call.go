@@ -61,8 +61,7 @@ func (o Options) Name() string {
 
 // Caller makes RPCs.
 type Caller struct {
-	call  load.Call
-	plain *plainStream
+	call load.Call
 }
 
 // Call is the load.Call.
@@ -70,16 +69,9 @@ func (c *Caller) Call(ctx context.Context, conn int, seq int64) load.End {
 	return c.call(ctx, conn, seq)
 }
 
-// Close releases what New opened.
-func (c *Caller) Close() {
-	if c.plain != nil {
-		c.plain.close()
-	}
-}
-
 // New returns a Caller on the given connections; Call's conn is an index of them.
 func New(o Options, conns []grpc.ClientConnInterface) (*Caller, error) {
-	once, plain, err := o.prepare(conns)
+	once, err := o.prepare(conns)
 	if err != nil {
 		return nil, err
 	}
@@ -105,19 +97,16 @@ func New(o Options, conns []grpc.ClientConnInterface) (*Caller, error) {
 		}
 		return o.Expect.Judge(e)
 	}
-	return &Caller{call: call, plain: plain}, nil
+	return &Caller{call: call}, nil
 }
 
 // Once makes one RPC, for a preflight, and returns what the server showed of it. An RPC
 // that fails gives a *Failure.
 func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) (Heard, error) {
 	heard := Heard{Size: -1}
-	once, plain, err := o.prepare([]grpc.ClientConnInterface{conn})
+	once, err := o.prepare([]grpc.ClientConnInterface{conn})
 	if err != nil {
 		return heard, err
-	}
-	if plain != nil {
-		defer plain.close()
 	}
 	// The RPCs of a run are numbered from 0: no unique value is used twice.
 	ctx = o.outgoing()(ctx, -1)
@@ -144,25 +133,24 @@ func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) (Heard,
 	return heard, nil
 }
 
-// prepare returns the function that makes one RPC, and the stream that messages
-// are encoded for under level none; nil under any other.
-func (o Options) prepare(conns []grpc.ClientConnInterface) (unary, *plainStream, error) {
+// prepare returns the function that makes one RPC.
+func (o Options) prepare(conns []grpc.ClientConnInterface) (unary, error) {
 	if !o.Compression.Announced() {
-		return o.unary(conns, nil, nil), nil, nil
+		return o.unary(conns, nil, nil), nil
 	}
 	options := []grpc.CallOption{grpc.UseCompressor(o.Compression.Name)}
 	if o.Compression.Compresses() {
-		return o.unary(conns, options, nil), nil, nil
+		return o.unary(conns, options, nil), nil
 	}
-	var encoded []grpc.CallOption
+	var encoded []grpc.ServerOption
 	if o.Method != "" {
-		encoded = append(encoded, grpc.ForceCodecV2(rawCodec{}))
+		encoded = append(encoded, grpc.ForceServerCodecV2(rawCodec{}))
 	}
-	plain, err := openPlainStream(encoded...)
+	plain, err := codec.NewUncompressed(encoded...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return o.unary(conns, options, plain), plain, nil
+	return o.unary(conns, options, plain), nil
 }
 
 // unary makes one RPC on a connection.
@@ -178,7 +166,7 @@ func with(options, more []grpc.CallOption) []grpc.CallOption {
 
 // unary returns the function for the method that is asked for. Foo goes through
 // the generated stub, as an application's call does.
-func (o Options) unary(conns []grpc.ClientConnInterface, options []grpc.CallOption, plain *plainStream) unary {
+func (o Options) unary(conns []grpc.ClientConnInterface, options []grpc.CallOption, plain *codec.Uncompressed) unary {
 	switch {
 	case plain != nil:
 		return o.announced(conns, options, plain)
@@ -215,7 +203,7 @@ func (o Options) unary(conns []grpc.ClientConnInterface, options []grpc.CallOpti
 
 // announced sends messages as they are under an announced compressor: the
 // compression level none.
-func (o Options) announced(conns []grpc.ClientConnInterface, options []grpc.CallOption, plain *plainStream) unary {
+func (o Options) announced(conns []grpc.ClientConnInterface, options []grpc.CallOption, plain *codec.Uncompressed) unary {
 	method, message, response, check := o.Name(), any(&serverpb.Empty{}), func() any { return &serverpb.Empty{} }, func(any) error { return nil }
 	switch {
 	case o.Method != "":
@@ -227,12 +215,12 @@ func (o Options) announced(conns []grpc.ClientConnInterface, options []grpc.Call
 		check = func(r any) error { return checkSize(r.(*benchv1.EchoResponse), want) }
 	}
 	return func(ctx context.Context, conn int, more ...grpc.CallOption) error {
-		var request grpc.PreparedMsg
-		if err := request.Encode(plain.stream, message); err != nil {
+		request, err := plain.Prepare(message)
+		if err != nil {
 			return err
 		}
 		r := response()
-		if err := conns[conn].Invoke(ctx, method, &request, r, with(options, more)...); err != nil {
+		if err := conns[conn].Invoke(ctx, method, request, r, with(options, more)...); err != nil {
 			return err
 		}
 		return check(r)

@@ -75,7 +75,6 @@ func caller(t *testing.T, o Options, w *witness) *Caller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
 	return c
 }
 

@@ -113,8 +113,8 @@ func wire() []Mutant {
 	return []Mutant{{
 		Name: UnplugsCompression,
 		File: "internal/call/call.go", Package: "internal/call", Test: "TestARequestIsCompressedAtALevelUnlessItIsEmpty",
-		Old: "return o.unary(conns, options, nil), nil, nil",
-		New: "return o.unary(conns, nil, nil), nil, nil",
+		Old: "return o.unary(conns, options, nil), nil",
+		New: "return o.unary(conns, nil, nil), nil",
 	}, {
 		Name: "unique metadata repeats",
 		File: "internal/call/metadata.go", Package: "internal/call", Test: "TestUniqueMetadataNeverRepeatsAndKeepsItsLength",

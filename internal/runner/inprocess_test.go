@@ -25,7 +25,6 @@ import (
 type inProcess struct {
 	links []link
 	loop  func() load.Engine // a new one for each loop
-	stop  func()             // what loop needs, when the channels are closed
 
 	ok, failed atomic.Int64 // outcomes so far
 }
@@ -75,7 +74,6 @@ func (g *inProcess) connectGRPC(t *testing.T, addr string, connections int, opti
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.stop = caller.Close
 	g.loop = func() load.Engine {
 		return load.NewCallers(caller.Call, func(ctx context.Context, conn int) { channels[conn].AwaitChange(ctx, 10*time.Millisecond) })
 	}
@@ -94,7 +92,6 @@ func (g *inProcess) connectWire(t *testing.T, addr string, connections int, opti
 		}
 		g.links = append(g.links, channels[i])
 	}
-	g.stop = func() {}
 	g.loop = func() load.Engine { return wire.Engine{Channels: channels} }
 }
 

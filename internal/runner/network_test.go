@@ -366,7 +366,6 @@ func (g *inProcess) close() {
 	for _, c := range g.links {
 		_ = c.Close() // again says that it is closed
 	}
-	g.stop()
 }
 
 // resources are what a process can run out of.

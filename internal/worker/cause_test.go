@@ -222,7 +222,6 @@ func byGRPC(t *testing.T, script faultproxy.Script, o call.Options, once bool) l
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
 	c.Call(t.Context(), 0, 0)
 	return c.Call(t.Context(), 0, 1)
 }

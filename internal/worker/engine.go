@@ -30,8 +30,6 @@ type engine interface {
 	work() (compressed, decompressed Work)
 	// received is the number of responses that came compressed, by encoding.
 	received() map[string]int64
-	// close releases what use made, not the channels.
-	close()
 }
 
 // link is an open channel.
@@ -115,9 +113,3 @@ func (g *grpcEngine) work() (compressed, decompressed Work) {
 }
 
 func (g *grpcEngine) received() map[string]int64 { return g.counters.Received() }
-
-func (g *grpcEngine) close() {
-	if g.caller != nil {
-		g.caller.Close()
-	}
-}

@@ -57,9 +57,6 @@ func (g *generator) close() {
 			_ = c.Close() // the process ends; nothing is lost by a connection that will not close
 		}
 	}
-	if g.engine != nil {
-		g.engine.close()
-	}
 }
 
 func (g *generator) handle(ctx context.Context, o Order, send func(part any) error) (any, error) {

@@ -105,7 +105,6 @@ func engines() map[string]func(*testing.T, lossy) func() load.End {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(c.Close)
 			return func() load.End { return c.Call(t.Context(), 0, 0) }
 		},
 		"wire": func(t *testing.T, s lossy) func() load.End {
@@ -240,7 +239,6 @@ func TestAConnectionThatIsClosedAtOnceIsNoStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
 	gone.Store(true)
 	p.Reset()
 	for state := ch.GetState(); state != connectivity.TransientFailure; state = ch.GetState() {

@@ -279,7 +279,6 @@ func grpcCaller(t *testing.T, address string) caller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
 	ended := make(chan numbered, mostEnded)
 	return caller{ended: ended, counts: ch, begin: func(i int) {
 		go func() { ended <- numbered{i, c.Call(t.Context(), 0, int64(i))} }()

@@ -194,5 +194,3 @@ func (e *wireEngine) received() map[string]int64 {
 	}
 	return all
 }
-
-func (e *wireEngine) close() {}

@@ -1,4 +1,4 @@
-package benchserver
+package codec
 
 import (
 	"bytes"
@@ -8,16 +8,16 @@ import (
 	"net/http"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 )
 
-// uncompressed prepares messages that are sent as they are, whatever encoding
+// Uncompressed prepares messages that are sent as they are, whatever encoding
 // their stream announces. It is safe for concurrent use.
 //
 // grpc-go compresses every message of a stream that has a compressor, but sends a
 // PreparedMsg as it was encoded, and encodes it by what it finds in a stream's
-// context. So the context of a stream without a compressor is what is needed.
-type uncompressed struct {
+// context. So the context of a stream without a compressor is what is needed, on
+// whichever side the message is sent.
+type Uncompressed struct {
 	stream contextStream
 }
 
@@ -29,15 +29,16 @@ type contextStream struct {
 
 func (s contextStream) Context() context.Context { return s.ctx }
 
-// newUncompressed takes the context from an RPC of its own, which it sends to a
+// NewUncompressed takes the context from an RPC of its own, which it sends to a
 // server of its own in memory: a request can come compressed, and then its own
-// context has the compressor.
-func newUncompressed() (*uncompressed, error) {
+// context has the compressor. The options say by what codec messages are marshalled, as
+// [grpc.ForceServerCodecV2].
+func NewUncompressed(options ...grpc.ServerOption) (*Uncompressed, error) {
 	var ctx context.Context
-	server := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+	server := grpc.NewServer(append(options, grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
 		ctx = s.Context()
 		return nil
-	}))
+	}))...)
 	defer server.Stop()
 	empty := make([]byte, 5) // the prefix of a message of no bytes
 	r, err := http.NewRequest(http.MethodPost, "http://localhost/in.Memory/Call", bytes.NewReader(empty))
@@ -50,13 +51,14 @@ func newUncompressed() (*uncompressed, error) {
 	if ctx == nil {
 		return nil, errors.New("take a stream's context: the call did not reach its handler")
 	}
-	return &uncompressed{stream: contextStream{ctx: context.WithoutCancel(ctx)}}, nil
+	return &Uncompressed{stream: contextStream{ctx: context.WithoutCancel(ctx)}}, nil
 }
 
-func (u *uncompressed) prepare(m proto.Message) (*grpc.PreparedMsg, error) {
+// Prepare encodes m.
+func (u *Uncompressed) Prepare(m any) (*grpc.PreparedMsg, error) {
 	p := &grpc.PreparedMsg{}
 	if err := p.Encode(u.stream, m); err != nil {
-		return nil, fmt.Errorf("encode response: %w", err)
+		return nil, fmt.Errorf("encode message: %w", err)
 	}
 	return p, nil
 }
