@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"grpcbench/internal/history"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/report"
@@ -62,7 +63,7 @@ Formats:
 		},
 	}
 	c.Flags().StringVar(&dir, "results", "results", "`directory` of the results")
-	c.Flags().StringVar(&metrics, "metric", "usual", "text, Markdown and HTML show these `METRICS`, or all, beside what is nominated; usual: "+strings.Join(history.UsualMetrics(), ","))
+	c.Flags().StringVar(&metrics, "metric", "usual", "text, Markdown and HTML show these `METRICS`, or all, beside what is nominated; usual: "+strings.Join(metric.Usual(), ","))
 	c.Flags().StringVar(&arm, "arm", "", "text, Markdown and HTML show the `ARM` of this name alone, beside what is nominated")
 	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
 	offer(c, "format", trackFormatNames())

@@ -28,7 +28,7 @@ func edges() map[string]string {
 		"internal/load":        "internal/code internal/hist",
 		"internal/cause":       "internal/h2code internal/load",
 		"internal/probe":       "internal/address internal/hist",
-		"internal/plan":        "internal/address internal/certs internal/code internal/codec internal/payload internal/stats",
+		"internal/plan":        "internal/address internal/certs internal/code internal/codec internal/metric internal/payload internal/stats",
 		"internal/channel":     "internal/address internal/cause internal/h2code",
 		"internal/call":        "internal/cause internal/channel internal/code internal/codec internal/load" + protos,
 		"internal/benchserver": "internal/codec internal/payload internal/probe" + protos,
@@ -36,17 +36,17 @@ func edges() map[string]string {
 		"internal/wire":        "internal/address internal/cause internal/channel internal/code internal/h2code internal/load",
 		"internal/worker": "internal/cause internal/wire internal/benchserver internal/call internal/channel internal/code internal/codec internal/h2code internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":           "internal/cause internal/ceiling internal/code internal/codec internal/hist internal/load internal/plan internal/stats",
-		"internal/runner":           "internal/address internal/ceiling internal/certs internal/hist internal/load internal/mask internal/plan internal/probe internal/result internal/worker proto/bench/v1",
+		"internal/result":           "internal/cause internal/ceiling internal/code internal/codec internal/hist internal/load internal/metric internal/plan internal/stats",
+		"internal/runner":           "internal/address internal/ceiling internal/certs internal/hist internal/load internal/mask internal/metric internal/plan internal/probe internal/result internal/worker proto/bench/v1",
 		"internal/exchange":         "internal/call internal/cause internal/channel internal/code internal/codec internal/plan internal/worker proto/bench/v1",
-		"internal/compare":          "internal/ceiling internal/hist internal/plan internal/result internal/stats",
-		"internal/history":          "internal/compare internal/plan internal/result internal/stats",
-		"internal/verify":           "internal/channel internal/plan internal/result internal/stats proto",
+		"internal/compare":          "internal/ceiling internal/hist internal/metric internal/plan internal/result internal/stats",
+		"internal/history":          "internal/compare internal/metric internal/plan internal/result internal/stats",
+		"internal/verify":           "internal/channel internal/metric internal/plan internal/result internal/stats proto",
 		"internal/history/generate": "internal/result",
 		"internal/webpage":          "internal/svg",
-		"internal/report":           "internal/address internal/svg internal/webpage internal/compare internal/exchange internal/hist internal/history internal/mask internal/plan internal/result internal/stats",
+		"internal/report":           "internal/address internal/compare internal/exchange internal/hist internal/history internal/mask internal/metric internal/plan internal/result internal/stats internal/svg internal/webpage",
 		"internal/ui":               "internal/compare internal/history internal/mask internal/report internal/result internal/webpage",
-		"cmd/bench": "internal/certs internal/compare internal/exchange internal/history internal/mask internal/plan internal/probe internal/report internal/result internal/runner" +
+		"cmd/bench": "internal/certs internal/compare internal/exchange internal/history internal/mask internal/metric internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/ui internal/verify internal/worker",
 		"cmd/server": "internal/mask internal/servercmd",
 		"internal/benchmarks": "internal/certs internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
@@ -105,7 +105,7 @@ func TestLibrariesAreImportedOnlyWhereTheTableAllows(t *testing.T) {
 // tested without a network or a machine because it cannot reach either.
 func TestPureKernelsReachNoNetworkAndNoFiles(t *testing.T) {
 	all := packages(t)
-	for _, kernel := range []string{"internal/ceiling", "internal/load", "internal/hist", "internal/stats"} {
+	for _, kernel := range []string{"internal/ceiling", "internal/load", "internal/hist", "internal/metric", "internal/stats"} {
 		if all[kernel] == nil {
 			t.Errorf("%s: no such package", kernel)
 		}

@@ -2,8 +2,8 @@ package compare
 
 import (
 	"slices"
-	"strings"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/stats"
@@ -41,7 +41,7 @@ func (b *Between) across(r *result.Result) []judged {
 	var all []judged
 	for _, c := range slices.Concat(b.Ratios, b.Absolutes) {
 		a, _ := r.Plan.Arm(c.Arm)
-		if a.AA || plan.Lasts(c.Metric) == (c.Control != "") || strings.HasPrefix(c.Metric, "saturated_") {
+		if m, _ := metric.Named(c.Metric); a.AA || m.Lasting == (c.Control != "") || m.Saturated() {
 			continue
 		}
 		what := c.Arm
@@ -94,7 +94,7 @@ func ask(all []judged, t plan.Threshold, of subject) []question {
 		}
 		questions = append(questions, question{unseen, t})
 	}
-	if of.b != nil && plan.Lasts(t.Metric) {
+	if of.b != nil && metric.Lasts(t.Metric) {
 		for _, a := range of.Arms {
 			if !of.isAA(a.Name) && (t.Group == "" || inGroup(t.Group, a.Name, of.Groups)) {
 				add("", a.Name, "")
@@ -127,8 +127,8 @@ func (of subject) isAA(arm string) bool {
 }
 
 // missing is why there is no comparison of a metric.
-func (of subject) missing(metric string) string {
-	if of.b != nil && slices.Contains(measured(of.Result, of.b), metric) {
+func (of subject) missing(name string) string {
+	if of.b != nil && slices.Contains(measured(of.Result, of.b), name) {
 		return "the base result does not have this arm with its control"
 	}
 	return "it was not measured"
@@ -156,9 +156,9 @@ func NotMeasured(asked plan.Gates, r *result.Result, b *Between) []string {
 		return names
 	}
 	have := measured(r, b)
-	for _, metric := range asked.Regressions {
-		if !slices.Contains(have, metric) {
-			names = append(names, metric)
+	for _, name := range asked.Regressions {
+		if !slices.Contains(have, name) {
+			names = append(names, name)
 		}
 	}
 	return names

@@ -154,15 +154,16 @@ func Results(base, new *result.Result, force bool) (Between, error) {
 		Unlike: unlike, Fingerprint: c.fingerprint(base, new), NotCompared: c.unmatched,
 		Ratios: []Change{}, Absolutes: []Change{},
 	}
+	kind := new.Plan.Scope()
 	for _, p := range c.matches {
-		for _, m := range metrics(new.Plan.Kind) {
+		for _, m := range figures(kind) {
 			if change, ok := m.ratio(p.base, p.new); ok {
 				b.Ratios = append(b.Ratios, change)
 			}
 		}
 	}
 	for _, p := range c.arms {
-		for _, m := range absolutes(new.Plan.Kind) {
+		for _, m := range absolutes(kind) {
 			if change, ok := m.absolute(p.base, p.new); ok {
 				b.Absolutes = append(b.Absolutes, change)
 			}
@@ -208,7 +209,7 @@ func (b *Between) disregard() {
 }
 
 // ratio judges m of arm/control in two results. ok is false if neither has it.
-func (m metric) ratio(base, new match) (c Change, ok bool) {
+func (m figure) ratio(base, new match) (c Change, ok bool) {
 	few, _ := m.tooFew(base.arm, base.control, new.arm, new.control)
 	if m.announces(base.arm, new.arm) || m.announces(base.control, new.control) {
 		few = otherCodecs
@@ -223,14 +224,14 @@ const unjudged = "absolute figures of two runs: the machine differs from run to 
 
 // absolute compares m of an arm alone in two results. ok is false if neither has
 // it.
-func (m metric) absolute(base, new *result.Arm) (c Change, ok bool) {
+func (m figure) absolute(base, new *result.Arm) (c Change, ok bool) {
 	few, _ := m.tooFew(base, new)
 	if m.announces(base, new) {
 		few = otherCodecs
 	}
 	c, ok = m.change(m.alone(base), m.alone(new), few)
 	c.Arm = new.Name
-	if !m.lasting {
+	if !m.Lasting {
 		c.Judged, c.Verdict, c.Reason = false, string(stats.Inconclusive), join([]string{unjudged, c.Reason})
 	}
 	return c, ok
@@ -238,7 +239,7 @@ func (m metric) absolute(base, new *result.Arm) (c Change, ok bool) {
 
 // alone is m over the epochs of one arm. A value that is not above zero has no
 // logarithm and counts as missing.
-func (m metric) alone(arm *result.Arm) sample {
+func (m figure) alone(arm *result.Arm) sample {
 	var s sample
 	for i := range arm.Epochs {
 		v, ok := m.value(&arm.Epochs[i])
@@ -254,9 +255,9 @@ func (m metric) alone(arm *result.Arm) sample {
 
 // change judges m from two independent samples. few says why it cannot, if it
 // cannot. ok is false if neither result has m.
-func (m metric) change(base, new sample, few string) (c Change, ok bool) {
+func (m figure) change(base, new sample, few string) (c Change, ok bool) {
 	c = Change{
-		Metric: m.name, Unit: m.unit, Delta: m.delta, Judged: true, Verdict: string(stats.Inconclusive),
+		Metric: m.Name, Unit: string(m.Unit), Delta: m.Delta, Judged: true, Verdict: string(stats.Inconclusive),
 		BaseEpochs: len(base.logs), NewEpochs: len(new.logs), Reason: few,
 	}
 	switch {
@@ -277,7 +278,7 @@ func (m metric) change(base, new sample, few string) (c Change, ok bool) {
 	for _, reason := range new.reasons() {
 		reasons = append(reasons, "new "+reason)
 	}
-	e, err := stats.JudgeShift(base.logs, new.logs, m.delta)
+	e, err := stats.JudgeShift(base.logs, new.logs, m.Delta)
 	if err != nil { // no epochs: the values that are left are positive and finite
 		c.Reason = join(append(reasons, "no epoch has a value"))
 		return c, true
@@ -292,11 +293,11 @@ func (m metric) change(base, new sample, few string) (c Change, ok bool) {
 }
 
 // resolveShift is as resolve, of the shift between two samples.
-func (m metric) resolveShift(e stats.Estimate, base, new []float64) stats.Verdict {
-	if e.N < stats.MinVerdict || math.Abs(stats.MedianShift(base, new)) >= m.least {
+func (m figure) resolveShift(e stats.Estimate, base, new []float64) stats.Verdict {
+	if e.N < stats.MinVerdict || math.Abs(stats.MedianShift(base, new)) >= m.Least {
 		return e.Verdict
 	}
-	if lo, hi, ok := stats.ShiftInterval(base, new, 0.90); ok && -m.least < lo && hi < m.least {
+	if lo, hi, ok := stats.ShiftInterval(base, new, 0.90); ok && -m.Least < lo && hi < m.Least {
 		return stats.Same
 	}
 	return stats.Inconclusive

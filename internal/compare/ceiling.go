@@ -293,12 +293,3 @@ func SLO(c plan.Ceiling) string {
 	}
 	return text
 }
-
-// ceilingMetrics are the figures that arms of a ceiling are compared by.
-func ceilingMetrics() []metric {
-	return []metric{
-		figure("ceiling_rpc_per_s", "rpc/s", 0.05, func(e *result.Epoch) *float64 { return e.CeilingRate }),
-		saturated("saturated_client_cpu_ns_per_rpc", func(s *result.Saturated) *float64 { return s.ClientCPU }),
-		saturated("saturated_server_cpu_ns_per_rpc", func(s *result.Saturated) *float64 { return s.ServerCPU }),
-	}
-}

@@ -34,9 +34,9 @@ func Judge(r *result.Result) {
 // changed.
 func Arms(r *result.Result) []result.Comparison {
 	var comparisons []result.Comparison
-	metrics := metrics(r.Plan.Kind)
+	figures := figures(r.Plan.Scope())
 	for _, p := range versus(r, whole(r)) {
-		for _, m := range metrics {
+		for _, m := range figures {
 			if c, ok := m.compare(p.arm, p.control); ok {
 				c.Group = p.group
 				comparisons = append(comparisons, c)
@@ -77,10 +77,10 @@ func versus(r *result.Result, arms map[string]*result.Arm) []match {
 }
 
 // compare judges m of arm against control. ok is false if neither has it.
-func (m metric) compare(arm, control *result.Arm) (c result.Comparison, ok bool) {
+func (m figure) compare(arm, control *result.Arm) (c result.Comparison, ok bool) {
 	c = result.Comparison{
 		Arm: arm.Name, Control: control.Name,
-		Metric: m.name, Unit: m.unit, Delta: m.delta,
+		Metric: m.Name, Unit: string(m.Unit), Delta: m.Delta,
 		Verdict: string(stats.Inconclusive),
 	}
 	p := m.pair(arm, control)
@@ -93,7 +93,7 @@ func (m metric) compare(arm, control *result.Arm) (c result.Comparison, ok bool)
 		c.Reason = few
 		return c, true
 	}
-	e, err := stats.Judge(p.logs, m.delta)
+	e, err := stats.Judge(p.logs, m.Delta)
 	if err != nil { // no pairs: the values that are left are positive and finite
 		c.Reason = strings.Join(append(reasons, "no epoch has both values"), "; ")
 		return c, true
@@ -128,12 +128,12 @@ func short(n int) []string {
 
 // resolve is the verdict of e, unless the differences arm − control are below
 // what the metric can tell apart: then it is Same if their 90 % interval lies
-// inside ± m.least, else Inconclusive.
-func (m metric) resolve(e stats.Estimate, differences []float64) stats.Verdict {
-	if e.N < stats.MinVerdict || math.Abs(stats.HodgesLehmann(differences)) >= m.least {
+// inside ± m.Least, else Inconclusive.
+func (m figure) resolve(e stats.Estimate, differences []float64) stats.Verdict {
+	if e.N < stats.MinVerdict || math.Abs(stats.HodgesLehmann(differences)) >= m.Least {
 		return e.Verdict
 	}
-	if lo, hi, ok := stats.Interval(differences, 0.90); ok && -m.least < lo && hi < m.least {
+	if lo, hi, ok := stats.Interval(differences, 0.90); ok && -m.Least < lo && hi < m.Least {
 		return stats.Same
 	}
 	return stats.Inconclusive
@@ -160,7 +160,7 @@ func (s sample) allowed(v stats.Verdict) stats.Verdict {
 
 // pair puts the epochs of arm and control side by side, by index. A value that
 // is not above zero has no logarithm and counts as missing.
-func (m metric) pair(arm, control *result.Arm) sample {
+func (m figure) pair(arm, control *result.Arm) sample {
 	var p sample
 	others := make(map[int]*result.Epoch, len(control.Epochs))
 	for i := range control.Epochs {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"grpcbench/internal/hist"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/stats"
@@ -48,9 +48,9 @@ func Gates(asked plan.Gates, r *result.Result, b *Between) []result.Gate {
 		}
 	}
 	unasked := NotMeasured(asked, r, b)
-	for _, metric := range asked.Regressions {
-		if !slices.Contains(unasked, metric) {
-			questions = append(questions, ask(all, plan.Threshold{Metric: metric}, subject{r, b})...)
+	for _, name := range asked.Regressions {
+		if !slices.Contains(unasked, name) {
+			questions = append(questions, ask(all, plan.Threshold{Metric: name}, subject{r, b})...)
 		}
 	}
 	gates = append(gates, answer(questions)...)
@@ -220,6 +220,7 @@ func Percent(ratio float64) string {
 
 // absolute holds the arms' own figures against t.
 func absolute(t plan.Threshold, r *result.Result) []result.Gate {
+	m, _ := metric.Named(t.Metric)
 	var gates []result.Gate
 	unseen := func(g result.Gate, why string) result.Gate {
 		g.Outcome, g.NotJudged, g.Text = result.Fail, true, why
@@ -231,21 +232,19 @@ func absolute(t plan.Threshold, r *result.Result) []result.Gate {
 			continue
 		}
 		g := result.Gate{Asked: t.String(), Group: t.Group, Arm: a.Name, Metric: t.Metric}
-		value, beyond := own(a, t.Metric)
-		few, isFew := fewAbove(a.Latency, t.Metric)
-		switch {
-		case beyond:
+		switch found := a.Read(m); {
+		case found.State == result.Beyond:
 			g.Outcome, g.Text = result.Fail, a.Name+": the quantile lies among the RPCs that did not end well"
-		case isFew:
-			g = unseen(g, fmt.Sprintf("%s: %d observations above the quantile, a limit needs %d: use a longer --window or more --epochs", a.Name, few, result.MinAbove))
-		case value == nil:
+		case found.Few(m, result.MinAbove):
+			g = unseen(g, fmt.Sprintf("%s: %d observations above the quantile, a limit needs %d: use a longer --window or more --epochs", a.Name, found.Above, result.MinAbove))
+		case found.State == result.Absent:
 			g = unseen(g, a.Name+": it was not measured")
 		default:
-			g.Value, g.Outcome = value, result.Fail
-			if t.Holds(*value) {
+			g.Value, g.Outcome = &found.Value, result.Fail
+			if t.Holds(found.Value) {
 				g.Outcome = result.Pass
 			}
-			g.Text = fmt.Sprintf("%s has %s", a.Name, t.Show(*value))
+			g.Text = fmt.Sprintf("%s has %s", a.Name, t.Show(found.Value))
 		}
 		gates = append(gates, g)
 	}
@@ -253,59 +252,4 @@ func absolute(t plan.Threshold, r *result.Result) []result.Gate {
 		gates = []result.Gate{unseen(result.Gate{Asked: t.String(), Group: t.Group, Metric: t.Metric}, "there is no arm that it is for")}
 	}
 	return gates
-}
-
-// fewAbove is how many observations a distribution has above a quantile, if the metric is
-// one and they are too few.
-func fewAbove(d result.Distribution, metric string) (n int64, few bool) {
-	q, ok := map[string]float64{"latency_p50": 0.5, "latency_p90": 0.9, "latency_p99": 0.99, "latency_p999": 0.999}[metric]
-	if !ok || d.Count == 0 {
-		return 0, false
-	}
-	n = d.Count - hist.Rank(q, d.Count)
-	return n, n < result.MinAbove
-}
-
-// own is an arm's own figure, of all epochs together. beyond says that it is a
-// quantile that lies among the RPCs that did not end well.
-func own(a *result.Arm, metric string) (value *float64, beyond bool) {
-	quantiles := map[string]*int64{
-		"latency_p50": a.Latency.P50, "latency_p90": a.Latency.P90, "latency_p99": a.Latency.P99, "latency_p999": a.Latency.P999,
-	}
-	if ns, ok := quantiles[metric]; ok {
-		if ns == nil {
-			return nil, a.Ledger.Scheduled > 0
-		}
-		v := float64(*ns)
-		return &v, false
-	}
-	figures := map[string]*float64{
-		"offered": &a.Offered, "achieved": &a.Achieved, "failed": lost(a.Ledger),
-		"client_cpu_ns_per_rpc": a.ClientCPU, "server_cpu_ns_per_rpc": a.ServerCPU,
-		"client_allocs_per_rpc": a.ClientAllocs, "server_allocs_per_rpc": a.ServerAllocs,
-		"sent_bytes_per_rpc": a.SentBytes, "received_bytes_per_rpc": a.ReceivedBytes,
-	}
-	if h := a.Handshake; h != nil {
-		if full := h.Full; full != nil && full.Count > 0 {
-			figures["handshake_full_sent_bytes"], figures["handshake_full_received_bytes"] = &full.SentBytes, &full.ReceivedBytes
-		}
-		if resumed := h.Resumed; resumed != nil && resumed.Count > 0 {
-			figures["handshake_resumed_sent_bytes"], figures["handshake_resumed_received_bytes"] = &resumed.SentBytes, &resumed.ReceivedBytes
-		}
-	}
-	if a.Saturated != nil {
-		figures["saturated_client_cpu_ns_per_rpc"] = a.Saturated.ClientCPU
-		figures["saturated_server_cpu_ns_per_rpc"] = a.Saturated.ServerCPU
-	}
-	return figures[metric], false
-}
-
-// lost is the share of the scheduled RPCs that did not end well; nil if there were
-// none.
-func lost(l result.Ledger) *float64 {
-	if l.Scheduled == 0 {
-		return nil
-	}
-	share := float64(l.Lost()) / float64(l.Scheduled)
-	return &share
 }

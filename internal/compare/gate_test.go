@@ -238,7 +238,7 @@ func TestAGroupsThresholdIsForItsArms(t *testing.T) {
 
 func TestAbsoluteGates(t *testing.T) {
 	a := result.Arm{Name: "a"}
-	a.Latency = result.Distribution{P50: new(int64(1500000)), P99: nil}
+	a.Latency = result.Distribution{Count: 2000, Valued: 1997, P50: new(int64(1500000)), P99: nil}
 	a.Ledger = result.Ledger{Scheduled: 2000, Started: 1998, OK: 1997, Abandoned: 1, NotStarted: map[string]int64{"MAX_IN_FLIGHT": 2}}
 	a.Achieved, a.ServerCPU = 99.5, ptr(20000.25)
 	a.Handshake = &result.Handshakes{Full: &result.Handshake{Count: 4, SentBytes: 1636, ReceivedBytes: 1963}}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -90,9 +91,9 @@ func TestHandshakesAreNotComparedWithALoad(t *testing.T) {
 	if err != nil || len(b.Ratios) == 0 || len(b.Absolutes) == 0 {
 		t.Errorf("%d ratios, %d figures, %v: two of a kind must be compared", len(b.Ratios), len(b.Absolutes), err)
 	}
-	known := metrics(plan.KindHandshake)
+	known := figures(metric.Handshake)
 	for _, c := range b.Absolutes {
-		if !slices.ContainsFunc(known, func(m metric) bool { return m.name == c.Metric }) {
+		if !slices.ContainsFunc(known, func(m figure) bool { return m.Name == c.Metric }) {
 			t.Errorf("%s is shown, which is another name of what handshakes are compared by", c.Metric)
 		}
 	}

@@ -4,13 +4,9 @@ import (
 	"math"
 	"slices"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 )
-
-// primary are the metrics that decide when a range of epochs is enough: the ones
-// that a few epochs on a shared machine can resolve.
-var primary = []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc",
-	"handshake_total_p50", "handshake_client_cpu_ns", "handshake_server_cpu_ns"}
 
 // Resolved says whether the 95 % interval of every primary comparison, and of those
 // of the metrics also named, is at most δ wide, that is ±δ/2 about its middle. Only widths are looked at, never signs
@@ -19,7 +15,7 @@ var primary = []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_pe
 // A comparison without an interval is not resolved; no comparison at all is.
 func Resolved(all []result.Comparison, also ...string) bool {
 	for _, c := range all {
-		if !slices.Contains(primary, c.Metric) && !slices.Contains(also, c.Metric) {
+		if m, _ := metric.Named(c.Metric); !m.Primary && !slices.Contains(also, c.Metric) {
 			continue
 		}
 		if c.Low == nil || c.High == nil || math.Log(*c.High / *c.Low) > math.Log1p(c.Delta) {

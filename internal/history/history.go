@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"grpcbench/internal/compare"
+	"grpcbench/internal/metric"
+	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/stats"
 )
@@ -148,16 +150,10 @@ type History struct {
 	Series []Series `json:"series"` // plan by plan, the one that was run last first
 }
 
-// UsualMetrics are those that are shown if none is chosen, beside what is nominated.
-func UsualMetrics() []string {
-	return []string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc",
-		"handshake_total_p50", "handshake_client_cpu_ns", "handshake_server_cpu_ns", "ceiling_rpc_per_s"}
-}
-
-// Usual says which series are shown if none is chosen: those of the usual metrics, and
+// Usual says which series are shown if none is chosen: those of primary metrics, and
 // all of a plan that has none of them.
 func (h History) Usual() func(Series) bool {
-	usual := func(s Series) bool { return slices.Contains(UsualMetrics(), s.Metric) }
+	usual := func(s Series) bool { m, _ := metric.Named(s.Metric); return m.Primary }
 	some := make(map[string]bool) // plans that have one
 	for _, s := range h.Series {
 		if usual(s) {
@@ -450,36 +446,22 @@ func recordOf(r *result.Result, baseline string) record {
 			continue
 		}
 		out.facts = append(out.facts, armFacts{names[a.Name], compare.ArmFacts(a)})
-		for _, f := range lasting(a) {
-			out.keys, out.values = append(out.keys, Key{"", names[a.Name], "", f.metric, f.unit, f.delta}), append(out.values, triple{single(f.value)})
+		for _, m := range lasting(r.Plan) {
+			out.keys = append(out.keys, Key{"", names[a.Name], "", m.Name, string(m.Unit), m.Delta})
+			out.values = append(out.values, triple{single(a.Read(m).Pointer())})
 		}
 	}
 	out.values = slices.Clone(out.values) // of ten thousand runs what append left over is megabytes
 	return out
 }
 
-// own is a figure of an arm that the machine does not move.
-type own struct {
-	metric, unit string
-	delta        float64
-	value        *float64
-}
-
-func lasting(a *result.Arm) []own {
-	if h := a.Handshake.Measured(); h != nil && a.Handshake.Ledger != nil { // of a handshake plan
-		var s result.SaturatedHandshakes
-		if a.Handshake.Saturated != nil {
-			s = *a.Handshake.Saturated
-		}
-		return []own{
-			{"handshake_client_allocs", "count", 0.03, s.ClientAllocs}, {"handshake_server_allocs", "count", 0.03, s.ServerAllocs},
-			{"handshake_sent_bytes", "bytes", 0.005, &h.SentBytes}, {"handshake_received_bytes", "bytes", 0.005, &h.ReceivedBytes},
-		}
+// lasting are the metrics of an arm alone that the machine does not move.
+func lasting(p plan.Plan) []metric.Metric {
+	kind := metric.Load
+	if p.Kind == plan.KindHandshake {
+		kind = metric.Handshake
 	}
-	return []own{
-		{"client_allocs_per_rpc", "count", 0.03, a.ClientAllocs}, {"server_allocs_per_rpc", "count", 0.03, a.ServerAllocs},
-		{"sent_bytes_per_rpc", "bytes", 0.005, a.SentBytes}, {"received_bytes_per_rpc", "bytes", 0.005, a.ReceivedBytes},
-	}
+	return slices.DeleteFunc(metric.Compared(kind), func(m metric.Metric) bool { return !m.Lasting })
 }
 
 // single is v, or 0 if there is none that a series can hold.

@@ -235,7 +235,7 @@ func verdicts() []Mutant {
 	}, {
 		Name: "absolute figures of two runs are judged",
 		File: "internal/compare/between.go", Package: "internal/compare", Test: "TestResultsOfAMachineThatSlowedDownAreTheSame",
-		Old: "if !m.lasting {",
+		Old: "if !m.Lasting {",
 		New: "if m.name == \"\" {",
 	}, {
 		Name: "an INVALID run is no gap",

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"grpcbench/internal/metric"
 )
 
 // KindCeiling is that of a plan that looks for how much a server can take.
@@ -86,31 +89,23 @@ func (p Plan) SearchInFlight(rate float64) int {
 	}
 	room := 250 * time.Millisecond
 	for _, t := range p.Ceiling.SLO {
-		if t.Metric != failedMetric {
+		if t.Metric != metric.Failed {
 			room = max(room, time.Duration(2*t.Value))
 		}
 	}
 	return int(min(max(1000, rate*room.Seconds()), 1_000_000))
 }
 
-// failedMetric is the share of RPCs that did not end well.
-const failedMetric = "failed"
-
 // Allows is the share of RPCs that an SLO's limit allows to be bad, in [0, 1): of
 // latency_p99<5ms the 1 % that may take 5 ms or longer, or not end well; of failed<0.1%
 // the 0.1 % that may not end well. It is NaN for another metric.
 func (t Threshold) Allows() float64 {
-	switch t.Metric {
-	case "latency_p50":
-		return 0.5
-	case "latency_p90":
-		return 0.1
-	case "latency_p99":
-		return 0.01
-	case "latency_p999":
-		return 0.001
-	case failedMetric:
+	if t.Metric == metric.Failed {
 		return t.Value
+	}
+	m, _ := metric.Named(t.Metric)
+	if share, ok := m.Allows(); ok {
+		return share
 	}
 	return math.NaN()
 }
@@ -121,9 +116,10 @@ func parseSLO(text string) (Threshold, error) {
 	if at < 0 {
 		return Threshold{}, errors.New("must be METRIC OP VALUE with OP one of < <=, as in p99<5ms or failed<0.1%")
 	}
-	metric, err := ParseMetric(strings.TrimSpace(text[:at]))
-	if err != nil || math.IsNaN(Threshold{Metric: metric}.Allows()) {
-		return Threshold{}, errors.New("must be about latency_p50, latency_p90, latency_p99, latency_p999 or failed")
+	name, err := ParseMetric(strings.TrimSpace(text[:at]))
+	if err != nil || math.IsNaN(Threshold{Metric: name}.Allows()) {
+		quantiles := metric.Names(metric.Where(func(m metric.Metric) bool { _, ok := m.Allows(); return ok && m.Limits }))
+		return Threshold{}, fmt.Errorf("must be about %s or %s", strings.Join(quantiles, ", "), metric.Failed)
 	}
 	return ParseThreshold(text)
 }
@@ -250,19 +246,19 @@ func (r request) completeSLO(d *draft, m *mistakes) {
 			m.add("--slo %s: must be an absolute value: a rate is compared with nothing", t)
 		case t.Op != "<" && t.Op != "<=":
 			m.add("--slo %s: must have < or <=: a rate is limited from above", t)
-		case t.Value == 0 && (t.Op == "<" || t.Metric != failedMetric):
+		case t.Value == 0 && (t.Op == "<" || t.Metric != metric.Failed):
 			m.add("--slo %s: must be a limit that can be kept", t)
-		case t.Metric == failedMetric && t.Value >= 1:
+		case t.Metric == metric.Failed && t.Value >= 1:
 			m.add("--slo %s: must be below 100%%, which every rate keeps", t)
 		case twice:
 			m.add("--slo %s: must be the one limit on %s, and contradicts %s", t, t.Metric, first)
 		}
 		seen[t.Metric] = t
 	}
-	if _, ok := seen[failedMetric]; !ok && d.plan.AllowFailures < 1 {
-		c.SLO = append(c.SLO, Threshold{Metric: failedMetric, Op: "<=", Value: d.plan.AllowFailures})
+	if _, ok := seen[metric.Failed]; !ok && d.plan.AllowFailures < 1 {
+		c.SLO = append(c.SLO, Threshold{Metric: metric.Failed, Op: "<=", Value: d.plan.AllowFailures})
 	} else if ok && len(r.options["allow-failures"]) > 0 {
 		v := r.options["allow-failures"][0]
-		m.add("%s %s: must be left out, since --slo %s says it", v.where, v.text, seen[failedMetric])
+		m.add("%s %s: must be left out, since --slo %s says it", v.where, v.text, seen[metric.Failed])
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/stats"
 )
 
@@ -59,10 +60,7 @@ func (g Gates) Compared() []string {
 // regressionMetrics are those of --fail-on-regression without a value: the ones that
 // ten epochs on a shared machine can tell apart.
 func regressionMetrics() []string {
-	return []string{
-		"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc", "client_allocs_per_rpc", "server_allocs_per_rpc",
-		"sent_bytes_per_rpc", "received_bytes_per_rpc",
-	}
+	return metric.Names(metric.Where(func(m metric.Metric) bool { return m.Default }))
 }
 
 // The thresholds of a run have a flag that is given once for each, and a key of suite
@@ -76,7 +74,7 @@ const (
 func gateOptions() []option {
 	gates := func(d *draft) *Gates { return &d.plan.Gates }
 	return []option{
-		{name: thresholdOption, value: "'METRIC OP VALUE'", doc: "a limit for every arm, as in 'p99<5ms', or 'server_cpu_ns_per_rpc<+3%' against the control or --baseline; in a suite the list thresholds (repeatable)",
+		{name: thresholdOption, value: "'METRIC OP VALUE'", doc: "a limit for every arm, as in 'p99<5ms', or '" + metric.ServerCPU + "<+3%' against the control or --baseline; in a suite the list thresholds (repeatable)",
 			repeats: true, set: func(d *draft, text string) error {
 				t, err := ParseThreshold(text)
 				if err == nil && !slices.Contains(d.plan.Gates.Thresholds, t) {
@@ -102,15 +100,15 @@ func parseRegressions(text string) ([]string, error) {
 	}
 	var names []string
 	for part := range strings.SplitSeq(text, ",") {
-		name, err := ParseMetric(part)
+		m, err := limited(part)
 		if err != nil {
 			return nil, fmt.Errorf("metric %q: %w", part, err)
 		}
-		if m, _ := metricNamed(name); m.absolute {
+		if m.Against == metric.Nothing {
 			return nil, fmt.Errorf("metric %q: must be one that is compared with a control", part)
 		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		if !slices.Contains(names, m.Name) {
+			names = append(names, m.Name)
 		}
 	}
 	return names, nil
@@ -154,7 +152,7 @@ func (r request) completeGates(d *draft, m *mistakes) {
 
 // orBaseline offers a baseline for what one arm can be held against it by.
 func orBaseline(compared []string) string {
-	if slices.ContainsFunc(compared, func(metric string) bool { return !Lasts(metric) }) {
+	if slices.ContainsFunc(compared, func(name string) bool { return !metric.Lasts(name) }) {
 		return ""
 	}
 	return "; or with a --baseline"
@@ -181,29 +179,29 @@ func (r request) dropUnmeasured(d *draft) {
 		return
 	}
 	g := &d.plan.Gates
-	g.Regressions = slices.DeleteFunc(g.Regressions, func(metric string) bool {
-		unmeasured := d.plan.unmeasured(metric, d.plan.Arms) != ""
+	g.Regressions = slices.DeleteFunc(g.Regressions, func(name string) bool {
+		unmeasured := d.plan.unmeasured(name, d.plan.Arms) != ""
 		if unmeasured {
-			g.NotMeasured = append(g.NotMeasured, metric)
+			g.NotMeasured = append(g.NotMeasured, name)
 		}
 		return unmeasured
 	})
 }
 
 // unmeasured is why none of arms has a metric, and what to give; "" if some arm may have it.
-func (p Plan) unmeasured(metric string, arms []Arm) string {
+func (p Plan) unmeasured(name string, arms []Arm) string {
 	some := func(has func(Settings) bool) bool {
 		return slices.ContainsFunc(arms, func(a Arm) bool { return has(a.Settings) })
 	}
-	m, _ := metricNamed(metric)
+	m, _ := metric.Named(name)
 	switch {
-	case m.saturated && p.Saturated == 0:
+	case m.Saturated() && p.Saturated == 0:
 		return "it is measured in saturated blocks, which need --loop open and no TARGET"
-	case metric == "server_allocs_per_rpc" && !some(func(s Settings) bool { return s.Target == "" && s.ServerBinary == "" }):
+	case m.Needs == metric.BundledServer && !some(func(s Settings) bool { return s.Target == "" && s.ServerBinary == "" }):
 		return "only the bundled server counts its allocations"
-	case metric == "server_cpu_ns_per_rpc" && (p.Target == nil || p.Target.ServerPID == 0) && !some(func(s Settings) bool { return s.Target == "" }):
+	case m.Needs == metric.ServerProcess && (p.Target == nil || p.Target.ServerPID == 0) && !some(func(s Settings) bool { return s.Target == "" }):
 		return "the CPU of a TARGET is measured with one arm and --server-pid alone"
-	case strings.HasPrefix(metric, "handshake_resumed_") && !some(func(s Settings) bool { return s.Resumption }):
+	case m.Needs == metric.Resumption && !some(func(s Settings) bool { return s.Resumption }):
 		return "no connection resumes a session without --resumption on"
 	}
 	return ""
@@ -211,16 +209,16 @@ func (p Plan) unmeasured(metric string, arms []Arm) string {
 
 // checkMeasured refuses gates on metrics that no arm they are for measures.
 func (p Plan) checkMeasured(m *mistakes) {
-	refuse := func(asked, group, metric string) {
-		if why := p.unmeasured(metric, p.armsOf(group)); why != "" {
+	refuse := func(asked, group, name string) {
+		if why := p.unmeasured(name, p.armsOf(group)); why != "" {
 			m.add("%s: cannot be judged: %s", asked, why)
 		}
 	}
 	for _, t := range p.Gates.Thresholds {
 		refuse(t.where(), t.Group, t.Metric)
 	}
-	for _, metric := range p.Gates.Regressions {
-		refuse("--fail-on-regression "+metric, "", metric)
+	for _, name := range p.Gates.Regressions {
+		refuse("--fail-on-regression "+name, "", name)
 	}
 }
 
@@ -253,7 +251,7 @@ func (p Plan) armsOf(group string) []Arm {
 func (p Plan) checkAlone(m *mistakes) {
 	var moved, lasting []string
 	for _, name := range p.Gates.Compared() {
-		if Lasts(name) {
+		if metric.Lasts(name) {
 			lasting = append(lasting, name)
 		} else {
 			moved = append(moved, name)
@@ -263,7 +261,7 @@ func (p Plan) checkAlone(m *mistakes) {
 		return
 	}
 	if len(lasting) == 0 {
-		lasting = []string{"client_allocs_per_rpc", "sent_bytes_per_rpc", "received_bytes_per_rpc"}
+		lasting = metric.Names(metric.Where(func(m metric.Metric) bool { return m.Default && m.Lasting && m.Needs == metric.None }))
 	}
 	m.add("--baseline: one arm cannot be judged by %s: of two runs only arm/control is compared, because the machine differs; "+
 		"measure both builds in one run (--vary server-binary=OLD,NEW or --vary target=OLD,NEW), add an arm that does not change, "+
@@ -276,27 +274,27 @@ func (p Plan) checkComparable(m *mistakes) {
 		alone := !slices.ContainsFunc(p.Groups, func(g Group) bool {
 			return g.Name == t.Group && slices.ContainsFunc(g.Arms, func(name string) bool { a, _ := p.Arm(name); return name != g.Control && !a.AA })
 		})
-		if t.Relative && t.Group != "" && alone && (p.Gates.Baseline == "" || !Lasts(t.Metric)) {
+		if t.Relative && t.Group != "" && alone && (p.Gates.Baseline == "" || !metric.Lasts(t.Metric)) {
 			m.add("%s: cannot be judged: the group has no arm beside its control", t.where())
 		}
 	}
 }
 
 // checkWithin refuses metrics that are compared between runs alone.
-func (g Gates) checkWithin(m *mistakes) {
+func (g Gates) checkWithin(all *mistakes) {
 	for _, name := range g.Compared() {
-		if metric, _ := metricNamed(name); metric.between {
-			m.add("%s: must come with --baseline: within a run arms differ in it by what they are", name)
+		if m, _ := metric.Named(name); m.Against == metric.Baseline {
+			all.add("%s: must come with --baseline: within a run arms differ in it by what they are", name)
 		}
 	}
 }
 
 // checkAcross refuses metrics that gates cannot compare between results; where is what
 // asks for that.
-func (g Gates) checkAcross(m *mistakes, where string) {
+func (g Gates) checkAcross(all *mistakes, where string) {
 	for _, name := range g.Compared() {
-		if metric, _ := metricNamed(name); metric.saturated {
-			m.add("%s: %s must be left to gates within a run: of two runs of one server 6 in 100 differ in it", where, name)
+		if m, _ := metric.Named(name); m.Saturated() {
+			all.add("%s: %s must be left to gates within a run: of two runs of one server 6 in 100 differ in it", where, name)
 		}
 	}
 }
@@ -399,12 +397,12 @@ func (p Plan) gated() int {
 			if a, _ := p.Arm(name); a.AA {
 				continue
 			}
-			for _, metric := range p.Gates.comparedIn(g.Name) {
+			for _, m := range p.Gates.comparedIn(g.Name) {
 				switch {
-				case p.Gates.Baseline != "" && Lasts(metric):
-					all[comparison{"", name, metric}] = true
+				case p.Gates.Baseline != "" && metric.Lasts(m):
+					all[comparison{"", name, m}] = true
 				case name != g.Control:
-					all[comparison{g.Name, name, metric}] = true
+					all[comparison{g.Name, name, m}] = true
 				}
 			}
 		}

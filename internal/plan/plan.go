@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"grpcbench/internal/metric"
 )
 
 // Plan is everything a run needs to know, fixed before it starts and stored
@@ -221,4 +223,15 @@ func ArmSeed(seed uint64, epoch int, arm string) uint64 {
 	data = binary.BigEndian.AppendUint64(data, uint64(epoch))
 	sum := sha256.Sum256(append(data, arm...))
 	return binary.BigEndian.Uint64(sum[:])
+}
+
+// Scope is the kind of run that p is, as the table of metrics has it.
+func (p Plan) Scope() metric.Scope {
+	switch p.Kind {
+	case KindHandshake:
+		return metric.Handshake
+	case KindCeiling:
+		return metric.Ceiling
+	}
+	return metric.Load
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"grpcbench/internal/compare"
-	"grpcbench/internal/plan"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 	"grpcbench/internal/stats"
 )
@@ -99,7 +99,7 @@ func outcome(b compare.Between) string {
 	if len(b.Ratios) > 0 {
 		return count(b.Ratios, "ratio")
 	}
-	lasting := slices.DeleteFunc(slices.Clone(b.Absolutes), func(c compare.Change) bool { return !plan.Lasts(c.Metric) && !c.Judged })
+	lasting := slices.DeleteFunc(slices.Clone(b.Absolutes), func(c compare.Change) bool { return !metric.Lasts(c.Metric) && !c.Judged })
 	return "one arm without a control: latency and CPU are not judged; of bytes and allocations " + count(lasting, "figure")
 }
 

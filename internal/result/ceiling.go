@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"grpcbench/internal/ceiling"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 )
 
@@ -148,7 +149,7 @@ func (s Step) Keeps(slo []plan.Threshold) bool {
 		if i >= len(s.Over) || float64(s.Over[i]) > (t.Allows()+1e-12)*float64(n) {
 			return false
 		}
-		if t.Metric == "failed" && t.Op == "<" && float64(s.Over[i]) >= t.Value*float64(n) && n > 0 {
+		if t.Metric == metric.Failed && t.Op == "<" && float64(s.Over[i]) >= t.Value*float64(n) && n > 0 {
 			return false
 		}
 	}

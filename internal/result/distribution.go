@@ -2,8 +2,10 @@ package result
 
 import (
 	"fmt"
+	"slices"
 
 	"grpcbench/internal/hist"
+	"grpcbench/internal/metric"
 )
 
 // MinAbove is how many observations there must be above a quantile for it to be shown or
@@ -70,9 +72,45 @@ type quantile struct {
 
 // quantiles lists the stored quantiles in rising order.
 func (d *Distribution) quantiles() []quantile {
-	return []quantile{
-		{"p50", 0.50, &d.P50}, {"p90", 0.90, &d.P90}, {"p99", 0.99, &d.P99}, {"p999", 0.999, &d.P999},
+	var all []quantile
+	fields := []**int64{&d.P50, &d.P90, &d.P99, &d.P999}
+	for i, q := range metric.Stored() {
+		all = append(all, quantile{metric.QuantileName(q), q, fields[i]})
 	}
+	return all
+}
+
+// Quantile reads the quantile q, in (0, 1]: a stored one, or any where there is the
+// histogram.
+func (d Distribution) Quantile(q float64) Reading {
+	r := Reading{Count: d.Count, Above: d.Count - hist.Rank(q, d.Count)}
+	if d.Count == 0 {
+		return Reading{}
+	}
+	var value *int64
+	i := slices.Index(metric.Stored(), q)
+	switch {
+	case q == 1:
+		value = d.Max
+	case i >= 0:
+		value = *d.quantiles()[i].value
+	case hist.Rank(q, d.Count) <= d.Valued:
+		h, err := d.Histogram()
+		if err != nil {
+			return Reading{}
+		}
+		v, ok := h.Quantile(q, d.Count)
+		if !ok { // there is no histogram
+			return Reading{}
+		}
+		value = &v
+	}
+	if value == nil {
+		r.State = Beyond
+		return r
+	}
+	r.State, r.Value = Known, float64(*value)
+	return r
 }
 
 // Histogram decodes HDR. The largest value is exact unless Max is null; then it

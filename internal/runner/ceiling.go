@@ -13,6 +13,7 @@ import (
 
 	"grpcbench/internal/ceiling"
 	"grpcbench/internal/hist"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
@@ -164,7 +165,7 @@ func (r *run) seen(e *epoch, i probe.Interval) ceiling.Seen {
 func stall(c plan.Ceiling, window time.Duration) time.Duration {
 	shortest := time.Duration(math.MaxInt64)
 	for _, t := range c.SLO {
-		if t.Metric != "failed" {
+		if t.Metric != metric.Failed {
 			shortest = min(shortest, time.Duration(t.Value+t.Allows()*float64(window)))
 		}
 	}
@@ -303,7 +304,7 @@ func (t *stepTally) add(b *block) error {
 	for i, limit := range t.plan.Ceiling.SLO {
 		t.over[i] += m.Ledger.Scheduled - m.Ledger.OK
 		switch {
-		case limit.Metric == "failed":
+		case limit.Metric == metric.Failed:
 		case limit.Op == "<":
 			t.over[i] += latency.AtLeast(int64(math.Ceil(limit.Value)))
 		default:

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -225,14 +226,14 @@ func proveWork(ctx context.Context, o Options) (a account, err error) {
 	wrong, ratio, p := 0, math.NaN(), math.NaN()
 	equal := math.NaN() // verdicts on equal arms
 	for _, c := range r.Comparisons {
-		primary := slices.Contains([]string{"latency_p50", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc"}, c.Metric)
+		m, _ := metric.Named(c.Metric)
 		switch arm, _ := r.Plan.Arm(c.Arm); {
-		case arm.AA && primary:
+		case arm.AA && m.Primary:
 			if decided(c) {
 				wrong++
 			}
 			equal = float64(wrong)
-		case !arm.AA && c.Metric == "server_cpu_ns_per_rpc":
+		case !arm.AA && c.Metric == metric.ServerCPU:
 			ratio, p = 100*or(c.Ratio), or(c.P)
 		}
 	}

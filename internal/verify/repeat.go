@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 	"grpcbench/internal/stats"
 )
@@ -34,10 +35,7 @@ func (o Options) servers(ctx context.Context, first, second time.Duration, epoch
 
 // timed are the figures that a machine moves. Bytes and allocations hardly err, and would
 // hide among them how often the others do.
-func timed(metric string) bool {
-	return slices.Contains([]string{"latency_p50", "latency_p90", "client_cpu_ns_per_rpc", "server_cpu_ns_per_rpc",
-		"saturated_client_cpu_ns_per_rpc", "saturated_server_cpu_ns_per_rpc"}, metric)
-}
+func timed(name string) bool { return !metric.Lasts(name) }
 
 func decided(c result.Comparison) bool {
 	return c.Verdict == string(stats.Slower) || c.Verdict == string(stats.Faster)
@@ -127,7 +125,7 @@ func proveChange(ctx context.Context, o Options) (a account, err error) {
 		}
 		a.heed(r)
 		for _, c := range r.Comparisons {
-			if arm, _ := r.Plan.Arm(c.Arm); arm.AA || c.Metric != "server_cpu_ns_per_rpc" {
+			if arm, _ := r.Plan.Arm(c.Arm); arm.AA || c.Metric != metric.ServerCPU {
 				continue
 			}
 			ratios, epochs = append(ratios, or(c.Ratio)), append(epochs, float64(c.Epochs))
