@@ -18,6 +18,14 @@ import (
 	"grpcbench/internal/load"
 )
 
+// witnessOf is what is known of a channel.
+func witnessOf(conn grpc.ClientConnInterface) channel.Witness {
+	if w, ok := conn.(channel.Witness); ok {
+		return w
+	}
+	return gullible{}
+}
+
 // gullible is a channel of which nothing is known.
 type gullible struct{}
 
@@ -25,6 +33,7 @@ func (gullible) CauseOf(string) string { return "" }
 func (gullible) WasReset(string) bool  { return true }
 func (gullible) WasCut() bool          { return true }
 func (gullible) WasBare() bool         { return false }
+func (gullible) GoAwayDebug() string   { return "" }
 func (gullible) MaxMessage() int       { return channel.MaxMessage }
 
 // answer is what a server has sent of an RPC beside its message. Trailers that have a
@@ -44,7 +53,7 @@ func failure(ctx context.Context, err error, conn grpc.ClientConnInterface, a *a
 	case cause.HTTPStatus(f.Cause) != 0:
 		f.Server = productIn(channel.Page(err))
 	case cause.Gone(f.Cause):
-		f.Debug = channel.DebugData(err)
+		f.Debug = witnessOf(conn).GoAwayDebug()
 	}
 	return f
 }
@@ -128,11 +137,7 @@ func end(ctx context.Context, err error, conn grpc.ClientConnInterface, a *answe
 	code := status.Code(err)
 	found := own(ctx, code)
 	if found == "" {
-		w, ok := conn.(channel.Witness)
-		if !ok {
-			w = gullible{}
-		}
-		found = channel.Told(err, w, a.came())
+		found = channel.Told(err, witnessOf(conn), a.came())
 	}
 	switch {
 	case found == cause.NoResources:

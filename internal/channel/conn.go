@@ -93,8 +93,10 @@ type settled struct {
 	channel *Channel
 	made    *Connection
 	since   time.Time
-	read    bool          // only the transport's one reading goroutine touches it
+	read    bool          // how it began is decided; only the transport's one reading goroutine touches it
+	opening []byte        // the beginning of what the server sent, until then
 	frames  frames        // that the server sends; likewise
+	whole   bool          // SETTINGS have come; likewise
 	sent    frames        // that the client sends; only the one goroutine that writes touches it
 	opened  atomic.Int64  // streams: of sent
 	ended   int64         // of them when GOAWAY came; under the channel's lock
@@ -109,7 +111,9 @@ func (s *settled) Read(b []byte) (int, error) {
 	s.frames.read(b[:n])
 	why := err
 	if !s.read {
-		why = s.first(n, err)
+		if why = s.begin(b[:n], err); err == nil {
+			err = why // grpc-go would wait for more of what is no frame
+		}
 	}
 	if err != nil {
 		s.channel.mu.Lock()
@@ -150,18 +154,35 @@ func (s *settled) Close() error {
 	return s.Conn.Close()
 }
 
-// first notes when the server's first bytes came, or why none did, and returns that: under TLS
-// 1.3 a server that refuses the client's certificate says so only here.
-func (s *settled) first(n int, err error) (why error) {
-	s.read = true
-	defer close(s.heard)
-	if n == 0 {
+// begin takes what the server sends until its SETTINGS have come, or why they will not, and
+// returns that.
+func (s *settled) begin(b []byte, err error) (why error) {
+	s.opening = append(s.opening, b[:min(len(b), mostOpening-len(s.opening))]...)
+	misfit := misfitIn(s.opening)
+	if misfit != nil {
+		s.channel.failed(Opened(*s.made, misfit))
+	}
+	switch {
+	case s.whole:
+		s.first()
+	case misfit != nil && err == nil && misfit.speaks != "":
+		err = misfit
+	case misfit != nil:
+	case err != nil:
 		if errors.Is(err, net.ErrClosed) { // by our own side, which waited long enough
 			err = fmt.Errorf("%w: %w", ErrNoSettings, context.DeadlineExceeded)
 		}
 		s.channel.failed(Opened(*s.made, err))
-		return err
+	default:
+		return nil // there is more to come
 	}
+	s.read, s.opening = true, nil
+	close(s.heard)
+	return err
+}
+
+// first notes when the server's SETTINGS came.
+func (s *settled) first() {
 	elapsed := time.Since(s.since)
 	s.channel.mu.Lock()
 	s.made.HTTP2 = elapsed
@@ -171,5 +192,4 @@ func (s *settled) first(n int, err error) (why error) {
 	if s.channel.made != nil {
 		s.channel.made(made)
 	}
-	return err
 }

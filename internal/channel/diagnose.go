@@ -28,7 +28,8 @@ type Endpoint struct {
 // Limit is the time that a connection has: the timeout, or its default.
 func (e Endpoint) Limit() time.Duration { return cmp.Or(e.Timeout, defaultTimeout) }
 
-func (e Endpoint) flag() string { return cmp.Or(e.TimeoutFlag, "--connect-timeout") }
+// Flag is the flag that sets it.
+func (e Endpoint) Flag() string { return cmp.Or(e.TimeoutFlag, "--connect-timeout") }
 
 // Diagnose has err, that of Open or Attempt, say what the server does not take, if the TLS
 // handshake had no answer or was cut off. Any other error it returns as it is. A ClientHello

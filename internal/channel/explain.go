@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +21,7 @@ var (
 	ErrSilentTLS  = errors.New("no answer to the TLS handshake")
 	ErrNotHTTP2   = errors.New("what the server sends is not HTTP/2")
 	ErrNoALPN     = errors.New("the server chose no protocol")
-	ErrNoSettings = errors.New("the server ended the connection or fell silent before its HTTP/2 SETTINGS")
+	ErrNoSettings = errors.New("no HTTP/2 SETTINGS came")
 )
 
 // opened is an error of a connection that was there, with TLS if secure.
@@ -44,9 +45,28 @@ type explained struct {
 
 func (e explained) Error() string {
 	if e.advice == "" {
-		return fmt.Sprintf("connect to %s: %v", e.address, e.cause)
+		return fmt.Sprintf("connect to %s: %s", e.address, e.why())
 	}
-	return fmt.Sprintf("connect to %s: %s: %v", e.address, e.advice, e.cause)
+	return fmt.Sprintf("connect to %s: %s: %s", e.address, e.advice, e.why())
+}
+
+// why is the cause in words. How a connection ended before its SETTINGS has the same words
+// whichever of reading and writing found it: a reset that a write was told of is an end to
+// the read after it, and a server that closes with bytes unread resets.
+func (e explained) why() string {
+	var after opened
+	is := func(those ...error) bool {
+		return slices.ContainsFunc(those, func(one error) bool { return errors.Is(e.cause, one) })
+	}
+	switch {
+	case !errors.As(e.cause, &after) || is(ErrNotHTTP2, context.Canceled):
+		return e.cause.Error()
+	case is(context.DeadlineExceeded):
+		return "the server fell silent before its HTTP/2 SETTINGS"
+	case is(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, ErrNoSettings):
+		return "the server ended the connection before its HTTP/2 SETTINGS"
+	}
+	return e.cause.Error()
 }
 
 func (e explained) Unwrap() error { return e.cause }
@@ -63,6 +83,7 @@ func advise(cause error, e Endpoint) string {
 	var alert tls.AlertError
 	var dial *net.OpError
 	var after opened
+	var odd *misfit
 	switch text := cause.Error(); {
 	case errors.Is(cause, syscall.ECONNREFUSED):
 		return "nothing listens there (check TARGET)"
@@ -83,9 +104,11 @@ func advise(cause error, e Endpoint) string {
 	case strings.Contains(text, "unsupported versions"), strings.Contains(text, "protocol version"):
 		return "the server does not speak this TLS version (change --tls)"
 	case errors.Is(cause, ErrSilentTLS):
-		return fmt.Sprintf("TLS handshake timeout after %v (raise %s, or check TARGET: is it a TLS port?)", e.Limit(), e.flag())
+		return fmt.Sprintf("TLS handshake timeout after %v (raise %s, or check TARGET: is it a TLS port?)", e.Limit(), e.Flag())
 	case errors.Is(cause, ErrNoSettings) && errors.Is(cause, context.DeadlineExceeded):
-		return fmt.Sprintf("no HTTP/2 SETTINGS within %v (raise %s, or check TARGET: %s)", e.Limit(), e.flag(), e.needs())
+		return fmt.Sprintf("no HTTP/2 SETTINGS within %v (raise %s, or check TARGET: %s)", e.Limit(), e.Flag(), e.needs())
+	case errors.As(cause, &odd):
+		return odd.advise(e)
 	case errors.As(cause, &after) && after.secure:
 		return "the server does not speak HTTP/2 over TLS (" + e.needs() + ")"
 	case errors.As(cause, &after):
@@ -93,7 +116,7 @@ func advise(cause error, e Endpoint) string {
 	case errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF), errors.Is(cause, syscall.ECONNRESET), errors.Is(cause, syscall.EPIPE):
 		return "the server ended the connection in the TLS handshake (check TARGET: is it a TLS port? or change --tls)"
 	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded):
-		return fmt.Sprintf("no answer within %v (check TARGET, or raise %s)", e.Limit(), e.flag())
+		return fmt.Sprintf("no answer within %v (check TARGET, or raise %s)", e.Limit(), e.Flag())
 	}
 	var dns *net.DNSError
 	if errors.As(cause, &dns) {

@@ -25,18 +25,18 @@ const (
 const prefaceLen = 24
 
 // frames follows what a server sends frame by frame, however reads cut it, and tells
-// what grpc-go has as text alone. It holds no more than a few bytes of a frame. Only the
+// what grpc-go has as text alone. It holds the beginning of a frame and no more. Only the
 // one goroutine that reads the connection calls it.
 type frames struct {
-	head [9]byte                 // of the frame that is being read (RFC 9113, 4.1)
-	have int                     // of head
-	left int                     // of the payload
-	code [8]byte                 // the beginning of the payload, or of the entry of SETTINGS that is being read
-	kept int                     // of code
-	open int64                   // streams, by HEADERS
-	over int64                   // streams, by HEADERS that end them
-	said [longestReason + 1]byte // the beginning of a GOAWAY's debug data
-	long int                     // of said
+	head [9]byte         // of the frame that is being read (RFC 9113, 4.1)
+	have int             // of head
+	left int             // of the payload
+	code [8]byte         // the beginning of the payload, or of the entry of SETTINGS that is being read
+	kept int             // of code
+	open int64           // streams, by HEADERS
+	over int64           // streams, by HEADERS that end them
+	said [MostDebug]byte // the beginning of a GOAWAY's debug data
+	long int             // of said
 
 	seen    func(kind byte, code [8]byte)
 	setting func(id uint16, value uint32) // of one entry of SETTINGS
@@ -135,7 +135,10 @@ type ends struct {
 	// were reset, by cause, those that were cut, and those whose trailers were bare.
 	resets map[string]int64
 	goAway bool
-	gone   uint32 // the error code of the latest connection's first GOAWAY
+	// gone and debug are the error code and the beginning of the debug data of the latest
+	// connection's first GOAWAY.
+	gone  uint32
+	debug string
 }
 
 // cut are streams that ended by DATA, as no response of gRPC does.
@@ -168,7 +171,7 @@ func (s *settled) saw(kind byte, code [8]byte) {
 		c.leave(s.streams)
 		if !s.goAway {
 			s.goAway, c.ends.goAway = true, true
-			c.ends.gone = binary.BigEndian.Uint32(code[4:])
+			c.ends.gone, c.ends.debug = binary.BigEndian.Uint32(code[4:]), string(s.frames.said[:s.frames.long])
 		}
 	}
 }
@@ -199,6 +202,7 @@ func (s *settled) hasSettings() {
 	s.channel.mu.Lock()
 	defer s.channel.mu.Unlock()
 	s.settings()
+	s.whole = true
 }
 
 // settings makes room for the server's SETTINGS. The channel is locked.

@@ -36,6 +36,9 @@ const (
 	otherGoAway  = h2code.Other
 )
 
+// MostDebug is how many bytes of a GOAWAY's debug data are kept for a sentence.
+const MostDebug = 256
+
 // goAwayOf is one connection's GOAWAY, of at least eight bytes. Debug data may be cut off
 // after one byte more than the longest reason.
 func goAwayOf(payload []byte) GoAway {
@@ -112,6 +115,23 @@ func (c *Channel) GoAways() GoAways {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.goAways
+}
+
+// GoAwayDebug is the beginning of the debug data of the latest connection's first GOAWAY, as
+// the server wrote it.
+func (c *Channel) GoAwayDebug() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ends.debug
+}
+
+// GoAwayDebug is that of the first channel of the chain that has some.
+func (c *Chain) GoAwayDebug() (debug string) {
+	c.some(func(m *member) bool {
+		debug = m.GoAwayDebug()
+		return debug != ""
+	})
+	return debug
 }
 
 // Refused is how many streams the server has refused so far, of RPCs that it had not begun:

@@ -22,6 +22,8 @@ type Witness interface {
 	WasReset(name string) bool
 	WasCut() bool
 	WasBare() bool
+	// GoAwayDebug is the beginning of the debug data of a GOAWAY; "": there is none.
+	GoAwayDebug() string
 	// MaxMessage is the largest message that is taken, in bytes.
 	MaxMessage() int
 }
@@ -104,16 +106,6 @@ func httpStatus(text string) (int, bool) {
 func Page(err error) string {
 	_, body, _ := strings.Cut(status.Convert(err).Message(), "data: ")
 	return body
-}
-
-// DebugData is that of a GOAWAY which the error of an RPC quotes; "": there is none.
-func DebugData(err error) string {
-	_, quoted, ok := strings.Cut(status.Convert(err).Message(), ", debug data: ")
-	if !ok {
-		return ""
-	}
-	data, _ := strconv.Unquote(quoted) // what is not quoted is not told
-	return data
 }
 
 // known is a text that grpc-go gives an RPC by itself, and of which a server has no reason

@@ -16,6 +16,7 @@ func (s saw) CauseOf(string) string { return s.connection }
 func (saw) WasReset(string) bool    { return true }
 func (saw) WasCut() bool            { return true }
 func (saw) WasBare() bool           { return true }
+func (saw) GoAwayDebug() string     { return "" }
 func (saw) MaxMessage() int         { return 100 }
 
 // A text is that of the library as far as what has come from the server leaves it to be.

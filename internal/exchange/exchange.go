@@ -156,9 +156,9 @@ func once(ctx context.Context, o call.Options, secrets []string, conn *channel.C
 	case err == nil:
 		return s, nil
 	case context.Cause(within) == worker.ErrPatience:
-		return s, fmt.Errorf("call %s: no answer within %v (is the server frozen?)", o.Name(), patience)
+		return s, worker.Unanswered(o, conn.Settings(), fmt.Sprintf("within %v", patience), "is the server frozen? a method that takes longer needs --deadline")
 	case passed(within) && ctx.Err() == nil:
-		return s, fmt.Errorf("call %s: %s: no answer within --deadline %v (raise it)", o.Name(), s.Code, o.Deadline)
+		return s, worker.Unanswered(o, conn.Settings(), fmt.Sprintf("within --deadline %v", o.Deadline), "raise it")
 	}
 	return s, worker.Explain(o, secrets, err)
 }

@@ -34,13 +34,13 @@ type Work struct{ Messages, In, Out uint64 }
 type observer struct {
 	control *worker.Control // nil: there is none
 	before  *benchv1.SnapshotResponse
-	unknown string
+	unknown error // why there is no before
 }
 
 // observe asks the server what it had counted before the RPC.
 func observe(ctx context.Context, t worker.Trial) *observer {
 	o := &observer{}
-	if o.control, o.unknown = worker.OpenControl(ctx, t); o.control != nil {
+	if o.control, o.unknown = worker.OpenControl(ctx, t); o.unknown == nil {
 		o.before, o.unknown = o.control.Snapshot(ctx, true)
 	}
 	return o
@@ -51,11 +51,11 @@ func (o *observer) close() { o.control.Close() }
 // saw is what the server counted since observe.
 func (o *observer) saw(ctx context.Context) Server {
 	if o.before == nil {
-		return Server{Unknown: o.unknown}
+		return Server{Unknown: o.unknown.Error()}
 	}
-	after, unknown := o.control.Snapshot(ctx, false)
-	if after == nil {
-		return Server{Unknown: unknown}
+	after, err := o.control.Snapshot(ctx, false)
+	if err != nil {
+		return Server{Unknown: err.Error()}
 	}
 	return between(o.before, after)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -83,7 +84,7 @@ func (c *conn) open(p pending) {
 		return
 	}
 	if c.sender.size > c.peer.maxHeaderList {
-		c.channel.words.Said = fmt.Sprintf("header list size %d: must be at most %d, which is the server's limit", c.sender.size, c.peer.maxHeaderList)
+		c.channel.words.Said = fmt.Sprintf("header list size to send violates the maximum size (%d bytes) set by server", c.peer.maxHeaderList) // the other engine's words
 		c.channel.refuse(p.op, load.End{Code: codeInternal, Cause: cause.HeaderLimit})
 		return
 	}
@@ -259,11 +260,13 @@ func (c *conn) why(err error) error {
 
 // receive handles all whole frames in b and returns their length.
 func (c *conn) receive(b []byte) (used int, err error) {
+	if !c.settled {
+		if misfit := channel.Misfit(b); misfit != nil {
+			return 0, &Violation{code: codeProtocolError, Reason: strings.TrimPrefix(misfit.Error(), channel.ErrNotHTTP2.Error()+": "), opened: misfit}
+		}
+	}
 	for len(b)-used >= frameHeaderLen {
 		h := parseFrameHeader(b[used:])
-		if !c.settled && (h.kind != frameSettings || h.flags&flagAck != 0) { // 3.4
-			return used, violation(codeProtocolError, "SETTINGS were not its first frame")
-		}
 		if h.length > maxFrame {
 			return used, violation(codeFrameSize, "a frame of %d bytes", h.length)
 		}
@@ -422,7 +425,7 @@ func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 	c.gone = c.channel.goAways.Replace(c.gone, payload, opened, opened-int64(c.streams.open))
 	if c.goAways == 1 { // the other engine names the first, too
 		c.goneWith = binary.BigEndian.Uint32(payload[4:])
-		c.channel.words.Debug = string(payload[8:min(len(payload), 8+mostDebug)])
+		c.channel.words.Debug = string(payload[8:min(len(payload), 8+channel.MostDebug)])
 	}
 	c.took = last > 0 && c.nextID > 1
 	c.channel.replace(c)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -95,7 +96,7 @@ func (c *conn) await(ctx context.Context, ended <-chan error) (err error) {
 	case <-c.ready:
 	case err = <-ended:
 		if v := (*Violation)(nil); errors.As(err, &v) {
-			err = fmt.Errorf("%w: %s", channel.ErrNotHTTP2, v.Reason)
+			err = cmp.Or(v.opened, fmt.Errorf("%w: %s", channel.ErrNotHTTP2, v.Reason))
 		}
 	case <-ctx.Done():
 		_ = c.net.Close() // ends its reading

@@ -57,9 +57,6 @@ func (w Words) decoded() Words {
 	return w
 }
 
-// mostDebug is how many bytes of a GOAWAY's debug data are kept.
-const mostDebug = 256
-
 // once is told of one RPC.
 type once struct {
 	start time.Time

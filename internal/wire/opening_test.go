@@ -46,7 +46,7 @@ func inClear() []stranger {
 		{"the preface of a client", say(http2.ClientPreface), notFirst},
 		{"HTTP/1", say("HTTP/1.1 400 Bad Request\r\n\r\n"), notFirst},
 		{"SSH", say("SSH-2.0-OpenSSH_9.2\r\n"), notFirst},
-		{"a TLS alert", say("\x15\x03\x01\x00\x02\x02\x46"), late}, // seven bytes are no frame header
+		{"a TLS alert", say("\x15\x03\x01\x00\x02\x02\x46"), notFirst}, // seven bytes are no frame header
 		{"zeros", say(strings.Repeat("\x00", 1000)), notFirst},
 		{"PING first", frames(func(v *visit) []byte { return v.wrote(v.WritePing(false, [8]byte{})) }), notFirst},
 		{"GOAWAY first", frames(func(v *visit) []byte { return v.goAway(0) }), notFirst},

@@ -376,7 +376,7 @@ func TestAHeaderListAboveTheServersLimitIsNotSent(t *testing.T) {
 	c.told.again = 1 << 40
 	c.frames(t)
 	c.start(0, 1)
-	if got := c.told.codes[0]; got != codeInternal || !strings.Contains(c.Channel.words.Said, "must be at most 1000") || len(c.frames(t)) != 0 {
+	if got := c.told.codes[0]; got != codeInternal || !strings.Contains(c.Channel.words.Said, "the maximum size (1000 bytes) set by server") || len(c.frames(t)) != 0 {
 		t.Errorf("ended with %q, %q, want %s, the limit and nothing sent", got, c.Channel.words.Said, codeInternal)
 	}
 }

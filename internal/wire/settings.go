@@ -1,6 +1,10 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"grpcbench/internal/channel"
+)
 
 // Identifiers of settings (RFC 9113, 6.5.2).
 const (
@@ -49,25 +53,18 @@ func (s *settings) apply(payload []byte) error {
 		return violation(codeFrameSize, "SETTINGS of %d bytes", len(payload))
 	}
 	for ; len(payload) > 0; payload = payload[6:] {
-		value := binary.BigEndian.Uint32(payload[2:])
-		switch binary.BigEndian.Uint16(payload) {
+		id, value := binary.BigEndian.Uint16(payload), binary.BigEndian.Uint32(payload[2:])
+		if reason, code := channel.WrongSetting(id, value); reason != "" {
+			return violation(code, "%s", reason)
+		}
+		switch id {
 		case settingHeaderTableSize:
 			s.headerTable = value
-		case settingEnablePush:
-			if value != 0 { // a server must not (RFC 9113, 6.5.2)
-				return violation(codeProtocolError, "SETTINGS_ENABLE_PUSH %d from a server", value)
-			}
 		case settingMaxConcurrentStreams:
 			s.maxConcurrent = value
 		case settingInitialWindowSize:
-			if value > maxWindow {
-				return violation(codeFlowControl, "SETTINGS_INITIAL_WINDOW_SIZE %d", value)
-			}
 			s.initialWindow = int64(value)
 		case settingMaxFrameSize:
-			if value < 1<<14 || value > 1<<24-1 {
-				return violation(codeProtocolError, "SETTINGS_MAX_FRAME_SIZE %d", value)
-			}
 			s.maxFrame = int(value)
 		case settingMaxHeaderListSize:
 			s.maxHeaderList = uint64(value)

@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -20,20 +22,26 @@ const controlLimit = 2 * time.Second
 // own: what that carries is no measured RPC's.
 type Control struct{ channel *channel.Channel }
 
-// OpenControl connects to the server of t. unknown says why nothing can be asked; "": c
-// is open.
-func OpenControl(ctx context.Context, t Trial) (c *Control, unknown string) {
+// Why a server does not tell what it has counted, as a report has it.
+var (
+	errNoSecond  = errors.New("a second connection could not be opened")
+	errNoControl = errors.New("the server does not have bench.v1.Control")
+	errNoStreams = errors.New("the server allows no streams")
+)
+
+// OpenControl connects to the server of t. The error says why nothing can be asked.
+func OpenControl(ctx context.Context, t Trial) (*Control, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlLimit)
 	defer cancel()
 	options, err := t.Channel(new(atomic.Bool)) // what it presents was not presented on a measured connection
-	if err == nil {
-		c = &Control{}
-		c.channel, err = channel.Open(ctx, options)
-	}
 	if err != nil {
-		return nil, "a second connection could not be opened"
+		return nil, errNoSecond
 	}
-	return c, ""
+	c, err := channel.Open(ctx, options)
+	if err != nil {
+		return nil, errNoSecond
+	}
+	return &Control{c}, nil
 }
 
 // Close closes the connection. A nil Control has none.
@@ -43,19 +51,22 @@ func (c *Control) Close() {
 	}
 }
 
-// Snapshot is all that the server has counted; nil when it does not tell, which unknown
-// then explains. With noteNames the server keeps the names of the next RPC's metadata.
-func (c *Control) Snapshot(ctx context.Context, noteNames bool) (s *benchv1.SnapshotResponse, unknown string) {
+// Snapshot is all that the server has counted. The error says why it does not tell. With
+// noteNames the server keeps the names of the next RPC's metadata.
+func (c *Control) Snapshot(ctx context.Context, noteNames bool) (*benchv1.SnapshotResponse, error) {
+	if allowsNoStreams(c.channel.Settings()) {
+		return nil, errNoStreams // the answer would be waited for in vain
+	}
 	ctx, cancel := context.WithTimeout(ctx, controlLimit)
 	defer cancel()
 	s, err := benchv1.NewControlClient(c.channel.ClientConn).Snapshot(ctx, &benchv1.SnapshotRequest{NoteNames: noteNames})
 	switch {
 	case status.Code(err) == codes.Unimplemented, err == nil && s.GetInstanceId() == "":
-		return nil, "the server does not have bench.v1.Control"
+		return nil, errNoControl
 	case err != nil:
-		return nil, "bench.v1.Control answers " + call.Code(err)
+		return nil, fmt.Errorf("bench.v1.Control answers %s", call.Code(err))
 	}
-	return s, ""
+	return s, nil
 }
 
 // Since is what a server counted of RPCs, their messages and their metadata from one
@@ -137,11 +148,14 @@ func (e *evidence) counted(ctx context.Context, t Trial) *Snapshot {
 }
 
 func snapshotOf(ctx context.Context, t Trial, noteNames bool) *benchv1.SnapshotResponse {
-	c, _ := OpenControl(ctx, t)
-	if c == nil {
+	c, err := OpenControl(ctx, t)
+	if err != nil {
 		return nil
 	}
 	defer c.Close()
-	s, _ := c.Snapshot(ctx, noteNames)
+	s, err := c.Snapshot(ctx, noteNames)
+	if err != nil {
+		return nil
+	}
 	return s
 }

@@ -12,6 +12,7 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
+	"grpcbench/internal/channel"
 	"grpcbench/internal/load"
 	"grpcbench/internal/mask"
 )
@@ -50,6 +51,8 @@ func (g *generator) probe(ctx context.Context) (Probed, error) {
 			return Probed{}, err
 		case g.options.Deadline == 0 || call.EndOf(err).Cause != cause.Deadline:
 			return Probed{}, Explain(g.options, g.trial.Confidential(), err)
+		case n == coldCalls && allowsNoStreams(g.channels[0].Settings()):
+			return Probed{}, Unanswered(g.options, g.channels[0].Settings(), fmt.Sprintf("within --deadline %v, %d times", g.options.Deadline, n), "raise it, or try again later")
 		case n == coldCalls:
 			return Probed{ResponseBytes: -1}, nil
 		}
@@ -73,9 +76,29 @@ func (g *generator) probeOnce(ctx context.Context) (call.Heard, error) {
 	}
 	g.total.Add(l)
 	if err != nil && context.Cause(within) == ErrPatience {
-		err = fmt.Errorf("call %s: %w within %v (is the server frozen, or does it allow no streams? a method that takes longer needs --deadline)", g.options.Name(), ErrPatience, patience)
+		err = Unanswered(g.options, g.channels[0].Settings(), fmt.Sprintf("within %v", patience), "is the server frozen? a method that takes longer needs --deadline")
 	}
 	return heard, err
+}
+
+// Unanswered is the error of an RPC that had no answer within a limit, and what to change
+// unless the server's SETTINGS tell why.
+func Unanswered(o call.Options, server channel.Settings, within, change string) error {
+	window, announced := server[channel.SettingInitialWindowSize]
+	switch {
+	case allowsNoStreams(server):
+		change = "try again when it takes RPCs, or raise its limit of streams"
+		return fmt.Errorf("call %s: %w %s: the server allows no streams (SETTINGS_MAX_CONCURRENT_STREAMS 0), as one that starts or is overloaded may (%s)", o.Name(), ErrPatience, within, change)
+	case announced && window == 0:
+		return fmt.Errorf("call %s: %w %s: the server lets no byte of a message through until it opens a window (SETTINGS_INITIAL_WINDOW_SIZE 0) (%s)", o.Name(), ErrPatience, within, change)
+	}
+	return fmt.Errorf("call %s: %w %s (%s)", o.Name(), ErrPatience, within, change)
+}
+
+// allowsNoStreams reports whether the server's latest SETTINGS let no RPC be made.
+func allowsNoStreams(server channel.Settings) bool {
+	limit, announced := server[channel.SettingMaxConcurrentStreams]
+	return announced && limit == 0
 }
 
 // Patient is ctx with the RPC's deadline, or without one with an end after limit that the

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"grpcbench/internal/call"
+	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/load"
 	"grpcbench/internal/mask"
 	"grpcbench/internal/probe"
 )
@@ -157,7 +159,7 @@ func (g *generator) ask(ctx context.Context) (any, error) {
 		switch {
 		case err != nil:
 			end := call.EndOf(err)
-			a.Code, a.Cause, a.Said = end.Code, end.Cause, Explain(g.options, g.trial.Confidential(), err).Error()
+			a.Code, a.Cause, a.Said = end.Code, end.Cause, g.unasked(end, err).Error()
 		case i == 0:
 			a.First = took
 		case i == steadyAfter:
@@ -169,6 +171,15 @@ func (g *generator) ask(ctx context.Context) (any, error) {
 	}
 	a.Ticket = g.shaken.tickets != nil && g.shaken.tickets.given.Load()
 	return a, nil
+}
+
+// unasked says why an RPC on the connection that was opened failed.
+func (g *generator) unasked(end load.End, err error) error {
+	if end.Cause == cause.Deadline {
+		to := g.shaken.options.Endpoint()
+		return Unanswered(g.options, g.shaken.link.Settings(), fmt.Sprintf("within %s %v", to.Flag(), to.Limit()), "raise it, or see the server's log")
+	}
+	return Explain(g.options, g.trial.Confidential(), err)
 }
 
 // timed makes one RPC.
