@@ -95,7 +95,7 @@ type Connection struct {
 	TCP   time.Duration // name resolution and TCP handshake
 	TLS   time.Duration // 0 for plaintext
 	HTTP2 time.Duration // from then until the server's SETTINGS arrived; 0: they have not
-	Local string        // local address, distinct for each connection; "#N" for a Unix socket
+	Local string        // local address, distinct for each connection; "#INODE" for a Unix socket, "##N" if that is not known
 
 	// Resolution is the part of TCP in which a name was resolved; 0: the address
 	// needed none.

@@ -46,13 +46,21 @@ func (d Dialer) dial(ctx context.Context, to string) (conn net.Conn, made Connec
 	made.TCP, made.Local, made.Remote = time.Since(start), conn.LocalAddr().String(), conn.RemoteAddr().String()
 	if address.IsUnix(to) {
 		_, path := address.Dial(to)
-		made.Local, made.Remote = fmt.Sprintf("#%d", unnamed.Add(1)), address.Unix(path)
+		made.Local, made.Remote = unnamed(conn), address.Unix(path)
 	}
 	return conn, made, nil
 }
 
-// unnamed counts this process's connections to Unix sockets, whose own end has no name.
-var unnamed atomic.Int64
+// unnamed tells a connection to a Unix socket apart from others, as its own end has no name:
+// #INODE, by which the system knows it, or ##N.
+func unnamed(conn net.Conn) string {
+	if n := inode(conn); n != 0 {
+		return fmt.Sprintf("#%d", n)
+	}
+	return fmt.Sprintf("##%d", others.Add(1))
+}
+
+var others atomic.Int64 // connections to Unix sockets whose inodes are not known
 
 // connect makes the connection to an address.
 func (d Dialer) connect(ctx context.Context, to string) (net.Conn, error) {

@@ -16,8 +16,8 @@ func connections() []Mutant {
 	}, {
 		Name: "connections to a Unix socket are not told apart",
 		File: channels + "/dial.go", Package: runners, Test: "TestAUnixSocketIsATarget",
-		Old: "unnamed.Add(1)",
-		New: "unnamed.Load()",
+		Old: "return fmt.Sprintf(\"#%d\", n)",
+		New: "return fmt.Sprintf(\"#%d\", min(n, 1))",
 	}, {
 		Name: "a connection that failed is not booked",
 		File: runners + "/shakes.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",

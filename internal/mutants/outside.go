@@ -26,8 +26,8 @@ func outside() []Mutant {
 	}, {
 		Name: "the process that is named need not hold the connections",
 		File: "internal/runner/target.go", Package: "internal/runner", Test: "TestAServerPIDThatServesNothingIsRefused",
-		Old: "\ta.holders = &seen\n\tif len(others) == 0 {\n",
-		New: "\ta.holders = &seen\n\tif seen || len(others) == 0 {\n",
+		Old: "\tif len(h.others) == 0 {\n\t\treturn nil",
+		New: "\tif h.seen || len(h.others) == 0 {\n\t\treturn nil",
 	}, {
 		Name: "a share of the CPU may be above 1",
 		File: "internal/probe/watch.go", Package: "internal/probe", Test: "TestSharesAreOfWhatTheRunMayUse",

@@ -24,7 +24,7 @@ func (m Machine) OtherRuns() []int {
 		root = "/"
 	}
 	dirs, _ := filepath.Glob(filepath.Join(root, "proc", "[0-9]*")) // the pattern is one
-	above := m.above(os.Getpid())
+	above := m.ancestors(os.Getpid())
 	var others []int
 	for _, dir := range dirs {
 		pid, err := strconv.Atoi(filepath.Base(dir))
@@ -48,20 +48,4 @@ func (m Machine) OtherRuns() []int {
 func measures(line string) bool {
 	words := strings.Split(line, "\x00")
 	return len(words) > 1 && slices.Contains([]string{"run", "handshake", "ceiling", "verify"}, words[1])
-}
-
-// above are a process and those it descends from.
-func (m Machine) above(pid int) []int {
-	var all []int
-	for pid > 1 && !slices.Contains(all, pid) {
-		all = append(all, pid)
-		b, _ := m.read("/proc/" + strconv.Itoa(pid) + "/stat") // proc(5): its fourth field, after a name in brackets
-		_, rest, _ := strings.Cut(string(b[strings.LastIndex(string(b), ")")+1:]), " ")
-		fields := strings.Fields(rest)
-		if len(fields) < 2 {
-			break
-		}
-		pid, _ = strconv.Atoi(fields[1]) // 0: none
-	}
-	return all
 }

@@ -26,7 +26,7 @@ func machineOf(t *testing.T, processes ...process) Machine {
 		}
 		for name, text := range map[string]string{
 			"cmdline": strings.ReplaceAll(p.command, " ", "\x00") + "\x00",
-			"stat":    strconv.Itoa(p.pid) + " (a ) name) S " + strconv.Itoa(p.parent) + " 1 1 0",
+			"stat":    strconv.Itoa(p.pid) + " (a ) name) S " + strconv.Itoa(p.parent) + " 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9",
 		} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)

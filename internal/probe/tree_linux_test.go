@@ -1,13 +1,19 @@
 package probe
 
 import (
+	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestAProcessDescendsFromItsParent(t *testing.T) {
@@ -40,15 +46,19 @@ func TestAProcessDescendsFromItsParent(t *testing.T) {
 	}
 }
 
-func TestChildrenThatWereWaitedForCount(t *testing.T) {
+func TestTheStateOfAProcessIsRead(t *testing.T) {
 	for _, of := range []struct {
 		text string
 		want processStat
 		ok   bool
 	}{
-		{"7 (a) b) S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80 20 0 1 0 9", processStat{parent: 3, waited: 1500 * time.Millisecond}, true},
+		{"7 (a) b) S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80 20 0 1 0 9", processStat{parent: 3, waited: 1500 * time.Millisecond, started: 9}, true},
+		{"7 (a) Z 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80 20 0 1 0 18446744073709551615 0", processStat{parent: 3, ended: true, waited: 1500 * time.Millisecond, started: 1<<64 - 1}, true},
+		{"7 (a) Z 3 7 7 0 -1 4194560 1 2 3 4 50 60 0 0 20 0 12 0 9", processStat{parent: 3, started: 9}, true}, // its main thread alone
 		{"7 (x) S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70", processStat{}, false},
-		{"7 x S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80", processStat{}, false},
+		{"7 (x) S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80 20 0 1 0", processStat{}, false},
+		{"7 (x) S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80 20 0 1 0 -9", processStat{}, false},
+		{"7 x S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80 20 0 1 0 9", processStat{}, false},
 		{"", processStat{}, false},
 	} {
 		if got, ok := parseProcessStat([]byte(of.text)); ok != of.ok || ok && got != of.want {
@@ -78,12 +88,170 @@ func TestTheHolderOfAConnectionIsTheServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if got := Holders(c.LocalAddr().String(), c.RemoteAddr().String()); !slices.Equal(got, []int{os.Getpid()}) {
-			t.Errorf("%s: held by %v, want this process %d", host, got, os.Getpid())
+		gone := Ends{"192.0.2.1:1", "192.0.2.2:2"}
+		got := Holders([]Ends{gone, {c.LocalAddr().String(), c.RemoteAddr().String()}, {"#1", "unix:s"}, {"", ""}})
+		if want := [][]int{nil, {os.Getpid()}, nil, nil}; !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: held by %v, want this process %d to hold the second one alone", host, got, os.Getpid())
 		}
 	}
-	if got := Holders("192.0.2.1:1", "192.0.2.2:2"); len(got) != 0 {
-		t.Errorf("a connection that is not there is held by %v", got)
+}
+
+// A Unix socket is held by who has accepted the connection, whoever made the one that
+// listens: systemd makes it, and a process that starts others.
+func TestTheHolderOfAUnixSocketIsWhoAccepted(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own unix.Stat_t
+	if err := unix.Fstat(fds[0], &own); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[0])
+	other := os.NewFile(uintptr(fds[1]), "other")
+	child := exec.Command("cat")
+	child.ExtraFiles = []*os.File{other}
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ends := []Ends{{fmt.Sprintf("#%d", own.Ino), "unix:s"}}
+	if got, want := Holders(ends), []int{os.Getpid(), child.Process.Pid}; len(got) != 1 || len(got[0]) != 2 || !slices.Contains(got[0], want[0]) || !slices.Contains(got[0], want[1]) {
+		t.Errorf("held by %v, want both of %v", got, want)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := Holders(ends); len(got) != 1 || !slices.Equal(got[0], []int{child.Process.Pid}) {
+		t.Errorf("held by %v, want %d", got, child.Process.Pid)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := Holders(ends); len(got) != 1 || len(got[0]) != 0 {
+		t.Errorf("held by %v when its process has ended", got)
+	}
+}
+
+// An answer of the kernel that is none is no peer.
+func TestAnAnswerWithoutAPeerNamesNone(t *testing.T) {
+	order := binary.NativeEndian
+	answer := func(kind uint16, attributes ...byte) []byte {
+		b := order.AppendUint32(nil, uint32(32+len(attributes)))
+		b = order.AppendUint16(b, kind)
+		return append(append(b, make([]byte, 26)...), attributes...)
+	}
+	attribute := func(size, kind uint16, value uint32) []byte {
+		b := order.AppendUint16(nil, size)
+		return order.AppendUint32(order.AppendUint16(b, kind), value)
+	}
+	for name, of := range map[string]struct {
+		b    []byte
+		want string
+	}{
+		"peer":              {answer(unix.SOCK_DIAG_BY_FAMILY, attribute(8, 2, 4711)...), "4711"},
+		"after another one": {answer(unix.SOCK_DIAG_BY_FAMILY, append(attribute(5, 0, 7), attribute(8, 2, 4711)...)...), "4711"},
+		"none":              {answer(unix.SOCK_DIAG_BY_FAMILY), ""},
+		"0":                 {answer(unix.SOCK_DIAG_BY_FAMILY, attribute(8, 2, 0)...), ""},
+		"cut":               {answer(unix.SOCK_DIAG_BY_FAMILY, attribute(8, 2, 1)[:6]...), ""},
+		"of no size":        {answer(unix.SOCK_DIAG_BY_FAMILY, attribute(0, 2, 1)...), ""},
+		"an error":          {answer(unix.NLMSG_ERROR, attribute(8, 2, 1)...), ""},
+		"short":             {make([]byte, 8), ""},
+		"empty":             {nil, ""},
+	} {
+		if got := parsePeer(of.b); got != of.want {
+			t.Errorf("%s: %q, want %q", name, got, of.want)
+		}
+	}
+}
+
+// A number that is named must be that of a process which runs, and means that one alone.
+func TestOnlyAProcessThatRunsIsFound(t *testing.T) {
+	own, err := Find(os.Getpid())
+	if err != nil || !own.Runs() {
+		t.Fatalf("%+v, %v, want this process", own, err)
+	}
+	own.Started++
+	if own.Runs() {
+		t.Error("a process of this number that started later is another one")
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	main := unix.Gettid()
+	threads := make(chan int)
+	done := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		threads <- unix.Gettid()
+		<-done
+	}()
+	other := <-threads
+	if other == os.Getpid() {
+		other = main
+	}
+	if _, err := Find(other); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("is a thread: name its process, %d (", os.Getpid())) {
+		t.Errorf("a thread: %v", err)
+	}
+	close(done)
+	child := exec.Command("true")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := Find(child.Process.Pid)
+	if err == nil && before.PID != child.Process.Pid {
+		t.Errorf("%+v, want the child", before)
+	}
+	if err := unix.Waitid(unix.P_PID, child.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Find(child.Process.Pid); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("has ended, and its parent, %d (", os.Getpid())) {
+		t.Errorf("a zombie: %v", err)
+	}
+	if before.Runs() {
+		t.Error("a zombie does not run")
+	}
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{child.Process.Pid, -1, 0, 1 << 22, 1<<31 - 1} {
+		if _, err := Find(pid); err == nil || !strings.HasPrefix(err.Error(), "must be a process of this machine") {
+			t.Errorf("%d: %v, want that there is none", pid, err)
+		}
+	}
+}
+
+// Whoever is named beside those it descends from is counted once.
+func TestAProcessCountsOnce(t *testing.T) {
+	child := exec.Command("cat")
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	own, pid := os.Getpid(), child.Process.Pid
+	for _, roots := range [][]int{{own, pid}, {pid, own}, {pid, own, pid, own}} {
+		all := Descendants(roots, nil)
+		if sorted := slices.Compact(slices.Clone(all)); len(sorted) != len(all) || !slices.Contains(all, own) || !slices.Contains(all, pid) {
+			t.Errorf("%v: %v, want each once", roots, all)
+		}
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := Ancestors(own); len(got) < 2 || got[0] != own || got[1] != os.Getppid() {
+		t.Errorf("%v, want %d, then its parent %d", got, own, os.Getppid())
 	}
 }
 
@@ -94,7 +262,13 @@ func TestSocketsAreFoundByBothEnds(t *testing.T) {
    2: short
 `
 	for other, want := range map[string]string{"127.0.0.1:54321": "4711", "127.0.0.1:54322": "4712", "127.0.0.1:54323": ""} {
-		if got := findSocket([]byte(table), netip.MustParseAddrPort("127.0.0.1:8080"), netip.MustParseAddrPort(other)); got != want {
+		got := ""
+		sockets([]byte(table), func(p pair, inode string) {
+			if p == (pair{netip.MustParseAddrPort("127.0.0.1:8080"), netip.MustParseAddrPort(other)}) {
+				got = inode
+			}
+		})
+		if got != want {
 			t.Errorf("%s: inode %q, want %q", other, got, want)
 		}
 	}

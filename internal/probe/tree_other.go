@@ -2,14 +2,21 @@
 
 package probe
 
+import "errors"
+
 // Descendants returns roots: others are not known.
 func Descendants(roots, except []int) []int { return roots }
 
 // CPUOfTree is absent.
 func CPUOfTree(roots, except []int) (ns int64, ok bool) { return 0, false }
 
-// Holders is empty: they cannot be seen.
-func Holders(local, remote string) []int { return nil }
+// Holders are none: they cannot be seen.
+func Holders(connections []Ends) [][]int { return make([][]int, len(connections)) }
+
+// Find finds none.
+func Find(int) (Process, error) {
+	return Process{}, errors.New("must be left out on this system, which does not tell the CPU time of other processes")
+}
 
 // ProgramOf is not known.
 func ProgramOf(int) string { return "" }

@@ -103,7 +103,7 @@ func askServerPID(q *question) {
 		}
 		if !*seen {
 			q.find(finding{verdict: Valid, arm: a.Name,
-				text: "which process holds its connections could not be seen (another network namespace, or another user's process): whether --server-pid is the server is not known"})
+				text: "which process holds its connections could not be seen (another user's process, a server behind a translated address, or a Unix socket on a kernel without CONFIG_UNIX_DIAG): whether --server-pid is the server is not known"})
 		}
 	}
 }

@@ -48,9 +48,10 @@ type armEpoch struct {
 	gen       *process
 	address   string
 	hostCodec string
-	pids      []int    // of the server's processes
-	sha256    string   // of the server binary's file
-	printed   []string // the first lines that it printed before its address, harmless
+	pids      []int           // of the server's processes
+	named     []probe.Process // those of them that were there already
+	sha256    string          // of the server binary's file
+	printed   []string        // the first lines that it printed before its address, harmless
 	connected []connection
 	probed    *worker.Probed // in the first epoch
 	holders   *bool          // in the first epoch: whether --server-pid was seen to hold the connections
@@ -265,7 +266,11 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 	}
 	r.progress("preflight", e.index)
 	for _, a := range e.arms {
-		if err := a.checkHolders(); err != nil {
+		var links []worker.Link
+		for _, c := range a.connected {
+			links = append(links, c.Link)
+		}
+		if err := a.checkHolders(links...); err != nil {
 			return fmt.Errorf("%w: %w", ErrPreflight, err)
 		}
 	}

@@ -192,6 +192,9 @@ func (a *armEpoch) try(ctx context.Context, timeout time.Duration, ticket bool) 
 	if made.Class != "" {
 		return made, asked, errors.New(made.Said)
 	}
+	if err := a.checkHolders(made.Link); err != nil {
+		return made, asked, err
+	}
 	err = a.gen.ask(ctx, worker.Order{Do: worker.DoAsk}, 4*timeout+orderLimit, &asked)
 	if err == nil && asked.Code != "" {
 		err = errors.New(asked.Said)

@@ -45,7 +45,7 @@ func (s *Single) Close() {
 func (r *run) startHost(ctx context.Context, a *armEpoch) error {
 	a.address = a.arm.Settings.Target
 	if a.address != "" {
-		a.pids = r.plan.Target.PIDs()
+		a.pids, a.named = r.plan.Target.PIDs(), r.named
 		return nil
 	}
 	var err error

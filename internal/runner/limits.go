@@ -105,9 +105,11 @@ func (r *run) checkLimits() error {
 	}
 	if t := r.plan.Target; t != nil {
 		for _, pid := range t.PIDs() {
-			if _, ok := probe.CPUOf(pid); !ok {
-				return fmt.Errorf("%w: --server-pid %d: must be a process of this machine, on a system that tells its CPU time", ErrPreflight, pid)
+			p, err := probe.Find(pid)
+			if err != nil {
+				return fmt.Errorf("%w: --server-pid %d: %w", ErrPreflight, pid, err)
 			}
+			r.named = append(r.named, p)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -159,5 +160,33 @@ func TestPeerServerWithoutTheCodecIsNamedBeforeTheLoad(t *testing.T) {
 		if got := s.end(t); got.RPCs != 0 {
 			t.Errorf("the server saw %d RPCs, want none", got.RPCs)
 		}
+	})
+}
+
+// A proxy before the server holds the connections: it is named, by the process that serves
+// them, and counts by the one that has started it.
+func TestAProxyBeforeTheServerIsNamed(t *testing.T) {
+	s := newTarget(t, nil)
+	proxy, err := foreign.Nginx(t.Context(), t.TempDir(), "server { listen {listen} http2; location / { grpc_pass grpc://"+s.addr+"; } }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := proxy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	server, master := strconv.Itoa(os.Getpid()), strconv.Itoa(proxy.PID())
+	eachEngine(t, func(t *testing.T, engine string) {
+		err := refusal(t, engine, []string{"--tls", "off", "--server-pid", server, proxy.Address})
+		if !strings.Contains(err.Error(), "--server-pid "+server+": ") || !strings.Contains(err.Error(), " (nginx), which holds the connections") {
+			t.Errorf("%v, want nginx to be named", err)
+		}
+		err = refusal(t, engine, []string{"--tls", "off", "--server-pid", idle(t), proxy.Address})
+		if !strings.Contains(err.Error(), " (nginx) holds the connections: name it too, or instead") || strings.Contains(err.Error(), "process "+master) {
+			t.Errorf("%v, want nginx's worker to be named", err)
+		}
+		p := planOf(t, "--engine", engine, "--tls", "off", "--server-pid", master, proxy.Address)
+		serverSeen(t, measure(t, t.Context(), p, runner.Options{}))
 	})
 }

@@ -116,6 +116,7 @@ type run struct {
 	grids   [][]float64
 	curves  curves          // how far the windows of these are
 	repeats ceiling.Repeats // of a ceiling's windows
+	named   []probe.Process // by --server-pid
 	identity
 }
 

@@ -17,13 +17,15 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/address"
 	"grpcbench/internal/benchserver"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
 
-// serveBinary is a server as a user would bring it: ADDR, and with TLS CERT and KEY. A
+// serveBinary is a server as a user would bring it: ADDR, or inherited for the socket that
+// its descriptor 3 is, and with TLS CERT and KEY. A
 // last argument pid=FILE has it write its process id there.
 func serveBinary(args []string) error {
 	if file, ok := strings.CutPrefix(args[len(args)-1], "pid="); ok {
@@ -48,7 +50,10 @@ func serveBinary(args []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", args[0])
+	l, err := net.Listen(address.Dial(args[0]))
+	if args[0] == "inherited" {
+		l, err = net.FileListener(os.NewFile(3, "inherited"))
+	}
 	if err != nil {
 		return err
 	}

@@ -22,24 +22,23 @@ func (a *armEpoch) targetProcesses() []int {
 }
 
 // own are the processes of the run, which are not the server's even if they descend from
-// it: a shell that started both may have been named.
+// it, and those between: a server may have started what measures it.
 func (a *armEpoch) own() []int {
-	var pids []int
-	if self := os.Getpid(); !slices.Contains(a.pids, self) {
-		pids = append(pids, self)
-	}
+	pids := slices.DeleteFunc(probe.Ancestors(os.Getpid()), func(pid int) bool { return slices.Contains(a.pids, pid) })
 	if a.gen != nil {
 		pids = append(pids, a.gen.pid())
 	}
 	return pids
 }
 
-// targetCPU is the CPU time of a server that was there already.
+// targetCPU is the CPU time of a server that was there already. It is not known once a
+// process that was named has ended, whichever has its number then.
 func (a *armEpoch) targetCPU() (ns int64, ok bool) {
 	if len(a.pids) == 0 {
 		return 0, false
 	}
-	return probe.CPUOfTree(a.pids, a.own())
+	ns, ok = probe.CPUOfTree(a.pids, a.own())
+	return ns, ok && !slices.ContainsFunc(a.named, func(p probe.Process) bool { return !p.Runs() })
 }
 
 // spent is the CPU time that a's server has used from one reading to another. A server that
@@ -73,36 +72,95 @@ func (r *run) markTarget(ctx context.Context, a *armEpoch, at []int64) (read [2]
 	return [2]*worker.Reading{{CPU: &ns[0]}, {CPU: &ns[1]}}
 }
 
-// checkHolders refuses --server-pid if others hold the connections of a: their CPU would be
+// checkHolders refuses --server-pid if others hold connections of a: their CPU would be
 // taken for the server's, or a proxy before it would be left out. Where the holders cannot
 // be seen it notes that.
-func (a *armEpoch) checkHolders() error {
+func (a *armEpoch) checkHolders(links ...worker.Link) error {
 	if a.host != nil || len(a.pids) == 0 {
 		return nil
 	}
-	named := a.targetProcesses()
-	seen := true
-	others := map[int]bool{}
-	for _, c := range a.connected {
-		holders := probe.Holders(c.Link.Local, c.Link.Remote)
-		seen = seen && len(holders) > 0
-		if slices.ContainsFunc(holders, func(pid int) bool { return slices.Contains(named, pid) }) {
-			continue
-		}
-		for _, pid := range holders {
-			others[pid] = true
+	var ends []probe.Ends
+	for _, l := range links {
+		ends = append(ends, probe.Ends{Local: l.Local, Remote: l.Remote})
+	}
+	h := newHolding(probe.Holders(ends), a.targetProcesses())
+	a.holders = &h.seen
+	above := probe.Ancestors(os.Getpid())
+	for _, pid := range a.pids {
+		if slices.Contains(above, pid) && !slices.Contains(h.all, pid) {
+			return h.counted(pid)
 		}
 	}
-	a.holders = &seen
-	if len(others) == 0 {
+	if len(h.others) == 0 {
 		return nil
 	}
+	them := "it"
+	if len(h.others) > 1 {
+		them = "them, or the process they descend from,"
+	}
+	return fmt.Errorf("--server-pid %s: %s the connections: name %s too, or instead", pidList(a.pids), processList(h.others)+" "+verb(h.others), them)
+}
+
+// holding is who holds connections.
+type holding struct {
+	seen        bool  // of each it is known
+	all, others []int // sorted; others have connections that no process named has
+}
+
+// newHolding is that of the holders of each connection, and the processes named.
+func newHolding(holders [][]int, named []int) holding {
+	h := holding{seen: true}
+	for _, pids := range holders {
+		h.seen = h.seen && len(pids) > 0
+		h.all = append(h.all, pids...)
+		if !slices.ContainsFunc(pids, func(pid int) bool { return slices.Contains(named, pid) }) {
+			h.others = append(h.others, pids...)
+		}
+	}
+	for _, pids := range []*[]int{&h.all, &h.others} {
+		slices.Sort(*pids)
+		*pids = slices.Compact(*pids)
+	}
+	return h
+}
+
+// counted refuses pid, from which the run descends or which it is, and which is not itself
+// the server: whatever else descends from it would be counted as the server's.
+func (h holding) counted(pid int) error {
+	why, instead := "this run descends from it, and so may much that is not the server", "the server's own process"
+	if pid == os.Getpid() {
+		why = "is this run itself"
+	}
+	if len(h.all) > 0 {
+		instead = fmt.Sprintf("%s, which %s the connections", processList(h.all), verb(h.all))
+	}
+	return fmt.Errorf("--server-pid %d: %s: name %s", pid, why, instead)
+}
+
+// mostNamed is how many processes are named; the others are counted.
+const mostNamed = 5
+
+// processList names processes by their numbers and their programs.
+func processList(pids []int) string {
 	var names []string
-	for pid := range others {
+	for _, pid := range pids[:min(len(pids), mostNamed)] {
 		names = append(names, fmt.Sprintf("%d (%s)", pid, mask.New().Clean(probe.ProgramOf(pid))))
 	}
-	slices.Sort(names)
-	return fmt.Errorf("--server-pid %s: process %s holds the connections: name it too, or instead", pidList(a.pids), strings.Join(names, ", "))
+	text := strings.Join(names, ", ")
+	if more := len(pids) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	if len(pids) == 1 {
+		return "process " + text
+	}
+	return "processes " + text
+}
+
+func verb(pids []int) string {
+	if len(pids) == 1 {
+		return "holds"
+	}
+	return "hold"
 }
 
 func pidList(pids []int) string {
