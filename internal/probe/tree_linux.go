@@ -37,20 +37,34 @@ func Descendants(roots, except []int) []int {
 // of those that have ended and were waited for by one of them, in ticks of 10 ms. ok is false
 // if a root has ended.
 func CPUOfTree(roots, except []int) (ns int64, ok bool) {
-	for _, pid := range Descendants(roots, except) {
-		own, alive := CPUOf(pid)
-		if !alive {
-			if slices.Contains(roots, pid) {
-				return 0, false
-			}
-			continue // its parent has waited for it meanwhile, or will
-		}
-		ns += own
-		if s, ok := (Machine{}).statOf(pid); ok {
-			ns += int64(s.waited)
+	u, ok := UsageOf(roots, except, Usage{})
+	return u.NS, ok
+}
+
+// UsageOf is what CPUOfTree gives, with the account of each process. Those of an earlier
+// usage count on, with their descendants, even if they have lost their parents since then.
+func UsageOf(roots, except []int, before Usage) (u Usage, ok bool) {
+	all := slices.Clone(roots)
+	for p := range before.of {
+		if p.Runs() {
+			all = append(all, p.PID)
 		}
 	}
-	return ns, true
+	u.of = map[Process]spent{}
+	for _, pid := range Descendants(all, except) {
+		own, alive := CPUOf(pid)
+		s, there := Machine{}.statOf(pid)
+		root := slices.Contains(roots, pid)
+		if root && (!alive || !there || s.ended) {
+			return Usage{}, false
+		}
+		if !alive || !there {
+			continue // its parent has waited for it meanwhile, or will
+		}
+		u.of[Process{pid, s.started}] = spent{own, int64(s.waited)}
+		u.NS += own + int64(s.waited)
+	}
+	return u, true
 }
 
 // processes are all of the machine that are to be seen.

@@ -1,14 +1,18 @@
 package probe
 
 import (
+	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -270,6 +274,96 @@ func TestSocketsAreFoundByBothEnds(t *testing.T) {
 		})
 		if got != want {
 			t.Errorf("%s: inode %q, want %q", other, got, want)
+		}
+	}
+}
+
+// A process that loses its parent between two readings was the server's before and is after.
+func TestAProcessThatLosesItsParentCountsOn(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `sh -c 'cat <&3 >/dev/null & echo $!; read x'; echo ended; read x`)
+	cmd.ExtraFiles = []*os.File{r}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = errors.Join(r.Close(), w.Close(), in.Close()) // with which all end
+		_ = cmd.Wait()
+	}()
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	orphan, err := Find(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, ok := UsageOf([]int{cmd.Process.Pid}, nil, Usage{})
+	if _, counted := before.of[orphan]; !ok || !counted {
+		t.Fatalf("%v, %v, want %v among them", before, ok, orphan)
+	}
+	if _, err := in.Write([]byte("end\n")); err != nil {
+		t.Fatal(err)
+	}
+	if line, err = lines.ReadString('\n'); err != nil || line != "ended\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	after, ok := UsageOf([]int{cmd.Process.Pid}, nil, before)
+	if _, counted := after.of[orphan]; !ok || !counted {
+		t.Errorf("%v, %v, want %v among them", after, ok, orphan)
+	}
+	if alone, _ := UsageOf([]int{cmd.Process.Pid}, nil, Usage{}); slices.Contains(slices.Collect(maps.Keys(alone.of)), orphan) {
+		t.Errorf("%v: the process %v must have lost its parent", alone, orphan)
+	}
+	if ns, ok := after.Since(before); !ok || ns < -2*int64(tick) { // of the one that ended, ticks count
+		t.Errorf("%d, %v, want what was used", ns, ok)
+	}
+}
+
+// What a process has used that nobody has waited for is lost with it.
+func TestWhatNobodyWaitedForIsNotKnown(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	of := func(all map[Process]spent) (u Usage) {
+		u.of = all
+		for _, s := range all {
+			u.NS += s.own + s.waited
+		}
+		return u
+	}
+	parent, child, grandchild, other := Process{1, 1}, Process{2, 1}, Process{3, 1}, Process{2, 2}
+	before := of(map[Process]spent{parent: {own: 5 * ms, waited: 70 * ms}, child: {own: 900 * ms, waited: 300 * ms}, grandchild: {own: 200 * ms}})
+	for name, row := range map[string]struct {
+		after map[Process]spent
+		ns    int64
+		ok    bool
+	}{
+		"all run":                      {map[Process]spent{parent: {6 * ms, 70 * ms}, child: {910 * ms, 300 * ms}, grandchild: {200 * ms, 0}}, 11 * ms, true},
+		"one was waited for":           {map[Process]spent{parent: {5 * ms, 70 * ms}, child: {900 * ms, 520 * ms}}, 20 * ms, true},
+		"and rounded down":             {map[Process]spent{parent: {5 * ms, 70 * ms}, child: {920 * ms, 490 * ms}}, 10 * ms, true},
+		"two, one after the other":     {map[Process]spent{parent: {5 * ms, 1480 * ms}}, 10 * ms, true},
+		"nobody waited":                {map[Process]spent{parent: {5 * ms, 70 * ms}, child: {2000 * ms, 300 * ms}}, 900 * ms, false},
+		"of a child, not of its child": {map[Process]spent{parent: {5 * ms, 1270 * ms}}, -200 * ms, false},
+		"another has its number":       {map[Process]spent{parent: {5 * ms, 70 * ms}, other: {3000 * ms, 0}, grandchild: {200 * ms, 0}}, 1800 * ms, false},
+		"a new one":                    {map[Process]spent{parent: {5 * ms, 70 * ms}, child: {900 * ms, 300 * ms}, grandchild: {200 * ms, 0}, other: {30 * ms, 0}}, 30 * ms, true},
+	} {
+		if ns, ok := of(row.after).Since(before); ok != row.ok || ns != row.ns {
+			t.Errorf("%s: %d ms, %v, want %d ms, %v", name, ns/ms, ok, row.ns/ms, row.ok)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func askServerPID(q *question) {
 		q.skip("")
 		if a.ServerCPU == nil && a.Ledger.Started > 0 && len(q.r.Arms) == 1 {
 			q.find(finding{verdict: Valid, arm: a.Name,
-				text: "the processes of --server-pid used no CPU in a window, or have ended: the server's CPU is not known"})
+				text: "the processes of --server-pid used no CPU in a window, or one has ended, or a child of theirs that nobody waited for: the server's CPU is not known"})
 		}
 		if !*seen {
 			q.find(finding{verdict: Valid, arm: a.Name,

@@ -245,7 +245,7 @@ func TestAServerPIDThatEndsLeavesNoFigure(t *testing.T) {
 	if a := r.Arms[0]; a.ServerCPU != nil || a.LedgerTotal.OK == 0 {
 		t.Errorf("server CPU %v of %d RPCs, want none", deref(a.ServerCPU), a.LedgerTotal.OK)
 	}
-	if c := checkOf(t, r, "server_pid_unseen"); !strings.Contains(c.Text, "have ended") {
+	if c := checkOf(t, r, "server_pid_unseen"); !strings.Contains(c.Text, "one has ended") {
 		t.Errorf("%+v, want that it has ended", c)
 	}
 }

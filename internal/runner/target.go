@@ -31,14 +31,20 @@ func (a *armEpoch) own() []int {
 	return pids
 }
 
-// targetCPU is the CPU time of a server that was there already. It is not known once a
-// process that was named has ended, whichever has its number then.
+// targetCPU is the CPU time of a server that was there already.
 func (a *armEpoch) targetCPU() (ns int64, ok bool) {
+	u, ok := a.targetUsage(probe.Usage{})
+	return u.NS, ok
+}
+
+// targetUsage is that of a server that was there already. It is not known once a process
+// that was named has ended, whichever has its number then.
+func (a *armEpoch) targetUsage(before probe.Usage) (u probe.Usage, ok bool) {
 	if len(a.pids) == 0 {
-		return 0, false
+		return u, false
 	}
-	ns, ok = probe.CPUOfTree(a.pids, a.own())
-	return ns, ok && !slices.ContainsFunc(a.named, func(p probe.Process) bool { return !p.Runs() })
+	u, ok = probe.UsageOf(a.pids, a.own(), before)
+	return u, ok && !slices.ContainsFunc(a.named, func(p probe.Process) bool { return !p.Runs() })
 }
 
 // spent is the CPU time that a's server has used from one reading to another. A server that
@@ -56,20 +62,20 @@ func (r *run) markTarget(ctx context.Context, a *armEpoch, at []int64) (read [2]
 	if len(a.pids) == 0 || len(r.plan.Arms) > 1 {
 		return read
 	}
-	var ns [2]int64
-	for i, t := range at {
-		if !sleepUntil(ctx, t) {
+	var before, after probe.Usage
+	for i, u := range []*probe.Usage{&before, &after} {
+		if !sleepUntil(ctx, at[i]) {
 			return read
 		}
 		var ok bool
-		if ns[i], ok = a.targetCPU(); !ok {
+		if *u, ok = a.targetUsage(before); !ok {
 			return read
 		}
 	}
-	if a.spent(ns[0], ns[1]) == nil {
+	if ns, whole := after.Since(before); !whole || a.spent(0, ns) == nil {
 		return read
 	}
-	return [2]*worker.Reading{{CPU: &ns[0]}, {CPU: &ns[1]}}
+	return [2]*worker.Reading{{CPU: &before.NS}, {CPU: &after.NS}}
 }
 
 // checkHolders refuses --server-pid if others hold connections of a: their CPU would be
