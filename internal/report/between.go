@@ -194,17 +194,13 @@ func appended(blocks []block, c compare.Change, print func(float64) string) []bl
 	return blocks
 }
 
-// metricName is what a metric is called in tables.
-func metricName(metric string) string {
-	return strings.NewReplacer(
-		"latency_", "", "_cpu_ns_per_rpc", " CPU/RPC", "_allocs_per_rpc", " allocations/RPC",
-		"handshake_full_", "handshake ", "handshake_resumed_", "resumed handshake ", "handshake_total_", "handshake ",
-		"handshake_connect_", "handshake TCP ", "handshake_tls_", "handshake TLS ", "handshake_http2_", "handshake HTTP/2 ",
-		"handshake_first_rpc_", "first RPC ", "handshake_", "handshake ", "saturated_", "saturated ",
-		"ceiling_rpc_per_s", "ceiling RPC/s of one epoch",
-		"sent_bytes_per_rpc", "bytes/RPC out", "received_bytes_per_rpc", "bytes/RPC in",
-		"sent_bytes", "bytes out", "received_bytes", "bytes in", "_cpu_ns", " CPU", "_allocs", " allocations",
-	).Replace(metric)
+// metricName is what a metric is called in tables; one that another version of the tool
+// had goes by its name.
+func metricName(name string) string {
+	if m, ok := metric.Named(name); ok {
+		return m.Label
+	}
+	return name
 }
 
 // asComparison is c as far as both have it.

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"grpcbench/internal/compare"
-	"grpcbench/internal/plan"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/svg"
 	"grpcbench/internal/webpage"
 )
@@ -65,13 +65,16 @@ func differenceNotes(b compare.Between) []webpage.Note {
 	return capped(notes, 100, func(n int) webpage.Note { return webpage.Note{Head: "AND", Text: plural(n, "more difference")} })
 }
 
+// drawn is a metric of a kind of run, and what it is called over a chart.
+type drawn struct{ metric, title string }
+
 // everyAnswer are the metrics of results of all kinds, each once: a comparison has those
 // of its own kind.
-func everyAnswer() (all [][2]string) {
-	for _, kind := range []string{"", plan.KindHandshake, plan.KindCeiling} {
+func everyAnswer() (all []drawn) {
+	for _, kind := range []metric.Scope{metric.Load, metric.Handshake, metric.Ceiling} {
 		for _, m := range answers(kind) {
-			if !slices.ContainsFunc(all, func(other [2]string) bool { return other[0] == m[0] }) {
-				all = append(all, m)
+			if !slices.ContainsFunc(all, func(other drawn) bool { return other.metric == m.Name }) {
+				all = append(all, drawn{m.Name, titled(m, kind)})
 			}
 		}
 	}
@@ -85,14 +88,14 @@ func betweenAnswer(b compare.Between, d detail) webpage.Section {
 	for _, t := range ratioTables(b) {
 		block := webpage.Block{Heading: clean(t.group) + ": arm against " + clean(t.control)}
 		for _, m := range everyAnswer() {
-			plot := svg.Forest{Title: "Change of " + m[1] + " from base to new in " + clean(t.group), Axis: "change of arm/control from base to new, %"}
+			plot := svg.Forest{Title: "Change of " + m.title + " from base to new in " + clean(t.group), Axis: "change of arm/control from base to new, %"}
 			for _, c := range b.Ratios {
-				if c.Group == t.group && c.Metric == m[0] && c.Ratio != nil && len(plot.Rows) < d.arms {
+				if c.Group == t.group && c.Metric == m.metric && c.Ratio != nil && len(plot.Rows) < d.arms {
 					plot.Rows = append(plot.Rows, estimate(clean(c.Arm), asComparison(c)))
 				}
 			}
 			if len(plot.Rows) > 0 {
-				block.Figures = append(block.Figures, webpage.Figure{Title: m[1], SVG: plot.Draw()})
+				block.Figures = append(block.Figures, webpage.Figure{Title: m.title, SVG: plot.Draw()})
 			}
 		}
 		s.Blocks = append(s.Blocks, block, webpage.Block{Folded: "All changes of " + clean(t.group) + " as a table", Table: changeTable(

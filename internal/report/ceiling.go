@@ -2,10 +2,12 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"grpcbench/internal/compare"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -40,7 +42,10 @@ func (b book) climb(a *result.Arm) climb {
 	if len(b.Plan.Ceiling.SLO) == 0 {
 		c.columns = []column{{"RPC/s", "[95 %]"}, {"twice as many", "gain, %"}, {"service p50", ""}, {"p99", ""}}
 	} else {
-		c.columns = []column{{"achieved", "RPC/s"}, {"windows", "that kept it"}, {"p50", ""}, {"p90", ""}, {"p99", ""}, {"p999", ""}}
+		c.columns = []column{{"achieved", "RPC/s"}, {"windows", "that kept it"}}
+		for _, q := range levelQuantiles(a) {
+			c.columns = append(c.columns, column{metric.QuantileName(q), ""})
+		}
 	}
 	c.columns = append(c.columns, column{"CPU/RPC", "client · server"}, column{"CPUs in use", "client · server"})
 	for _, l := range a.Levels {
@@ -93,16 +98,27 @@ func (b book) level(a *result.Arm, l result.Level) row {
 	var texts []string
 	if l.Callers > 0 {
 		name = strconv.Itoa(l.Callers)
-		texts = []string{estimated(l.Throughput, rate), gain(l.Gain), quantile(d, 0.5, d.P50, drain), quantile(d, 0.99, d.P99, drain)}
+		texts = []string{estimated(l.Throughput, rate), gain(l.Gain), quantile(d.Quantile(0.5), drain), quantile(d.Quantile(0.99), drain)}
 	} else {
-		texts = []string{rate(l.Achieved), fmt.Sprintf("%d of %d", l.Kept, l.Windows), quantile(d, 0.5, d.P50, drain), quantile(d, 0.9, d.P90, drain),
-			quantile(d, 0.99, d.P99, drain), quantile(d, 0.999, d.P999, drain)}
+		texts = []string{rate(l.Achieved), fmt.Sprintf("%d of %d", l.Kept, l.Windows)}
+		for _, q := range levelQuantiles(a) {
+			texts = append(texts, quantile(d.Quantile(q), drain))
+		}
 	}
 	if at {
 		name = "→ " + name
 	}
 	shares := maybe(l.ClientShare, share) + " · " + maybe(l.ServerShare, share)
 	return textRow(name, append(texts, both(l.ClientCPU, l.ServerCPU, duration), shares))
+}
+
+// levelQuantiles are the quantiles of latency that are shown of an arm's levels: the
+// stored ones, and others of the table that some level has.
+func levelQuantiles(a *result.Arm) []float64 {
+	return slices.DeleteFunc(metric.Quantiles(metric.LatencyPath), func(q float64) bool {
+		return !slices.Contains(metric.Stored(), q) &&
+			!slices.ContainsFunc(a.Levels, func(l result.Level) bool { return l.Latency.Quantile(q).State != result.Absent })
+	})
 }
 
 // gain prints what twice as many callers gain.
@@ -198,24 +214,33 @@ func (m *markdown) climb(b book, a *result.Arm) {
 
 // ceilingFigures are the columns of a group whose arms have ceilings.
 func (b book) ceilingFigures() []measured {
-	cpu := func(get func(*result.Ceiling) *result.Estimate) func(*result.Arm) string {
-		return func(a *result.Arm) string {
-			if a.Ceiling == nil {
-				return absent
-			}
-			return estimated(get(a.Ceiling), duration)
+	var all []measured
+	for _, m := range metric.Where(func(m metric.Metric) bool { return m.In(metric.Ceiling) && m.Column != "" }) {
+		f := measured{column{m.Column, "at the ceiling"}, m.Name, func(a *result.Arm) string { return b.atCeiling(a, m) }}
+		if m.Unit == metric.Rate {
+			f.point = "RPC/s"
 		}
+		all = append(all, f)
 	}
-	return []measured{
-		{column{"ceiling", "RPC/s"}, "ceiling_rpc_per_s", func(a *result.Arm) string {
-			if a.Ceiling == nil {
-				return absent
-			}
-			return estimated(a.Ceiling.Rate, rate)
-		}},
-		{column{"client CPU/RPC", "at the ceiling"}, "saturated_client_cpu_ns_per_rpc", cpu(func(c *result.Ceiling) *result.Estimate { return c.ClientCPU })},
-		{column{"server CPU/RPC", "at the ceiling"}, "saturated_server_cpu_ns_per_rpc", cpu(func(c *result.Ceiling) *result.Estimate { return c.ServerCPU })},
+	return all
+}
+
+// atCeiling prints what an arm's ceiling has of a metric.
+func (b book) atCeiling(a *result.Arm, m metric.Metric) string {
+	c := a.Ceiling
+	if c == nil {
+		return absent
 	}
+	print := printer(m.Unit)
+	switch m.Name {
+	case metric.CeilingRate:
+		return estimated(c.Rate, print)
+	case metric.SaturatedClientCPU:
+		return estimated(c.ClientCPU, print)
+	case metric.SaturatedServerCPU:
+		return estimated(c.ServerCPU, print)
+	}
+	return b.own(a, m)
 }
 
 // ceilingShape says what was tried.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 )
 
@@ -51,10 +52,10 @@ func (t csvTable) result(r result.Result) {
 			t.ceiling(head, a)
 			continue
 		}
-		t.figures(append(head, "figure", "", csvText(a.Name), "", strconv.FormatBool(a.AA), "all", "false"), append(measurements(a.Figures, a.Handshake), churnFigures(a.Churn)...))
+		t.figures(append(head, "figure", "", csvText(a.Name), "", strconv.FormatBool(a.AA), "all", "false"), append(measurements(&a, a.Figures, a.Handshake), churnFigures(a.Churn)...))
 		for _, e := range a.Epochs {
 			t.figures(append(head, "figure", "", csvText(a.Name), "", strconv.FormatBool(a.AA), strconv.Itoa(e.Index), strconv.FormatBool(e.Interrupted)),
-				append(measurements(e.Figures, e.Handshake), churnFigures(e.Churn)...))
+				append(measurements(&e, e.Figures, e.Handshake), churnFigures(e.Churn)...))
 		}
 	}
 	for _, c := range r.Comparisons {
@@ -84,7 +85,7 @@ func (t csvTable) ceiling(head []string, a result.Arm) {
 		return append(slices.Clone(head), kind, "", csvText(a.Name), "", strconv.FormatBool(a.AA), epoch, strconv.FormatBool(interrupted))
 	}
 	found := func(row []string, value, low, high *float64, outcome, text, callers string) {
-		t.row(append(row, "ceiling_rpc_per_s", "rpc/s", csvNumber(value), "", "", csvNumber(low), csvNumber(high), "", csvText(outcome), "", "", "",
+		t.row(append(row, metric.CeilingRate, string(metric.Rate), csvNumber(value), "", "", csvNumber(low), csvNumber(high), "", csvText(outcome), "", "", "",
 			csvText(text), callers, ""))
 	}
 	if c := a.Ceiling; c != nil {
@@ -117,8 +118,9 @@ func (t csvTable) ceiling(head []string, a result.Arm) {
 
 // step writes a row for each number of s.
 func (t csvTable) step(head []string, s result.Step) {
-	list := measurements(result.Figures{Ledger: s.Ledger, Offered: s.Offered, Achieved: s.Achieved, Latency: s.Latency, Lag: s.Lag,
-		ClientCPU: s.ClientCPU, ServerCPU: s.ServerCPU}, nil)
+	e := result.Epoch{Figures: result.Figures{Ledger: s.Ledger, Offered: s.Offered, Achieved: s.Achieved, Latency: s.Latency, Lag: s.Lag,
+		ClientCPU: s.ClientCPU, ServerCPU: s.ServerCPU}}
+	list := measurements(&e, e.Figures, nil)
 	for _, share := range []struct {
 		metric string
 		value  *float64

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"grpcbench/internal/hist"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 )
 
@@ -88,22 +88,33 @@ func maybe(v *float64, print func(float64) string) string {
 // is known: below few it is marked, below [result.MinAbove] it is not shown.
 const few = 100
 
-// quantile prints the quantile q of d, whose value is ns. If ns is nil, the rank
-// is among the calls that never ended well, of which is known only that they
-// were waited for as long as the drain lasts.
-func quantile(d result.Distribution, q float64, ns *int64, drain time.Duration) string {
-	above := d.Count - hist.Rank(q, d.Count)
+// quantile prints a quantile. If its rank is among the calls that never ended well, it is
+// known only that they were waited for as long as the drain lasts.
+func quantile(r result.Reading, drain time.Duration) string {
 	switch {
-	case d.Count == 0:
+	case r.State == result.Absent:
 		return absent
-	case ns == nil:
+	case r.State == result.Beyond:
 		return "≥ " + span(drain)
-	case above < result.MinAbove:
-		return fmt.Sprintf("n/a (%d above)", above)
-	case above < few:
-		return duration(float64(*ns)) + " few"
+	case r.Above < result.MinAbove:
+		return fmt.Sprintf("n/a (%d above)", r.Above)
+	case r.Above < few:
+		return duration(r.Value) + " few"
 	}
-	return duration(float64(*ns))
+	return duration(r.Value)
+}
+
+// printer is how values of a unit are printed.
+func printer(u metric.Unit) func(float64) string {
+	switch u {
+	case metric.Time:
+		return duration
+	case metric.Rate, metric.Openings:
+		return rate
+	case metric.Share, metric.Ratio:
+		return share
+	}
+	return amount
 }
 
 // longestTime prints the maximum of d, which unlike a quantile is exact.

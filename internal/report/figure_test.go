@@ -55,7 +55,7 @@ func TestQuantileSaysHowFewObservationsAreAboveIt(t *testing.T) {
 		{"nothing observed", 0, nil, "n/a"},
 	}
 	for _, tt := range tests {
-		if got := quantile(result.Distribution{Count: tt.count}, 0.99, tt.ns, 10*time.Second); got != tt.want {
+		if got := quantile(result.Distribution{Count: tt.count, P99: tt.ns}.Quantile(0.99), 10*time.Second); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}

@@ -3,29 +3,29 @@ package report
 import (
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
 
-// benchUnits maps metrics to units of the Go benchmark format, in the order of a
-// line. benchstat understands ns and B, also as part of a unit.
-func benchUnits() [][2]string {
-	return [][2]string{
-		{"latency_mean", "ns/op"}, {"latency_p50", "p50-ns"}, {"latency_p90", "p90-ns"}, {"latency_p99", "p99-ns"},
-		{"client_cpu_ns_per_rpc", "client-cpu-ns/rpc"}, {"server_cpu_ns_per_rpc", "server-cpu-ns/rpc"},
-		{"client_allocs_per_rpc", "client-allocs/rpc"}, {"server_allocs_per_rpc", "server-allocs/rpc"},
-		{"sent_bytes_per_rpc", "sent-B/rpc"}, {"received_bytes_per_rpc", "received-B/rpc"},
-		{"saturated_client_cpu_ns_per_rpc", "saturated-client-cpu-ns/rpc"}, {"saturated_server_cpu_ns_per_rpc", "saturated-server-cpu-ns/rpc"},
-		{"saturated_achieved_rpc_per_s", saturatedRate},
+// benchMetrics are the metrics of a kind of run that have a unit of the Go benchmark format,
+// in the order of a line: those of saturated blocks last, counts, times and rates of these.
+// benchstat understands ns and B, also as part of a unit.
+func benchMetrics(kind metric.Scope) []metric.Metric {
+	place := func(m metric.Metric) int {
+		if !m.Saturated() {
+			return -1
+		}
+		return slices.Index([]metric.Unit{metric.Count, metric.Time, m.Unit}, m.Unit)
 	}
+	all := metric.Where(func(m metric.Metric) bool { return m.In(kind) && m.Bench != "" })
+	slices.SortStableFunc(all, func(a, b metric.Metric) int { return place(a) - place(b) })
+	return all
 }
-
-// saturatedRate is the one unit of which more is better.
-const saturatedRate = "saturated-rpc/s"
 
 // Bench writes r in the Go benchmark format (golang.org/design/14313), a line for
 // each whole epoch of each arm: benchstat takes them for repetitions and finds
@@ -44,50 +44,40 @@ func Bench(w io.Writer, r result.Result) error {
 	for _, c := range benchConfiguration(r) {
 		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(c.key+": "+clean(c.value)))
 	}
-	if ceilings(r) {
-		fmt.Fprintf(&b, "Unit %s better=higher\n", ceilingRate)
+	kind := kindOf(r)
+	higher := benchMetrics(kind)
+	if kind == metric.Ceiling {
+		higher = append(higher, benchMetrics(metric.Load)...)
 	}
+	for _, m := range higher {
+		if m.Higher {
+			fmt.Fprintf(&b, "Unit %s better=higher\n", m.Bench)
+		}
+	}
+	name := map[metric.Scope]string{metric.Load: "BenchmarkRun", metric.Handshake: "BenchmarkHandshake", metric.Ceiling: "BenchmarkCeiling"}[kind]
 	tags := result.Tags(r.Arms)
-	if opened(r) {
-		openedBench(&b, r, tags)
-		_, err := io.WriteString(w, b.String())
-		return err
-	}
-	fmt.Fprintf(&b, "Unit %s better=higher\n", saturatedRate)
-	for i, a := range r.Arms {
-		for _, e := range a.Epochs {
-			if e.Interrupted || e.Ledger.Scheduled <= 0 {
-				continue
+	for i := range r.Arms {
+		for k := range r.Arms[i].Epochs {
+			e := &r.Arms[i].Epochs[k]
+			if n := operations(e, kind); !e.Interrupted && n > 0 {
+				fmt.Fprintf(&b, "%s/arm=%s-%d\t%d%s\n", name, tags[i], max(1, r.Machine.GOMAXPROCS), n, benchValues(e, kind))
 			}
-			name, values := "BenchmarkRun", benchValues(e)
-			if ceilings(r) {
-				name, values = "BenchmarkCeiling", benchCeiling(e)
-			}
-			fmt.Fprintf(&b, "%s/arm=%s-%d\t%d%s\n", name, tags[i], max(1, r.Machine.GOMAXPROCS), e.Ledger.Scheduled, values)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// ceilingRate is the unit of an epoch's own ceiling.
-const ceilingRate = "ceiling-rpc/s"
-
-// benchCeiling are the values and units of one epoch of a ceiling: latencies of many
-// loads are not among them.
-func benchCeiling(e result.Epoch) string {
-	var b strings.Builder
-	add := func(v *float64, unit string) {
-		if v != nil {
-			fmt.Fprintf(&b, "\t%s %s", strconv.FormatFloat(*v, 'f', -1, 64), unit)
-		}
+// operations is how many RPCs an epoch is of; of a handshake plan how many connections, of
+// the kind that is compared.
+func operations(e *result.Epoch, kind metric.Scope) int64 {
+	if kind != metric.Handshake {
+		return e.Ledger.Scheduled
 	}
-	add(e.CeilingRate, ceilingRate)
-	if s := e.Saturated; s != nil {
-		add(s.ClientCPU, "saturated-client-cpu-ns/rpc")
-		add(s.ServerCPU, "saturated-server-cpu-ns/rpc")
+	if h := e.Handshake.Measured(); h != nil && h.Phases != nil {
+		return h.Count
 	}
-	return b.String()
+	return 0
 }
 
 // benchLine is a line of configuration. One without a value takes back that of a
@@ -115,68 +105,20 @@ func benchConfiguration(r result.Result) []benchLine {
 	}
 }
 
-// benchValues are the values and units of one epoch. A quantile with so few
+// benchValues are the values and units of one epoch. A quantile of latency with so few
 // observations above it that no report shows it is left out.
-func benchValues(e result.Epoch) string {
-	by := make(map[string]measurement)
-	for _, m := range measurements(e.Figures, nil) {
-		by[m.metric] = m
-	}
+func benchValues(e *result.Epoch, kind metric.Scope) string {
 	var b strings.Builder
-	for _, u := range benchUnits() {
-		m, ok := by[u[0]]
-		if quantile := strings.Contains(u[0], "_p"); !ok || quantile && m.unit == "ns" && m.count > 0 && m.above < result.MinAbove {
+	for _, m := range benchMetrics(kind) {
+		r := e.Read(m)
+		value := strconv.FormatFloat(r.Value, 'f', -1, 64)
+		switch {
+		case r.State == result.Absent, kind == metric.Load && r.Few(m, result.MinAbove):
 			continue
-		}
-		value := strconv.FormatFloat(m.value, 'f', -1, 64)
-		if math.IsInf(m.value, 1) {
+		case r.State == result.Beyond:
 			value = "+Inf"
 		}
-		fmt.Fprintf(&b, "\t%s %s", value, u[1])
+		fmt.Fprintf(&b, "\t%s %s", value, m.Bench)
 	}
 	return b.String()
-}
-
-// openedBench writes the lines of a handshake plan: the opening of a connection, of the
-// kind that is compared, is the operation.
-func openedBench(b *strings.Builder, r result.Result, tags []string) {
-	fmt.Fprintf(b, "Unit saturated-conn/s better=higher\n")
-	for i := range r.Arms {
-		a := &r.Arms[i]
-		for k := range a.Epochs {
-			e := &a.Epochs[k]
-			h := e.Handshake.Measured()
-			if e.Interrupted || h == nil || h.Phases == nil || h.Count <= 0 {
-				continue
-			}
-			fmt.Fprintf(b, "BenchmarkHandshake/arm=%s-%d\t%d", tags[i], max(1, r.Machine.GOMAXPROCS), h.Count)
-			value := func(v *float64, unit string) {
-				if v != nil {
-					fmt.Fprintf(b, "\t%s %s", strconv.FormatFloat(*v, 'f', -1, 64), unit)
-				}
-			}
-			value(h.Phases.Total.Mean, "ns/op")
-			for _, p := range []struct {
-				ns   *int64
-				unit string
-			}{{h.Phases.Total.P50, "p50-ns"}, {h.Phases.Connect.P50, "connect-p50-ns"}, {h.Phases.TLS.P50, "tls-p50-ns"},
-				{h.Phases.HTTP2.P50, "http2-p50-ns"}, {h.Phases.FirstRPC.P50, "first-rpc-p50-ns"}} {
-				if p.ns != nil && *p.ns > 0 {
-					value(new(float64(*p.ns)), p.unit)
-				}
-			}
-			value(h.ClientCPU, "client-cpu-ns/conn")
-			value(h.ServerCPU, "server-cpu-ns/conn")
-			value(&h.SentBytes, "sent-B/conn")
-			value(&h.ReceivedBytes, "received-B/conn")
-			if s := e.Handshake.Saturated; s != nil {
-				value(s.ClientAllocs, "client-allocs/conn")
-				value(s.ServerAllocs, "server-allocs/conn")
-				value(s.ClientCPU, "saturated-client-cpu-ns/conn")
-				value(s.ServerCPU, "saturated-server-cpu-ns/conn")
-				value(&s.Achieved, "saturated-conn/s")
-			}
-			b.WriteByte('\n')
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -104,58 +105,87 @@ func (b book) table(g plan.Group) (t groupTable, ok bool) {
 	return t, ok
 }
 
+// kindOf is the kind of run that r is of.
+func kindOf(r result.Result) metric.Scope {
+	switch {
+	case opened(r):
+		return metric.Handshake
+	case ceilings(r):
+		return metric.Ceiling
+	}
+	return metric.Load
+}
+
 // figures are the columns of g in order: what was compared first, then what
 // each arm shows of its own.
 func (b book) figures(g plan.Group, control *result.Arm) []measured {
-	switch {
-	case opened(b.Result):
-		return b.handshakeFigures(g, control)
-	case ceilings(b.Result):
+	kind := kindOf(b.Result)
+	if kind == metric.Ceiling {
 		return b.ceilingFigures()
 	}
-	paced := "at " + rate(control.Offered) + " RPC/s an arm"
-	if b.Plan.Load.Loop == plan.Closed {
-		paced = "closed, " + rate(control.Achieved) + " RPC/s"
-	}
-	p90, p99 := b.latency("p90", 0.90, paced), b.latency("p99", 0.99, paced)
-	fs := []measured{
-		b.latency("p50", 0.50, paced),
-		{column{"client CPU/RPC", paced}, "client_cpu_ns_per_rpc",
-			func(a *result.Arm) string { return maybe(a.ClientCPU, duration) }},
-		{column{"server CPU/RPC", paced}, "server_cpu_ns_per_rpc",
-			func(a *result.Arm) string { return b.ofServer(a, a.ServerCPU, duration) }},
-	}
-	var own []measured // quantiles that nothing could be compared by
-	for _, f := range []measured{p90, p99} {
-		if b.compared(g, f.metric) {
-			fs = append(fs, f)
-			continue
+	saturated, block := b.saturatedPoint(control)
+	var first, others, full, own []measured
+	for _, m := range metric.Where(func(m metric.Metric) bool { return m.In(kind) && m.Column != "" }) {
+		f := measured{column{m.Column, b.pacedPoint(control)}, m.Name, func(a *result.Arm) string { return b.own(a, m) }}
+		switch {
+		case m.Saturated() && block:
+			f.point = saturated
+			full = append(full, f)
+		case m.Saturated():
+		case m.Primary:
+			first = append(first, f)
+		case b.compared(g, m.Name):
+			others = append(others, f)
+		case kind == metric.Load: // nothing could be compared by it
+			f.metric, f.head = "", f.head+", not compared"
+			own = append(own, f)
 		}
-		f.metric, f.head = "", f.head+", not compared"
-		own = append(own, f)
 	}
-	if s := control.Saturated; s != nil {
-		point := "saturated, " + rate(s.Achieved) + "/s"
-		fs = append(fs,
-			measured{column{"client CPU/RPC", point}, "saturated_client_cpu_ns_per_rpc",
-				func(a *result.Arm) string { return maybe(saturated(a).ClientCPU, duration) }},
-			measured{column{"server CPU/RPC", point}, "saturated_server_cpu_ns_per_rpc",
-				func(a *result.Arm) string { return b.ofServer(a, saturated(a).ServerCPU, duration) }})
+	all := slices.Concat(first, others, full)
+	if kind == metric.Handshake {
+		return append(all, b.connectionBytes())
 	}
-	fs = append(fs,
+	all = append(all,
 		measured{column{"bytes/RPC", "out · in"}, "",
 			func(a *result.Arm) string { return both(a.SentBytes, a.ReceivedBytes, amount) }},
 		measured{column{"allocations/RPC", "client · server"}, "",
 			func(a *result.Arm) string { return both(a.ClientAllocs, a.ServerAllocs, amount) }})
-	return append(fs, own...)
+	return append(all, own...)
 }
 
-func (b book) latency(name string, q float64, point string) measured {
-	return measured{column{name, point}, "latency_" + name, func(a *result.Arm) string {
-		d := a.Latency
-		ns := map[string]*int64{"p50": d.P50, "p90": d.P90, "p99": d.P99}[name]
-		return quantile(d, q, ns, b.Plan.Drain)
-	}}
+// pacedPoint is what figures are measured at outside of saturated blocks.
+func (b book) pacedPoint(control *result.Arm) string {
+	switch {
+	case opened(b.Result):
+		return "one at a time"
+	case b.Plan.Load.Loop == plan.Closed:
+		return "closed, " + rate(control.Achieved) + " RPC/s"
+	}
+	return "at " + rate(control.Offered) + " RPC/s an arm"
+}
+
+// saturatedPoint is what they are measured at in saturated blocks. ok is false if there
+// were none.
+func (b book) saturatedPoint(control *result.Arm) (point string, ok bool) {
+	name := metric.SaturatedAchieved
+	if opened(b.Result) {
+		name = metric.SaturatedHandshakes
+	}
+	m, _ := metric.Named(name)
+	r := control.Read(m)
+	return "saturated, " + rate(r.Value) + "/s", r.State == result.Known
+}
+
+// own prints an arm's own figure of a metric.
+func (b book) own(a *result.Arm, m metric.Metric) string {
+	r, print := a.Read(m), printer(m.Unit)
+	switch {
+	case m.Quantile > 0:
+		return quantile(r, b.Plan.Drain)
+	case m.OfServer():
+		return b.ofServer(a, r.Pointer(), print)
+	}
+	return maybe(r.Pointer(), print)
 }
 
 // ofServer prints a figure of a's server, or why there is none: only a server
@@ -265,9 +295,9 @@ func (b book) list(a *result.Arm) listing {
 	}
 	l := listing{name: a.Name, lines: []line{
 		{"rate", rates},
-		{"latency", b.distribution(a.Latency)},
-		{"service time", b.distribution(a.ServiceTime)},
-		{"lag", b.distribution(a.Lag)},
+		{"latency", b.distribution(a.Latency, metric.LatencyPath)},
+		{"service time", b.distribution(a.ServiceTime, "service_time_ns")},
+		{"lag", b.distribution(a.Lag, "lag_ns")},
 		{"CPU/RPC", []string{"client " + maybe(a.ClientCPU, duration), "server " + b.ofServer(a, a.ServerCPU, duration)}},
 		{"allocations/RPC", []string{"client " + maybe(a.ClientAllocs, amount), "server " + b.ofServer(a, a.ServerAllocs, amount)}},
 		{"bytes/RPC", []string{"out " + maybe(a.SentBytes, amount), "in " + maybe(a.ReceivedBytes, amount)}},
@@ -299,13 +329,13 @@ func codecs(a *result.Arm) []string {
 	return items
 }
 
-func (b book) distribution(d result.Distribution) []string {
-	drain := b.Plan.Drain
-	return []string{
-		"p50 " + quantile(d, 0.5, d.P50, drain),
-		"p90 " + quantile(d, 0.9, d.P90, drain),
-		"p99 " + quantile(d, 0.99, d.P99, drain),
-		"p999 " + quantile(d, 0.999, d.P999, drain),
-		"max " + longestTime(d, drain),
+// distribution prints the quantiles that are shown of d, which is at a path.
+func (b book) distribution(d result.Distribution, path string) []string {
+	var items []string
+	for _, q := range metric.Quantiles(path) {
+		if r := d.Quantile(q); r.State != result.Absent || d.Count == 0 {
+			items = append(items, metric.QuantileName(q)+" "+quantile(r, b.Plan.Drain))
+		}
 	}
+	return append(items, "max "+longestTime(d, b.Plan.Drain))
 }

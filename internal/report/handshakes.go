@@ -31,37 +31,15 @@ func pace(r result.Result) []string {
 	return items
 }
 
-// handshakeFigures are the columns of a group of a handshake plan.
-func (b book) handshakeFigures(g plan.Group, control *result.Arm) []measured {
-	const single = "one at a time"
-	of := func(get func(*result.Handshake) string) func(*result.Arm) string {
-		return func(a *result.Arm) string {
-			h := a.Handshake.Measured()
-			if h == nil || h.Phases == nil {
-				return absent
-			}
-			return get(h)
+// connectionBytes is the column of what went over a connection until it was open.
+func (b book) connectionBytes() measured {
+	return measured{column{"bytes", "out · in"}, "", func(a *result.Arm) string {
+		h := a.Handshake.Measured()
+		if h == nil || h.Phases == nil {
+			return absent
 		}
-	}
-	fs := []measured{
-		{column{"total p50", single}, "handshake_total_p50", of(func(h *result.Handshake) string { return quantile(h.Phases.Total, 0.5, h.Phases.Total.P50, 0) })},
-		{column{"client CPU", single}, "handshake_client_cpu_ns", of(func(h *result.Handshake) string { return maybe(h.ClientCPU, duration) })},
-		{column{"server CPU", single}, "handshake_server_cpu_ns",
-			func(a *result.Arm) string { return b.ofServer(a, measuredOf(a).ServerCPU, duration) }},
-	}
-	if b.compared(g, "handshake_total_p90") {
-		fs = append(fs, measured{column{"total p90", single}, "handshake_total_p90",
-			of(func(h *result.Handshake) string { return quantile(h.Phases.Total, 0.9, h.Phases.Total.P90, 0) })})
-	}
-	if s := control.Handshake; s != nil && s.Saturated != nil {
-		point := "saturated, " + rate(s.Saturated.Achieved) + "/s"
-		fs = append(fs,
-			measured{column{"client CPU", point}, "saturated_handshake_client_cpu_ns", func(a *result.Arm) string { return maybe(rushOf(a).ClientCPU, duration) }},
-			measured{column{"server CPU", point}, "saturated_handshake_server_cpu_ns",
-				func(a *result.Arm) string { return b.ofServer(a, rushOf(a).ServerCPU, duration) }})
-	}
-	return append(fs, measured{column{"bytes", "out · in"}, "",
-		of(func(h *result.Handshake) string { return both(&h.SentBytes, &h.ReceivedBytes, amount) })})
+		return both(&h.SentBytes, &h.ReceivedBytes, amount)
+	}}
 }
 
 // measuredOf is what is compared of a; empty if there is nothing.
@@ -126,7 +104,7 @@ func (b book) phaseCells(a *result.Arm, h result.Handshake, compared bool) []str
 		if d.Max == nil || *d.Max == 0 {
 			return "–"
 		}
-		return quantile(d, 0.5, d.P50, 0)
+		return quantile(d.Quantile(0.5), 0)
 	}
 	surcharge := absent
 	if h.FirstRPC != nil {
@@ -173,7 +151,7 @@ func (b book) listOpened(a *result.Arm) listing {
 			of   result.Distribution
 		}{{"resolve", p.Resolve}, {"TCP", p.Connect}, {"TLS", p.TLS}, {"HTTP/2", p.HTTP2}, {"total", p.Total}, {"first RPC", p.FirstRPC}, {"later RPC", p.SteadyRPC}} {
 			if d.of.Max != nil && *d.of.Max > 0 {
-				l.lines = append(l.lines, line{d.head, b.distribution(d.of)})
+				l.lines = append(l.lines, line{d.head, b.distribution(d.of, "")})
 			}
 		}
 		l.lines = append(l.lines,
@@ -282,20 +260,6 @@ func openedMeasurements(h result.Handshakes) []measurement {
 	}
 	for _, code := range slices.Sorted(maps.Keys(h.RPCFailed)) {
 		counted("rpc_failed_"+code, h.RPCFailed[code])
-	}
-	if s := h.Saturated; s != nil {
-		list = append(list, measurement{metric: "saturated_handshakes_per_s", unit: "1/s", value: s.Achieved})
-		for _, c := range []struct {
-			metric, unit string
-			value        *float64
-		}{
-			{"saturated_handshakes_per_core_per_s", "1/s", s.PerCore}, {"saturated_handshake_client_cpu_ns", "ns", s.ClientCPU},
-			{"saturated_handshake_server_cpu_ns", "ns", s.ServerCPU}, {"handshake_client_allocs", "count", s.ClientAllocs}, {"handshake_server_allocs", "count", s.ServerAllocs},
-		} {
-			if c.value != nil {
-				list = append(list, measurement{metric: c.metric, unit: c.unit, value: *c.value})
-			}
-		}
 	}
 	return list
 }

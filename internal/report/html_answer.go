@@ -6,26 +6,27 @@ import (
 	"strconv"
 	"strings"
 
-	"grpcbench/internal/plan"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 	"grpcbench/internal/svg"
 	"grpcbench/internal/webpage"
 )
 
-// answers are the metrics that are drawn as differences in results of a kind of plan, in
-// order, each with what it is called.
-func answers(kind string) [][2]string {
-	switch kind {
-	case plan.KindHandshake:
-		return openedAnswers()
-	case plan.KindCeiling:
-		return ceilingAnswers()
+// answers are the metrics that are drawn as differences in results of a kind of run, in
+// order.
+func answers(kind metric.Scope) []metric.Metric {
+	return metric.Where(func(m metric.Metric) bool { return m.In(kind) && m.Title != "" })
+}
+
+// titled is what m is called over a chart of a kind of run.
+func titled(m metric.Metric, kind metric.Scope) string {
+	switch {
+	case m.Saturated() && kind == metric.Ceiling:
+		return m.Title + " at the ceiling"
+	case m.Saturated():
+		return m.Title + ", saturated"
 	}
-	return [][2]string{
-		{"latency_p50", "p50 latency"}, {"latency_p90", "p90 latency"}, {"latency_p99", "p99 latency"},
-		{"client_cpu_ns_per_rpc", "client CPU per RPC"}, {"server_cpu_ns_per_rpc", "server CPU per RPC"},
-		{"saturated_client_cpu_ns_per_rpc", "client CPU per RPC, saturated"}, {"saturated_server_cpu_ns_per_rpc", "server CPU per RPC, saturated"},
-	}
+	return m.Title
 }
 
 // answer is what the run was for: each arm against its control.
@@ -42,8 +43,8 @@ func (h htmlBook) answer() webpage.Section {
 		}
 		compared = true
 		b := webpage.Block{Heading: fmt.Sprintf("%s against %s", clean(g.Name), clean(t.control)), Lead: strings.TrimSpace(h.verdicts(g) + " " + h.rest(g))}
-		for _, m := range answers(h.Plan.Kind) {
-			if f, ok := h.forest(g, m[0], m[1]); ok {
+		for _, m := range answers(kindOf(h.Result)) {
+			if f, ok := h.forest(g, m); ok {
 				b.Figures = append(b.Figures, f)
 			}
 		}
@@ -89,20 +90,21 @@ func (h htmlBook) verdicts(g groupOf) string {
 }
 
 // forest draws one metric of g; ok is false if nothing could be compared by it.
-func (h htmlBook) forest(g groupOf, metric, title string) (f webpage.Figure, ok bool) {
-	if !h.compared(g.Group, metric) {
+func (h htmlBook) forest(g groupOf, m metric.Metric) (f webpage.Figure, ok bool) {
+	if !h.compared(g.Group, m.Name) {
 		return f, false
 	}
+	title := titled(m, kindOf(h.Result))
 	control := g.arms[0]
 	point := " at " + rate(control.Offered) + " RPC/s an arm"
 	switch {
-	case opened(h.Result) && strings.HasPrefix(metric, "saturated_"):
+	case opened(h.Result) && m.Saturated():
 		point = " at " + rate(rushOf(control).Achieved) + " connections/s"
 	case opened(h.Result):
 		point = ", one at a time"
 	case ceilings(h.Result):
 		point = ""
-	case strings.HasPrefix(metric, "saturated_"):
+	case m.Saturated():
 		point = " at " + rate(saturated(control).Achieved) + " RPC/s"
 	case h.Plan.Load.Loop != "open":
 		point = " in a closed loop"
@@ -111,10 +113,10 @@ func (h htmlBook) forest(g groupOf, metric, title string) (f webpage.Figure, ok 
 		Axis: "change against " + clean(g.key.strip(control)) + ", %"}
 	for i, a := range h.drawn(g) {
 		if i == 0 {
-			plot.Rows = append(plot.Rows, svg.Estimate{Name: clean(g.key.strip(a)), Kind: svg.Control, Text: h.own(a, metric)})
+			plot.Rows = append(plot.Rows, svg.Estimate{Name: clean(g.key.strip(a)), Kind: svg.Control, Text: h.shown(a, m)})
 			continue
 		}
-		c := h.comparisons[[3]string{g.Name, a.Name, metric}]
+		c := h.comparisons[[3]string{g.Name, a.Name, m.Name}]
 		if c == nil {
 			continue
 		}
@@ -152,40 +154,12 @@ func shortShare(v float64) string {
 	return strconv.FormatFloat(100*v, 'f', 1, 64) + " %"
 }
 
-// own prints an arm's own figure of a metric.
-func (h htmlBook) own(a *result.Arm, metric string) string {
-	switch {
-	case opened(h.Result):
-		return own(h.handshakeFigures(plan.Group{}, a), a, metric)
-	case ceilings(h.Result):
-		return own(h.ceilingFigures(), a, metric)
+// shown prints an arm's own figure of a metric.
+func (h htmlBook) shown(a *result.Arm, m metric.Metric) string {
+	if ceilings(h.Result) {
+		return h.atCeiling(a, m)
 	}
-	d := a.Latency
-	switch metric {
-	case "latency_p50":
-		return quantile(d, 0.50, d.P50, h.Plan.Drain)
-	case "latency_p90":
-		return quantile(d, 0.90, d.P90, h.Plan.Drain)
-	case "latency_p99":
-		return quantile(d, 0.99, d.P99, h.Plan.Drain)
-	case "client_cpu_ns_per_rpc":
-		return maybe(a.ClientCPU, duration)
-	case "server_cpu_ns_per_rpc":
-		return h.ofServer(a, a.ServerCPU, duration)
-	case "saturated_client_cpu_ns_per_rpc":
-		return maybe(saturated(a).ClientCPU, duration)
-	}
-	return h.ofServer(a, saturated(a).ServerCPU, duration)
-}
-
-// own prints an arm's own figure of a metric that is one of some columns.
-func own(columns []measured, a *result.Arm, metric string) string {
-	for _, c := range columns {
-		if c.metric == metric {
-			return c.value(a)
-		}
-	}
-	return absent
+	return h.own(a, m)
 }
 
 // changes is the table of a group as the other formats have it.
@@ -263,9 +237,9 @@ func (h htmlBook) noise() webpage.Section {
 				continue
 			}
 			plot := svg.Forest{Title: "A/A: differences between two equal arms", Axis: "difference of the A/A arm from " + clean(g.key.strip(g.arms[0])) + ", %"}
-			for _, m := range answers(h.Plan.Kind) {
-				if c := h.comparisons[[3]string{g.Name, a.Name, m[0]}]; c != nil && c.Ratio != nil {
-					plot.Rows = append(plot.Rows, estimate(shortName(m[0]), *c))
+			for _, m := range answers(kindOf(h.Result)) {
+				if c := h.comparisons[[3]string{g.Name, a.Name, m.Name}]; c != nil && c.Ratio != nil {
+					plot.Rows = append(plot.Rows, estimate(shortName(m.Name), *c))
 				}
 			}
 			if len(plot.Rows) > 0 {

@@ -38,11 +38,3 @@ func (h htmlBook) climbed() webpage.Section {
 	}
 	return s
 }
-
-// ceilingAnswers are the metrics of a ceiling that are drawn, with their titles.
-func ceilingAnswers() [][2]string {
-	return [][2]string{
-		{"ceiling_rpc_per_s", "ceiling"},
-		{"saturated_client_cpu_ns_per_rpc", "client CPU per RPC at the ceiling"}, {"saturated_server_cpu_ns_per_rpc", "server CPU per RPC at the ceiling"},
-	}
-}

@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 	"grpcbench/internal/svg"
 	"grpcbench/internal/webpage"
@@ -86,25 +87,14 @@ func (h htmlBook) costTable(g groupOf) *webpage.Table {
 		"server CPU\nsaturated", "bytes out", "bytes in", "client\nallocations", "server\nallocations", "RPC/s\noffered", "RPC/s\nachieved", "RPC/s\nsaturated"}}
 	for _, a := range h.drawn(g) {
 		row := webpage.Row{Name: clean(g.key.strip(a))}
-		sat := saturated(a)
-		for _, c := range []struct {
-			key   string
-			value *float64
-			print func(float64) string
-		}{
-			{"client_cpu_ns_per_rpc", a.ClientCPU, duration}, {"server_cpu_ns_per_rpc", a.ServerCPU, duration},
-			{"saturated_client_cpu_ns_per_rpc", sat.ClientCPU, duration}, {"saturated_server_cpu_ns_per_rpc", sat.ServerCPU, duration},
-			{"sent_bytes_per_rpc", a.SentBytes, amount}, {"received_bytes_per_rpc", a.ReceivedBytes, amount},
-			{"client_allocs_per_rpc", a.ClientAllocs, amount}, {"server_allocs_per_rpc", a.ServerAllocs, amount},
-			{"offered_rpc_per_s", &a.Offered, rate}, {"achieved_rpc_per_s", &a.Achieved, rate},
-		} {
-			row.Cells = append(row.Cells, figureCell(c.key, c.value, c.print))
+		for _, name := range []string{metric.ClientCPU, metric.ServerCPU, metric.SaturatedClientCPU, metric.SaturatedServerCPU,
+			metric.SentBytes, metric.ReceivedBytes, metric.ClientAllocs, metric.ServerAllocs, metric.Offered, metric.Achieved, metric.SaturatedAchieved} {
+			m, _ := metric.Named(name)
+			if m.Apart { // as csv has it
+				name = m.Path
+			}
+			row.Cells = append(row.Cells, figureCell(name, a.Read(m).Pointer(), printer(m.Unit)))
 		}
-		last := figureCell("", nil, rate)
-		if a.Saturated != nil {
-			last = figureCell("saturated_achieved_rpc_per_s", &sat.Achieved, rate)
-		}
-		row.Cells = append(row.Cells, last)
 		t.Rows = append(t.Rows, row)
 	}
 	return t

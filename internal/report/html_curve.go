@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 	"grpcbench/internal/svg"
 	"grpcbench/internal/webpage"
@@ -151,7 +152,7 @@ func (h htmlBook) loadName(l result.Level) string {
 // latencyLimits are the limits of the SLO on what is drawn.
 func (h htmlBook) latencyLimits() (limits []svg.Tick) {
 	for _, t := range h.Plan.Ceiling.SLO {
-		if slices.ContainsFunc(latencies(), func(l curveLine) bool { return t.Metric == "latency_"+l.name }) && t.Value > 0 {
+		if slices.ContainsFunc(latencies(), func(l curveLine) bool { return t.Metric == metric.OfLatency(l.name) }) && t.Value > 0 {
 			limits = append(limits, svg.Tick{At: t.Value, Label: clean(t.String())})
 		}
 	}

@@ -20,15 +20,6 @@ func (h htmlBook) sections() []webpage.Section {
 	}
 }
 
-// openedAnswers are the metrics of a handshake plan that are drawn, with their titles.
-func openedAnswers() [][2]string {
-	return [][2]string{
-		{"handshake_total_p50", "time to open a connection, p50"},
-		{"handshake_client_cpu_ns", "client CPU per connection"}, {"handshake_server_cpu_ns", "server CPU per connection"},
-		{"saturated_handshake_client_cpu_ns", "client CPU per connection, saturated"}, {"saturated_handshake_server_cpu_ns", "server CPU per connection, saturated"},
-	}
-}
-
 // openedTable is the account of the connections of a handshake plan.
 func (h htmlBook) openedTable() *webpage.Table {
 	t := &webpage.Table{Caption: "planned = not started + full + resumed + failed", Head: []string{"arm", "planned", "not started", "full", "resumed", "failed"}}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"grpcbench/internal/hist"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 	"grpcbench/internal/svg"
 	"grpcbench/internal/webpage"
@@ -139,16 +140,22 @@ func axisTime(ns float64) string {
 
 // quantiles is the table below a spectrum, and the key to its colors.
 func (h htmlBook) quantiles(g groupOf) *webpage.Table {
-	t := &webpage.Table{Caption: "Latency of " + clean(g.Name) + ", all epochs together", Head: []string{"arm", "RPCs", "p50", "p90", "p99", "p99.9", "max", "mean"}}
+	t := &webpage.Table{Caption: "Latency of " + clean(g.Name) + ", all epochs together", Head: []string{"arm", "RPCs"}}
+	quantiles := metric.Quantiles(metric.LatencyPath)
+	for _, q := range quantiles {
+		t.Head = append(t.Head, metric.Percentile(q))
+	}
+	t.Head = append(t.Head, "max", "mean")
 	for i, a := range h.drawn(g) {
 		d := a.Latency
 		row := webpage.Row{Class: g.class(i), Name: g.name(i), Cells: []webpage.Cell{{Text: count(d.Count), Value: strconv.FormatInt(d.Count, 10), Key: "count"}}}
-		for _, q := range []struct {
-			name  string
-			q     float64
-			value *int64
-		}{{"p50", 0.5, d.P50}, {"p90", 0.9, d.P90}, {"p99", 0.99, d.P99}, {"p999", 0.999, d.P999}} {
-			row.Cells = append(row.Cells, webpage.Cell{Text: quantile(d, q.q, q.value, h.Plan.Drain), Value: exactTime(q.value), Key: q.name})
+		for _, q := range quantiles {
+			r := d.Quantile(q)
+			cell := webpage.Cell{Text: quantile(r, h.Plan.Drain), Key: metric.QuantileName(q)}
+			if r.State == result.Known {
+				cell.Value = exactTime(new(int64(r.Value)))
+			}
+			row.Cells = append(row.Cells, cell)
 		}
 		row.Cells = append(row.Cells, webpage.Cell{Text: longestTime(d, h.Plan.Drain), Value: exactTime(d.Max), Key: "max"})
 		mean := webpage.Cell{Text: maybe(d.Mean, duration)}

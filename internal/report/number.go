@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"grpcbench/internal/hist"
+	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 )
 
@@ -19,25 +19,36 @@ type measurement struct {
 	above  int64 // of them, those that rank above a quantile
 }
 
-// measurements lists every number of f and h in a fixed order. What could not be
-// had is not among them. A quantile, mean or maximum among the RPCs that did not
-// end well is +Inf: it is above all that was seen, and leaving it out would make
-// an average of the others look better than it was.
-func measurements(f result.Figures, h *result.Handshakes) []measurement {
+// reader is an epoch, or an arm over all of them.
+type reader interface {
+	Read(metric.Metric) result.Reading
+}
+
+// measurements lists every number of f and h, which are those of an epoch or an arm, in a
+// fixed order. What could not be had is not among them. A quantile, mean or maximum among
+// the RPCs that did not end well is +Inf: it is above all that was seen, and leaving it out
+// would make an average of the others look better than it was.
+func measurements(of reader, f result.Figures, h *result.Handshakes) []measurement {
 	if h != nil && h.Ledger != nil {
-		list := openedMeasurements(*h)
+		list := append(openedMeasurements(*h), listed(of, metric.Handshake)...)
 		list = append(list, handshake("handshake_full", h.Full)...)
 		return append(list, handshake("handshake_resumed", h.Resumed)...)
 	}
-	list := []measurement{
-		{metric: "offered_rpc_per_s", unit: "rpc/s", value: f.Offered},
-		{metric: "achieved_rpc_per_s", unit: "rpc/s", value: f.Achieved},
+	var list []measurement
+	for _, name := range []string{metric.Offered, metric.Achieved} {
+		m, _ := metric.Named(name)
+		list = append(list, measurement{metric: m.Path, unit: string(m.Unit), value: of.Read(m).Value})
 	}
 	list = append(list, account(f.Ledger)...)
-	list = append(list, distribution("latency", f.Latency)...)
-	list = append(list, distribution("service_time", f.ServiceTime)...)
-	list = append(list, distribution("lag", f.Lag)...)
-	list = append(list, costs(f)...)
+	for _, d := range []struct {
+		name, path string
+		of         result.Distribution
+	}{{"latency", metric.LatencyPath, f.Latency}, {"service_time", "service_time_ns", f.ServiceTime}, {"lag", "lag_ns", f.Lag}} {
+		list = append(list, quantiles(d.name, d.of, metric.Quantiles(d.path), func(q float64) result.Reading {
+			return of.Read(metric.Metric{Path: d.path, Quantile: q})
+		})...)
+	}
+	list = append(list, listed(of, metric.Load)...)
 	if h != nil {
 		list = append(list, handshake("handshake_full", h.Full)...)
 		list = append(list, handshake("handshake_resumed", h.Resumed)...)
@@ -68,12 +79,17 @@ func account(l result.Ledger) []measurement {
 
 // distribution is d without its histogram; nothing if it is empty.
 func distribution(name string, d result.Distribution) []measurement {
+	return quantiles(name, d, metric.Stored(), d.Quantile)
+}
+
+// quantiles is what is known of d; read gives the quantiles that are listed.
+func quantiles(name string, d result.Distribution, listed []float64, read func(q float64) result.Reading) []measurement {
 	if d.Count == 0 {
 		return nil
 	}
 	var list []measurement
-	add := func(metric string, value float64, above int64) {
-		list = append(list, measurement{name + "_" + metric, "ns", value, d.Count, above})
+	add := func(part string, value float64, above int64) {
+		list = append(list, measurement{name + "_" + part, string(metric.Time), value, d.Count, above})
 	}
 	if d.Valued > 0 {
 		add("min", float64(d.Min), d.Count-1)
@@ -84,47 +100,43 @@ func distribution(name string, d result.Distribution) []measurement {
 	case d.Beyond:
 		add("mean", math.Inf(1), 0)
 	}
-	for _, k := range []struct {
-		metric string
-		q      float64
-		value  *int64
-	}{{"p50", 0.50, d.P50}, {"p90", 0.90, d.P90}, {"p99", 0.99, d.P99}, {"p999", 0.999, d.P999}, {"max", 1, d.Max}} {
-		switch above := d.Count - hist.Rank(k.q, d.Count); {
-		case k.value != nil:
-			add(k.metric, float64(*k.value), above)
-		case d.Beyond:
-			add(k.metric, math.Inf(1), above)
+	for _, q := range listed {
+		switch r := read(q); r.State {
+		case result.Known:
+			add(metric.QuantileName(q), r.Value, r.Above)
+		case result.Beyond:
+			add(metric.QuantileName(q), math.Inf(1), r.Above)
 		}
+	}
+	switch {
+	case d.Max != nil:
+		add("max", float64(*d.Max), 0)
+	case d.Beyond:
+		add("max", math.Inf(1), 0)
 	}
 	return list
 }
 
-// costs are the figures per RPC and per message.
-func costs(f result.Figures) []measurement {
-	s := result.Saturated{}
-	if f.Saturated != nil {
-		s = *f.Saturated
-	}
-	var list []measurement
-	for _, c := range []struct {
-		metric, unit string
-		value        *float64
-	}{
-		{"client_cpu_ns_per_rpc", "ns", f.ClientCPU}, {"server_cpu_ns_per_rpc", "ns", f.ServerCPU}, {"pacer_cpu_ns_per_rpc", "ns", f.PacerCPU},
-		{"client_allocs_per_rpc", "count", f.ClientAllocs}, {"server_allocs_per_rpc", "count", f.ServerAllocs},
-		{"sent_bytes_per_rpc", "bytes", f.SentBytes}, {"received_bytes_per_rpc", "bytes", f.ReceivedBytes},
-		{"compression_ratio", "ratio", f.CompressionRatio}, {"response_compression_ratio", "ratio", f.ResponseCompressionRatio},
-		{"client_codec_cpu_ns_per_message", "ns", f.CodecCPU}, {"server_codec_cpu_ns_per_message", "ns", f.ServerCodecCPU},
-		{"saturated_client_cpu_ns_per_rpc", "ns", s.ClientCPU}, {"saturated_server_cpu_ns_per_rpc", "ns", s.ServerCPU},
-	} {
-		if c.value != nil {
-			list = append(list, measurement{metric: c.metric, unit: c.unit, value: *c.value})
+// listed are the metrics of a kind of run that stand by their own names, those of saturated
+// blocks last.
+func listed(of reader, kind metric.Scope) []measurement {
+	var paced, saturated []measurement
+	for _, m := range metric.All() {
+		r := of.Read(m)
+		if !m.In(kind) || m.Apart || r.State == result.Absent {
+			continue
+		}
+		one := measurement{m.Name, string(m.Unit), r.Value, r.Count, r.Above}
+		if r.State == result.Beyond {
+			one.value = math.Inf(1)
+		}
+		if m.Saturated() {
+			saturated = append(saturated, one)
+		} else {
+			paced = append(paced, one)
 		}
 	}
-	if f.Saturated != nil {
-		list = append(list, measurement{metric: "saturated_achieved_rpc_per_s", unit: "rpc/s", value: s.Achieved})
-	}
-	return list
+	return append(paced, saturated...)
 }
 
 // handshake is what opening connections of one kind cost: medians of the phases,

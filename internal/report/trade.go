@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 
+	"grpcbench/internal/metric"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -54,7 +55,7 @@ func (b book) trade(g plan.Group, a, control *result.Arm) []string {
 	saved := out + in
 	way := ways(out, in)
 	added, how := codecCPU(a), "codec CPU"
-	c := b.comparisons[[3]string{g.Name, a.Name, "latency_p50"}]
+	c := b.comparisons[[3]string{g.Name, a.Name, metric.LatencyP50}]
 	if c != nil && c.Ratio != nil && c.Verdict == "slower" && control.Latency.P50 != nil {
 		added, how = float64(*control.Latency.P50)*(*c.Ratio-1), "p50"
 	}
