@@ -9,10 +9,10 @@ import (
 )
 
 // offer has the shell complete a flag of c with values, and with no file names.
-// A value that ends in "=" is continued.
+// A value that ends in "=" or "<" is continued.
 func offer(c *cobra.Command, flag string, values []string) {
 	directive := cobra.ShellCompDirectiveNoFileComp
-	if len(values) > 0 && strings.HasSuffix(values[0], "=") {
+	if len(values) > 0 && strings.ContainsAny(values[0][len(values[0])-1:], "=<") {
 		directive |= cobra.ShellCompDirectiveNoSpace
 	}
 	// The error would say that c has no such flag or completes it already: then

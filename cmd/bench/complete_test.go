@@ -20,9 +20,18 @@ func TestValuesOfAClosedSetAreCompleted(t *testing.T) {
 		{[]string{"report", "--format"}, "text markdown json html csv bench hgrm :4"},
 		{[]string{"compare", "--format"}, "text markdown html json csv :4"},
 		{[]string{"call", "--mtls"}, "on off :4"},
+		{[]string{"run", "--threshold"}, "latency_p999< failed< offered<"},
+		{[]string{"run", "--threshold"}, "handshake_resumed_received_bytes< :6"},
+		{[]string{"run", "--fail-on-regression="}, "default latency_p50 latency_p90 latency_p99 client_cpu_ns_per_rpc"},
+		{[]string{"ceiling", "--slo"}, "latency_p50< latency_p90< latency_p99< latency_p999< failed< :6"},
+		{[]string{"track", "--metric"}, "usual all latency_p50 latency_p90"},
 		{[]string{"certs", "--key"}, "rsa2048 p256 ed25519 :4"},
 	} {
-		code, stdout, _ := command(t, append(append([]string{"__complete"}, tt.args...), "")...)
+		args := append([]string{"__complete"}, tt.args...)
+		if !strings.HasSuffix(args[len(args)-1], "=") { // the value is an argument of its own
+			args = append(args, "")
+		}
+		code, stdout, _ := command(t, args...)
 		if got := strings.Join(strings.Fields(stdout), " "); code != exitDone || !strings.Contains(got, tt.want) {
 			t.Errorf("%q: exit code %d, %q, want %q", tt.args, code, got, tt.want)
 		}

@@ -67,6 +67,7 @@ Formats:
 	c.Flags().StringVar(&arm, "arm", "", "text, Markdown and HTML show the `ARM` of this name alone, beside what is nominated")
 	c.Flags().StringVar(&name, "format", "text", "one of the `FORMAT`s above")
 	offer(c, "format", trackFormatNames())
+	offer(c, "metric", trackedMetrics())
 	return c
 }
 
@@ -107,6 +108,12 @@ func shown(h history.History, metrics, arm string) (func(history.Series) bool, e
 		names = append(names, name)
 	}
 	return func(s history.Series) bool { return ofArm(s) && slices.Contains(names, s.Metric) }, nil
+}
+
+// trackedMetrics are what --metric may name, if the results have it.
+func trackedMetrics() []string {
+	tracked := metric.Where(func(m metric.Metric) bool { return m.Against == metric.Control })
+	return append([]string{"usual", "all"}, metric.Names(tracked)...)
 }
 
 // oneOfSeries refuses a value that no series has.

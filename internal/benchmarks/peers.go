@@ -174,7 +174,7 @@ func footprint(ctx context.Context) error {
 				if s, err = measure(c.command(), readTally); err != nil {
 					break
 				}
-				fmt.Printf("  TLS %-4s 64 connections × %-3d %.1f MB ≤ 30; client_cpu_ns_per_rpc %.0f, %.3f of the kernel's account\n",
+				fmt.Printf("  TLS %-4s 64 connections × %-3d %.1f MB ≤ 30; client CPU/RPC %.0f ns, %.3f of the kernel's account\n",
 					security, streams, float64(s.RSS)/1e6, *s.Own, *s.Own/s.cpu())
 			}
 			stop()

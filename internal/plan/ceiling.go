@@ -118,8 +118,8 @@ func parseSLO(text string) (Threshold, error) {
 	}
 	name, err := ParseMetric(strings.TrimSpace(text[:at]))
 	if err != nil || math.IsNaN(Threshold{Metric: name}.Allows()) {
-		quantiles := metric.Names(metric.Where(func(m metric.Metric) bool { _, ok := m.Allows(); return ok && m.Limits }))
-		return Threshold{}, fmt.Errorf("must be about %s or %s", strings.Join(quantiles, ", "), metric.Failed)
+		quantiles := slices.DeleteFunc(limits(), func(m metric.Metric) bool { _, ok := m.Allows(); return !ok })
+		return Threshold{}, fmt.Errorf("must be about %s or %s", strings.Join(metric.Names(quantiles), ", "), metric.Failed)
 	}
 	return ParseThreshold(text)
 }

@@ -74,7 +74,7 @@ const (
 func gateOptions() []option {
 	gates := func(d *draft) *Gates { return &d.plan.Gates }
 	return []option{
-		{name: thresholdOption, value: "'METRIC OP VALUE'", doc: "a limit for every arm, as in 'p99<5ms', or '" + metric.ServerCPU + "<+3%' against the control or --baseline; in a suite the list thresholds (repeatable)",
+		{name: thresholdOption, value: "'METRIC OP VALUE'", doc: "a limit for every arm, as in 'p99<5ms', or '" + metric.ServerCPU + "<+3%' against the control or --baseline; in a suite the list thresholds (repeatable); metrics: " + strings.Join(metric.Names(limits()), ","),
 			repeats: true, set: func(d *draft, text string) error {
 				t, err := ParseThreshold(text)
 				if err == nil && !slices.Contains(d.plan.Gates.Thresholds, t) {

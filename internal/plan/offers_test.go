@@ -19,8 +19,11 @@ func TestEveryValueOfferedIsTaken(t *testing.T) {
 			t.Errorf("--vary does not offer %s", s.name)
 		}
 	}
-	for _, o := range options() {
+	for _, o := range slices.Concat(options(), ceilingOptions()) {
 		for _, value := range offers[o.name] {
+			if strings.HasSuffix(value, "<") { // the beginning of a limit
+				value += "0.5"
+			}
 			if err := o.set(&draft{}, value); err != nil {
 				t.Errorf("--%s %s: %v", o.name, value, err)
 			}
