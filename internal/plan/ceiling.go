@@ -137,13 +137,16 @@ func ceilingOptions() []option {
 					d.ceiling.SLO = append(d.ceiling.SLO, t)
 				}
 				return err
-			}},
+			}, get: sloArgs},
 		{name: "first-rate", value: "RPC/s", start: "100", doc: "with --slo: the rate that is tried first",
-			set: into(parseRate, func(d *draft) *float64 { return &search(d).FirstRate })},
+			set: into(parseRate, func(d *draft) *float64 { return &search(d).FirstRate }),
+			get: ofCeiling(func(c Ceiling) float64 { return c.FirstRate })},
 		{name: "max-rate", value: "RPC/s", start: "1000000", doc: "with --slo: no higher rate is offered to the server; a TARGET needs it",
-			set: into(parseRate, func(d *draft) *float64 { return &search(d).MaxRate })},
+			set: into(parseRate, func(d *draft) *float64 { return &search(d).MaxRate }),
+			get: ofCeiling(func(c Ceiling) float64 { return c.MaxRate })},
 		{name: "max-concurrency", value: "N", start: "128", doc: "without --slo: callers are 1, 2, 4, ... N",
-			set: into(whole(2, 65_536), func(d *draft) *int { return &search(d).MaxConcurrency })},
+			set: into(whole(2, 65_536), func(d *draft) *int { return &search(d).MaxConcurrency }),
+			get: ofCeiling(func(c Ceiling) float64 { return float64(c.MaxConcurrency) })},
 	}
 	shared := []string{"arrival", "max-in-flight", "drain", "connect-timeout", "expect", "max-message", "max-time", "seed", "aa", "allow-failures", "allow-degraded", "name", "tag"}
 	for _, o := range slices.Concat(targetOptions(), serverOptions()) {
@@ -256,7 +259,7 @@ func (r request) completeSLO(d *draft, m *mistakes) {
 		seen[t.Metric] = t
 	}
 	if _, ok := seen[metric.Failed]; !ok && d.plan.AllowFailures < 1 {
-		c.SLO = append(c.SLO, Threshold{Metric: metric.Failed, Op: "<=", Value: d.plan.AllowFailures})
+		c.SLO = append(c.SLO, d.plan.failuresAllowed())
 	} else if ok && len(r.options["allow-failures"]) > 0 {
 		v := r.options["allow-failures"][0]
 		m.add("%s %s: must be left out, since --slo %s says it", v.where, v.text, seen[metric.Failed])

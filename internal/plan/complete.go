@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"slices"
-	"time"
 )
 
 // aaName is the name of the A/A arm.
@@ -12,7 +11,7 @@ const aaName = "A/A"
 // plan completes r with the defaults. It is of use only if m stays empty.
 func (r request) plan(m *mistakes) Plan {
 	d := r.draft(m)
-	d.plan.Kind, d.plan.Suite = r.kind, r.suite
+	d.plan.Kind, d.plan.Suite, d.plan.SuiteFile = r.kind, r.suite, r.suiteFile
 	r.checkKeys(m)
 	r.checkHandshakeSettings(m)
 	ro := r.roster(m)
@@ -81,9 +80,9 @@ func (r request) completeLoad(d *draft, m *mistakes) {
 		}
 		l.Rate, l.Arrival, l.MaxInFlight = 0, "", 0
 	} else if !r.hasTarget() {
-		d.plan.Saturated = 300 * time.Millisecond
+		d.plan.Saturated = saturated
 		if d.quick {
-			d.plan.Saturated = 100 * time.Millisecond
+			d.plan.Saturated = quickSaturated
 		}
 	}
 	most := slices.MaxFunc(d.plan.Arms, func(a, b Arm) int { return a.Settings.Connections - b.Settings.Connections }).Settings.Connections

@@ -174,13 +174,14 @@ func (c Config) givesSetting() bool {
 
 // request is what to measure before it is completed.
 type request struct {
-	kind     string  // of the plan
-	suite    string  // name; "" without one
-	options  choices // of the run
-	settings choices // of every arm
-	groups   []groupRequest
-	varied   bool // the groups are those of --vary, and settings hold its first values
-	saves    bool // the result is to be saved as a baseline
+	kind      string  // of the plan
+	suite     string  // name; "" without one
+	suiteFile string  // its base name; "": built in
+	options   choices // of the run
+	settings  choices // of every arm
+	groups    []groupRequest
+	varied    bool // the groups are those of --vary, and settings hold its first values
+	saves     bool // the result is to be saved as a baseline
 }
 
 func newRequest(kind string) request {

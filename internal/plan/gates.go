@@ -81,15 +81,19 @@ func gateOptions() []option {
 					d.plan.Gates.Thresholds = append(d.plan.Gates.Thresholds, t)
 				}
 				return err
-			}},
+			}, get: thresholdArgs},
 		{name: "fail-on-regression", value: "METRICS", alone: "default", doc: "fail if one of these metrics is slower than the control or --baseline; without a value those of these that are measured, the others being named: " + strings.Join(regressionMetrics(), ","),
-			set: into(parseRegressions, func(d *draft) *[]string { return &gates(d).Regressions })},
+			set: into(parseRegressions, func(d *draft) *[]string { return &gates(d).Regressions }),
+			get: worded(func(p Plan) string { return strings.Join(p.Gates.Regressions, ",") })},
 		{name: "baseline", value: "NAME", doc: "what relative gates compare with: a baseline in --results, or the ID of a result",
-			set: into(parseLabel, func(d *draft) *string { return &gates(d).Baseline })},
+			set: into(parseLabel, func(d *draft) *string { return &gates(d).Baseline }),
+			get: worded(func(p Plan) string { return p.Gates.Baseline })},
 		{name: "inconclusive", value: "fail|warn|pass", start: InconclusiveWarns, doc: "what becomes of a gate that the measurement cannot answer; one that cannot be judged at all fails",
-			set: into(word(InconclusiveFails, InconclusiveWarns, InconclusivePasses), func(d *draft) *string { return &gates(d).Inconclusive })},
+			set: into(word(InconclusiveFails, InconclusiveWarns, InconclusivePasses), func(d *draft) *string { return &gates(d).Inconclusive }),
+			get: worded(func(p Plan) string { return p.Gates.Inconclusive })},
 		{name: "allow-degraded", value: "bool", start: "false", doc: "let a DEGRADED result pass the gates, and be saved as a baseline",
-			set: into(parseBool, func(d *draft) *bool { return &gates(d).AllowDegraded })},
+			set: into(parseBool, func(d *draft) *bool { return &gates(d).AllowDegraded }),
+			get: switched(func(p Plan) bool { return p.Gates.AllowDegraded })},
 	}
 }
 

@@ -39,15 +39,20 @@ const (
 func handshakeOptions() []option {
 	own := []option{
 		{name: handshakesOption, value: "N", start: "50", doc: "connections of each arm in an epoch; with --quick 40",
-			set: into(whole(1, maxHandshakes), func(d *draft) *int { return &d.handshakes().Count })},
+			set: into(whole(1, maxHandshakes), func(d *draft) *int { return &d.handshakes().Count }),
+			get: counted(func(p Plan) int { return p.Handshakes.Count })},
 		{name: "rate", value: "CONNECTIONS/s", doc: "connections a second at most, of all arms together (default: one after another; for a TARGET " + targetHandshakeRate + ")",
-			set: into(parseRate, func(d *draft) *float64 { return &d.handshakes().Rate })},
+			set: into(parseRate, func(d *draft) *float64 { return &d.handshakes().Rate }),
+			get: rated(func(p Plan) float64 { return p.Handshakes.Rate })},
 		{name: "concurrency", value: "N", doc: "connections of an arm that are being opened at once in its saturated block (default 8)",
-			set: into(whole(1, maxHandshakes), func(d *draft) *int { return &d.plan.Load.Concurrency })},
+			set: into(whole(1, maxHandshakes), func(d *draft) *int { return &d.plan.Load.Concurrency }),
+			get: concurrencyArgs},
 		{name: "timeout", value: "DURATION", start: "5s", doc: "limit of a handshake, from the first packet to the server's SETTINGS, and of each RPC after it",
-			set: into(between(10*time.Millisecond, time.Minute), func(d *draft) *Duration { return &d.handshakes().Timeout })},
+			set: into(between(10*time.Millisecond, time.Minute), func(d *draft) *Duration { return &d.handshakes().Timeout }),
+			get: lasting(func(p Plan) Duration { return p.Handshakes.Timeout })},
 		{name: "quick", value: "bool", start: "false", doc: "8 epochs of 40 connections an arm, unless given otherwise",
-			set: into(parseBool, func(d *draft) *bool { return &d.quick })},
+			set: into(parseBool, func(d *draft) *bool { return &d.quick }),
+			get: quickArgs},
 	}
 	shared := []string{"epochs", "expect", "max-message", "max-time", "seed", "aa", "allow-failures", "allow-degraded", "name", "tag"}
 	for _, o := range slices.Concat(targetOptions(), serverOptions()) {
@@ -108,9 +113,9 @@ func (r request) completeHandshakes(d *draft, m *mistakes) {
 		l.Concurrency = 8
 	}
 	if !r.hasTarget() {
-		d.plan.Saturated = 300 * time.Millisecond
+		d.plan.Saturated = saturated
 		if d.quick {
-			d.plan.Saturated = 100 * time.Millisecond
+			d.plan.Saturated = quickSaturated
 		}
 		return
 	}

@@ -20,14 +20,17 @@ import (
 // Plan is everything a run needs to know, fixed before it starts and stored
 // whole in its result. It is immutable.
 type Plan struct {
-	Kind   string            `json:"kind,omitempty"`  // "": a run; KindHandshake, KindCeiling
-	Suite  string            `json:"suite,omitempty"` // name of the suite; "" when flags alone made the plan
-	Name   string            `json:"name,omitempty"`  // --name
-	Tags   map[string]string `json:"tags,omitempty"`  // --tag
-	Arms   []Arm             `json:"arms"`            // distinct; the A/A arm, if any, is last
-	Groups []Group           `json:"groups"`          // at least one
-	Target *Target           `json:"target,omitempty"`
-	Load   Load              `json:"load"`
+	Kind  string `json:"kind,omitempty"`  // "": a run; KindHandshake, KindCeiling
+	Suite string `json:"suite,omitempty"` // name of the suite; "" when flags alone made the plan
+	// SuiteFile is the base name of its file; "": it is a built-in one, there is none, or the
+	// plan is of an older tool.
+	SuiteFile string            `json:"suite_file,omitempty"`
+	Name      string            `json:"name,omitempty"` // --name
+	Tags      map[string]string `json:"tags,omitempty"` // --tag
+	Arms      []Arm             `json:"arms"`           // distinct; the A/A arm, if any, is last
+	Groups    []Group           `json:"groups"`         // at least one
+	Target    *Target           `json:"target,omitempty"`
+	Load      Load              `json:"load"`
 	// Handshakes says what a plan of KindHandshake opens; nil in any other.
 	Handshakes *Handshakes `json:"handshakes,omitempty"`
 
@@ -60,6 +63,12 @@ type Plan struct {
 	// Ceiling is what a plan of KindCeiling looks for; nil for others.
 	Ceiling *Ceiling `json:"ceiling,omitempty"`
 }
+
+// Lengths of saturated blocks.
+const (
+	saturated      Duration = 300 * time.Millisecond
+	quickSaturated Duration = 100 * time.Millisecond
+)
 
 // Arm is one full choice of settings that is measured.
 type Arm struct {
@@ -184,7 +193,7 @@ func (p Plan) Hash() string {
 // addresses, name, tags, seed, gates, how long a server may take to start and the number of epochs. An arm that is named by
 // its address is named by its position. The arms keep their order.
 func (p Plan) Question() Plan {
-	p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime, p.Gates = "", nil, 0, Epochs{}, 0, Gates{}
+	p.SuiteFile, p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime, p.Gates = "", "", nil, 0, Epochs{}, 0, Gates{}
 	p.ServerStartTimeout = 0
 	if p.Target != nil {
 		target := *p.Target

@@ -27,9 +27,11 @@ const ServerStartTimeout = 5 * time.Second
 func serverOptions() []option {
 	return []option{
 		{name: "server-start-timeout", value: "DURATION", doc: "limit of a server binary's start, until it has printed its address (default 5s)",
-			set: into(between(100*time.Millisecond, time.Hour), func(d *draft) *Duration { return &d.plan.ServerStartTimeout })},
+			set: into(between(100*time.Millisecond, time.Hour), func(d *draft) *Duration { return &d.plan.ServerStartTimeout }),
+			get: lasting(func(p Plan) Duration { return p.ServerStartTimeout })},
 		{name: "server-in-place", value: "bool", start: "false", doc: "run a server binary where it is and not from a copy, for one that needs the files beside it",
-			set: into(parseBool, func(d *draft) *bool { return &d.plan.ServerInPlace })},
+			set: into(parseBool, func(d *draft) *bool { return &d.plan.ServerInPlace }),
+			get: switched(func(p Plan) bool { return p.ServerInPlace })},
 	}
 }
 

@@ -24,6 +24,10 @@ type setting struct {
 	// get is the canonical text. It tells arms apart in their names, so it holds
 	// no metadata value.
 	get func(s Settings) string
+	// args are the values that ask for it, where get is not the one; nil: get.
+	args func(s Settings) []string
+	// absent is the text of nothing, which goes without saying where arms do not differ.
+	absent string
 	// identity is what differs where get may not; nil: get.
 	identity func(a Arm) string
 	// clear makes way for values that add up; nil: there is one value.
@@ -62,7 +66,7 @@ func channelSecurity() []setting {
 		{
 			name: "group", value: "GROUP", doc: "TLS key exchange: x25519, p256, x25519mlkem768, or default for Go's own list", start: "default",
 			set: setGroup,
-			get: func(s Settings) string { return orDefault(s.Group, "default") },
+			get: func(s Settings) string { return orDefault(s.Group, "default") }, args: groupArgs, absent: "default",
 		},
 		onOff("resumption", "TLS session resumption: each connection is opened once for its ticket, closed and opened again",
 			func(s *Settings) *bool { return &s.Resumption }),
@@ -90,13 +94,14 @@ func messages() []setting {
 			get: func(s Settings) string {
 				return orDefault(strings.ReplaceAll(s.AcceptCompression, ",", "+"), "default")
 			},
+			args: acceptArgs, absent: "default",
 		},
 		{
 			name: "metadata", value: "NAME=VALUE", start: "none",
 			secret: func(string) bool { return true },
 			doc:    "metadata of each RPC: NAME=VALUE, NAME=@FILE (without its last line end), NAME=env:VARIABLE or none; a -bin name takes raw bytes; values are stored nowhere (repeatable)",
 			set:    addMetadata, clear: clearMetadata,
-			get: metadataNames,
+			get: metadataNames, args: metadataArgs, absent: none,
 		},
 		{
 			name: "metadata-size", value: "SIZE", start: "0",
@@ -139,7 +144,7 @@ func channelShape() []setting {
 		{
 			name: "deadline", value: "DURATION", start: "none", doc: "deadline of each RPC after its start, or none",
 			set: parsed(parseDeadline, func(s *Settings) *Duration { return &s.Deadline }),
-			get: deadlineText,
+			get: deadlineText, absent: none,
 		},
 		oneOf("engine", "what makes the bytes of an RPC: grpc-go as an application uses it, or wire, which costs the client next to nothing",
 			[]string{GRPC, Wire}, func(s *Settings) *string { return &s.Engine }),
@@ -155,19 +160,19 @@ func churn() []setting {
 			name: "churn", value: "N/s", start: none,
 			doc: "connections of each arm that are replaced a second, in turn, as in 5/s, or none: the new one is opened first, and RPCs on the old one end there",
 			set: parsed(parseChurn, func(s *Settings) *float64 { return &s.Churn }),
-			get: churnText,
+			get: churnText, absent: none,
 		},
 		{
 			name: "max-rpcs-per-connection", value: "N", start: none,
 			doc: "RPCs of a connection after which it is replaced, or none: RPCs that come before the new one is ready wait for it",
 			set: parsed(parseMaxRPCs, func(s *Settings) *int { return &s.MaxRPCs }),
-			get: maxRPCsText,
+			get: maxRPCsText, absent: none,
 		},
 		{
 			name: "connection-age", value: "DURATION", start: none,
 			doc: "age at which a connection is replaced as for churn, or none; the ages of an arm's connections are spread evenly",
 			set: parsed(parseAge, func(s *Settings) *Duration { return &s.ConnectionAge }),
-			get: ageText,
+			get: ageText, absent: none,
 		},
 	}
 }

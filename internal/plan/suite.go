@@ -45,7 +45,9 @@ func readSuite(kind, suite string, m *mistakes) request {
 		m.add("--suite %q: %w", suite, err)
 		return newRequest(kind)
 	}
-	return parseSuite(kind, suite, data, m)
+	r := parseSuite(kind, suite, data, m)
+	r.suiteFile = filepath.Base(suite)
+	return r
 }
 
 // parseSuite reads a suite: a mapping of options, settings and groups. Its name

@@ -251,20 +251,3 @@ func ceilingShape(p plan.Plan) []string {
 	}
 	return []string{fmt.Sprintf("closed loop, 1 to %d callers", c.MaxConcurrency)}
 }
-
-// ceilingFlags are the flags that ask for what c looks for.
-func ceilingFlags(p plan.Plan) []string {
-	c := *p.Ceiling
-	if len(c.SLO) == 0 {
-		return []string{"--max-concurrency", strconv.Itoa(c.MaxConcurrency)}
-	}
-	var args []string
-	for _, t := range c.SLO {
-		args = append(args, "--slo", quote(t.String()))
-	}
-	args = append(args, "--first-rate", number(c.FirstRate), "--max-rate", number(c.MaxRate), "--arrival", quote(p.Load.Arrival))
-	if p.Load.MaxInFlight > 0 {
-		args = append(args, "--max-in-flight", strconv.Itoa(p.Load.MaxInFlight))
-	}
-	return args
-}

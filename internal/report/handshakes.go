@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"grpcbench/internal/plan"
@@ -18,7 +17,7 @@ func opened(r result.Result) bool {
 
 // program is the command that made r.
 func program(r result.Result) string {
-	return "grpc-bench " + verb(r.Plan)
+	return "grpc-bench " + r.Plan.Command()
 }
 
 // pace says how connections are opened.
@@ -278,17 +277,4 @@ func openedPhases(kind string, h result.Handshake) (list []measurement) {
 		}
 	}
 	return list
-}
-
-// handshakeFlags are the flags that ask for what p opens.
-func handshakeFlags(p plan.Plan) []string {
-	h := p.Handshakes
-	args := []string{"--handshakes", strconv.Itoa(h.Count)}
-	if h.Rate > 0 {
-		args = append(args, "--rate", number(h.Rate))
-	}
-	if p.Saturated > 0 {
-		args = append(args, "--concurrency", strconv.Itoa(p.Load.Concurrency))
-	}
-	return append(args, "--timeout", h.Timeout.String())
 }

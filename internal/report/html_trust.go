@@ -74,7 +74,7 @@ func (h htmlBook) choices() webpage.Section {
 	asked := make([]map[string][]string, len(arms))
 	names := map[string]bool{}
 	for i, a := range arms {
-		asked[i] = flagsOf(a.Settings)
+		asked[i] = a.Settings.Asked()
 		for name := range asked[i] {
 			names[name] = true
 		}

@@ -214,8 +214,14 @@ func confirm(p plan.Plan, s history.Series, before, after string) []string {
 			arms = append(arms, plan.Arm{Name: p.Arms[i].Name, Settings: a.Settings})
 		}
 	}
-	args := []string{"grpc-bench", verb(p), "--vary", quote("server-binary=(server of " + before + "),(server of " + after + ")"), "--epochs", "10..40", "--max-time", "10m"}
-	return append(append(args, settingFlags(arms, takes(p))...), amountFlags(p)...)
+	fresh := p
+	fresh.Arms, fresh.Target, fresh.Suite, fresh.SuiteFile, fresh.Gates = arms, nil, "", "", plan.Gates{}
+	fresh.Epochs, fresh.MaxTime = plan.Epochs{Min: 10, Max: 40}, 10*time.Minute
+	args := repeat(fresh)
+	if i := slices.Index(args, "--seed"); i > 0 { // arrivals of its own
+		args = slices.Delete(args, i, i+2)
+	}
+	return slices.Insert(args, 2, "--vary", quote("server-binary=(server of "+before+"),(server of "+after+")"))
 }
 
 // TrackText writes t as tables for a terminal. The error is that of w.
