@@ -124,7 +124,7 @@ func TestAPeerThatCannotBeTrustedIsNamedBeforeAnyLoad(t *testing.T) {
 		{"no ALPN", raw(func(*tls.Config) {}, shake), []string{"the server chose no protocol by ALPN (check TARGET; if it speaks HTTP/2 nonetheless, use --allow-no-alpn): the server chose no protocol"}},
 		{"HTTP/1", func(t *testing.T) (string, []string, *target) {
 			return listening(t, nil, http1), []string{"--tls", "off"}, nil
-		}, []string{"does not speak HTTP/2 in plaintext", "--tls 1.2 or 1.3"}},
+		}, []string{"speaks HTTP/1 in plaintext", "--tls 1.2 or 1.3"}},
 		{"silent under TLS", func(t *testing.T) (string, []string, *target) {
 			return listening(t, nil, untilClosed), []string{"--cacert", id.ca, "--connect-timeout", "300ms"}, nil
 		}, []string{"TLS handshake timeout after 300ms (raise --connect-timeout, or check TARGET: is it a TLS port?)"}},
