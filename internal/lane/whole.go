@@ -1,0 +1,5 @@
+//go:build !full
+
+package lane
+
+const full = false
