@@ -87,14 +87,14 @@ func (d Distribution) read(m metric.Metric) Reading {
 
 // follow is the part of v of that name; not valid if there is none.
 func follow(v reflect.Value, name string) reflect.Value {
-	switch x := v.Interface().(type) {
-	case *Handshakes:
-		if name == "measured" {
-			return solid(reflect.ValueOf(x.Measured()))
+	switch name { // before Interface, which copies a struct
+	case "measured":
+		if h, ok := v.Interface().(*Handshakes); ok {
+			return solid(reflect.ValueOf(h.Measured()))
 		}
-	case Ledger:
-		if name == "lost_share" {
-			return solid(reflect.ValueOf(lostShare(x)))
+	case "lost_share":
+		if l, ok := v.Interface().(Ledger); ok {
+			return solid(reflect.ValueOf(lostShare(l)))
 		}
 	}
 	v = reflect.Indirect(v)
@@ -111,10 +111,13 @@ func follow(v reflect.Value, name string) reflect.Value {
 // solid is v, or what it points to; not valid if that is nothing, or connections that there
 // were none of.
 func solid(v reflect.Value) reflect.Value {
+	if v.Kind() != reflect.Pointer {
+		return v
+	}
 	if h, ok := v.Interface().(*Handshake); ok && h != nil && h.Count == 0 {
 		return reflect.Value{}
 	}
-	if v.Kind() == reflect.Pointer && (v.IsNil() || v.Elem().Kind() != reflect.Struct) {
+	if v.IsNil() || v.Elem().Kind() != reflect.Struct {
 		return v.Elem()
 	}
 	return v
