@@ -37,15 +37,19 @@ func ptr(v float64) *float64 { return &v }
 // one returns the only comparison of arm b with control a.
 func one(t *testing.T, a, b result.Arm) result.Comparison {
 	t.Helper()
-	r := result.Result{
-		Arms:   []result.Arm{a, b},
-		Groups: []plan.Group{{Name: "g", Control: a.Name, Arms: []string{a.Name, b.Name}}},
-	}
-	got := compare.Arms(&r)
+	got := both(a, b)
 	if len(got) != 1 {
 		t.Fatalf("%d comparisons, want 1: %+v", len(got), got)
 	}
 	return got[0]
+}
+
+// both returns the comparisons of arm b with control a.
+func both(a, b result.Arm) []result.Comparison {
+	return compare.Arms(&result.Result{
+		Arms:   []result.Arm{a, b},
+		Groups: []plan.Group{{Name: "g", Control: a.Name, Arms: []string{a.Name, b.Name}}},
+	})
 }
 
 // times returns n values of v.

@@ -3,9 +3,13 @@ package compare_test
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"grpcbench/internal/compare"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 )
 
@@ -81,6 +85,7 @@ func falsePositives(t *testing.T, sets int, measure func(n int) (control, arm []
 // that were paired with those of other epochs are found too: the drift is then in the
 // differences, and 0.1 % is left.
 func TestArmsKeepsTheNominalErrorOnADriftingMachine(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	m := &machine{rng: rand.New(rand.NewPCG(9, 9))}
 	p, verdicts := falsePositives(t, 10_000, m.together)
 	t.Logf("false positives %.2f %%, verdicts %.2f %%", 100*p, 100*verdicts)
@@ -91,6 +96,7 @@ func TestArmsKeepsTheNominalErrorOnADriftingMachine(t *testing.T) {
 
 // What Arms is given has to be of epochs in which both arms were alive: it cannot know.
 func TestArmsOfBlocksOrOfSingleRequestsIsWrongOneTimeInFive(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	m := &machine{rng: rand.New(rand.NewPCG(10, 9))}
 	_, blocks := falsePositives(t, 2000, m.inTurn)
 	_, requests := falsePositives(t, 2000, m.requests)
@@ -103,33 +109,57 @@ func TestArmsOfBlocksOrOfSingleRequestsIsWrongOneTimeInFive(t *testing.T) {
 // adaptive counts the verdicts on an arm that differs by effect from its control, if
 // epochs are added from 8 to 40 until Resolved says that they are enough. The log-ratios
 // are effect plus draw. mean is the mean number of epochs.
-func adaptive(t *testing.T, effect float64, draw func() float64) (share map[string]float64, mean float64) {
-	t.Helper()
-	const sets = 3000
-	share = map[string]float64{}
-	for range sets {
+func adaptive(effect float64, draw func() float64) (share map[string]float64, mean float64) {
+	sets := make([][]float64, lane.Draws(3000, 12_000))
+	for k := range sets {
 		ratios := make([]float64, 40)
 		for i := range ratios {
 			ratios[i] = 100_000 * math.Exp(effect+draw())
 		}
-		control, arm := of("a", serverCPU, times(40, 100_000)...), of("b", serverCPU, ratios...)
-		for n := 8; n <= 40; n++ {
-			a, b := control, arm
-			a.Epochs, b.Epochs = a.Epochs[:n], b.Epochs[:n]
-			if c := one(t, a, b); n == 40 || compare.Resolved([]result.Comparison{c}) {
-				share[c.Verdict] += 1.0 / sets
-				mean += float64(n) / sets
-				break
+		sets[k] = ratios
+	}
+	control := of("a", serverCPU, times(40, 100_000)...)
+	verdicts, epochs := make([]string, len(sets)), make([]int, len(sets))
+	var next atomic.Int64 // all that is drawn is drawn: what is left is the same on any processor
+	var judges sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		judges.Go(func() {
+			for k := next.Add(1) - 1; int(k) < len(sets); k = next.Add(1) - 1 {
+				verdicts[k], epochs[k] = enough(control, of("b", serverCPU, sets[k]...))
 			}
-		}
+		})
+	}
+	judges.Wait()
+	share = map[string]float64{}
+	for k, v := range verdicts {
+		share[v] += 1 / float64(len(sets))
+		mean += float64(epochs[k]) / float64(len(sets))
 	}
 	return share, mean
 }
 
+// enough adds epochs from 8 to 40 until Resolved says that they are enough, or until there
+// is more or less than the one comparison that the simulation is of.
+func enough(control, arm result.Arm) (verdict string, n int) {
+	for n = 8; ; n++ {
+		a, b := control, arm
+		a.Epochs, b.Epochs = a.Epochs[:n], b.Epochs[:n]
+		c := both(a, b)
+		if len(c) != 1 {
+			return "not one comparison", n
+		}
+		if n == 40 || compare.Resolved(c) {
+			return c[0].Verdict, n
+		}
+	}
+}
+
 // To stop on the width of the interval does not spoil the verdict. With more than one
-// metric runs are longer than here, and the width of each matters less. 4 standard errors
-// of 3000 sets are 0.5 points of each false verdict, and 1.6 of same.
+// metric runs are longer than here, and the width of each matters less. 4 standard
+// errors of 3000 sets are 0.5 points of each false verdict, and 1.6 of same. make full has
+// 12 000, of which half as much.
 func TestARangeOfEpochsKeepsTheErrorRates(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	rng := rand.New(rand.NewPCG(11, 9))
 	t3 := func() float64 {
 		var squares float64
@@ -151,13 +181,16 @@ func TestARangeOfEpochsKeepsTheErrorRates(t *testing.T) {
 		{"t3", 0.02, t3},
 	} {
 		draw := func() float64 { return c.sd * c.draw() }
-		equal, mean := adaptive(t, 0, draw)
+		equal, mean := adaptive(0, draw)
 		t.Logf("%s %v: %v %v", c.name, c.sd, equal, mean)
+		if n := equal["not one comparison"]; n > 0 {
+			t.Errorf("%s, scale %v: %v of the sets had none or several comparisons", c.name, c.sd, n)
+		}
 		if equal["slower"] > 0.012 || equal["faster"] > 0.012 {
 			t.Errorf("%s, scale %v: %v, want at most 0.012 of slower and of faster", c.name, c.sd, equal)
 		}
 		// The bound is on what has a difference of exactly δ.
-		apart, mean := adaptive(t, math.Log1p(0.03), draw)
+		apart, mean := adaptive(math.Log1p(0.03), draw)
 		t.Logf("%s %v: %v %v", c.name, c.sd, apart, mean)
 		if apart["same"] > 0.06 {
 			t.Errorf("%s, scale %v: %v, want at most 0.06 of same", c.name, c.sd, apart)
