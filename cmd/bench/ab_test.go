@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 // fakeGo makes programs that print their arguments and end with exit code 3, as a run
@@ -75,6 +77,8 @@ func git(t *testing.T, dir string, args ...string) string {
 }
 
 func TestTwoCommitsAreMeasuredSideBySide(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	root, inside := repository(t)
 	const secure = "server-binary=base --listen {addr} --cert {cert} --key-file {key},head --listen {addr} --cert {cert} --key-file {key}"
 	const plain = "server-binary=base --listen {addr} --tls off,head --listen {addr} --tls off"

@@ -23,6 +23,7 @@ import (
 
 	"grpcbench/internal/certs"
 	"grpcbench/internal/hostile"
+	"grpcbench/internal/lane"
 )
 
 // runCall is grpc-bench call as a process: it installs the compressors, which the
@@ -103,6 +104,7 @@ func settled(text string) string {
 }
 
 func TestACallShowsAllOfItself(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	code, stdout, stderr := runCall(t, "--payload", "4KiB:json", "--compression", "gzip:low", "--mtls", "on",
 		"--metadata", "foo=bar", "--metadata", "authorization=Bearer s3cr3t-value")
@@ -152,6 +154,7 @@ TIME AND BYTES
 }
 
 func TestACallObeysItsSettings(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for args, want := range map[string][]string{
 		"--tls 1.2 --key rsa2048 --group p256":           {"TLS 1.2", "rsa2048", " · p256\n"},
@@ -207,6 +210,7 @@ func pems(t *testing.T) (config *tls.Config, mine, other string) {
 }
 
 func TestACallThatFailsEndsWith1AndASentence(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	config, mine, other := pems(t)
 	secure := answering(t, config, empty)
@@ -246,6 +250,7 @@ func TestACallThatFailsEndsWith1AndASentence(t *testing.T) {
 }
 
 func TestACallOfAnyUnaryMethodSendsTheFileAndShowsWhatCameBack(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	config, mine, _ := pems(t)
 	request := "\x0a\x02hi"
@@ -278,6 +283,7 @@ func TestACallOfAnyUnaryMethodSendsTheFileAndShowsWhatCameBack(t *testing.T) {
 // TestAServerThatRepeatsASecretDoesNotShowIt: it is seen on standard output with
 // --show-secrets alone, and on standard error never.
 func TestAServerThatRepeatsASecretDoesNotShowIt(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const secret = "tok-4711-secret"
 	addr := answering(t, nil, func(stream grpc.ServerStream, _ []byte) error {
@@ -302,6 +308,7 @@ func TestAServerThatRepeatsASecretDoesNotShowIt(t *testing.T) {
 }
 
 func TestWhatAServerWritesDoesNotActOnTheTerminal(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	all := hostile.Strings()
 	addr := answering(t, nil, func(stream grpc.ServerStream, _ []byte) error {
@@ -332,6 +339,7 @@ func TestWhatAServerWritesDoesNotActOnTheTerminal(t *testing.T) {
 }
 
 func TestACallStoresNothing(t *testing.T) {
+	lane.Long(t, "starts processes")
 	dir := t.TempDir()
 	t.Chdir(dir)
 	if code, _, stderr := runCall(t, "--metadata", "foo=bar"); code != exitDone {
@@ -372,6 +380,7 @@ func TestACallRefusesWhatItCannotObey(t *testing.T) {
 }
 
 func TestAnInterruptedCallEndsWithTheSignalsCode(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	held := make(chan struct{})
 	addr := answering(t, nil, func(stream grpc.ServerStream, _ []byte) error {

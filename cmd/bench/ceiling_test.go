@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 )
 
@@ -17,6 +18,8 @@ func climb(results string, more ...string) []string {
 }
 
 func TestACeilingIsStoredShownAndNotComparedWithARun(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	code, stdout, stderr := command(t, climb(results, "--max-concurrency", "2")...)
 	if code != exitDone {
@@ -63,6 +66,8 @@ func TestACeilingIsStoredShownAndNotComparedWithARun(t *testing.T) {
 }
 
 func TestASignalSavesTheWindowsOfACeiling(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	p := startProgram(t, climb(results, "--max-concurrency", "2")...)
 	p.await(t, "epoch 2 of 8")

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"grpcbench/internal/compare"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 )
 
@@ -38,6 +39,8 @@ func twoRuns(t *testing.T) (results string, ids []string) {
 }
 
 func TestCompareShowsTwoResultsHoweverTheyAreNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results, ids := twoRuns(t)
 	base, new := filepath.Join(results, ids[0]), filepath.Join(results, ids[1])
 	_, want, _ := command(t, "compare", ids[0], ids[1], "--results", results)
@@ -84,6 +87,8 @@ func writeFile(t *testing.T, path string, data []byte) {
 }
 
 func TestComparingUnlikePlansTakesForce(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results, ids := twoRuns(t)
 	other := t.TempDir()
 	if code, _, stderr := command(t, short(other, "1", "--payload", "1KiB")...); code != exitDone {
@@ -174,6 +179,8 @@ type badResult struct {
 //	promise: exit 1 or 2 and one line that names the file and the reason; nothing is written, changed or deleted; the other result still works
 //	figure:  each by id and as a baseline, as BASE and as NEW
 func TestABadResultIsOneSentence(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results, ids := twoRuns(t)
 	good, err := os.ReadFile(filepath.Join(results, ids[1], result.FileName))
 	if err != nil {

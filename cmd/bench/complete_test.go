@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 func TestValuesOfAClosedSetAreCompleted(t *testing.T) {
@@ -50,6 +52,8 @@ func TestTheHelpNamesEveryFormat(t *testing.T) {
 
 // One table with one head can be read at once, whatever the number of results.
 func TestSeveralResultsAreOneTable(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	if code, _, stderr := command(t, short(results, "1")...); code != exitDone {
 		t.Fatalf("exit code %d\n%s", code, stderr)

@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	serverpb "grpcbench/proto"
 )
@@ -92,6 +93,8 @@ func until(t *testing.T, happened func() bool) {
 //	promise: exit 130 or 143 soon; what was begun is accounted for; nothing before a load
 //	figure:  all of {due} RPCs due abandoned after an interrupted drain of a minute
 func TestASignalEndsARunInEachPhase(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	const due = 40 // 200 RPC/s for 200 ms
 	for _, of := range []struct {
 		phase   string
@@ -150,14 +153,18 @@ func wantAbandoned(t *testing.T, path string, n int64) {
 	}
 }
 
-// TestASignalWhileTheResultIsWrittenLeavesItWhole: the program is halted in the
-// middle of it to be told.
+// TestASignalWhileTheResultIsWrittenLeavesItWhole: the program is caught in the act.
+// It is halted when the directory is there that it writes into, and what is there
+// while it stands still is certain: an attempt counts only if the write was not over.
+// A write takes some milliseconds, and is looked for each; of five attempts one counts.
 //
 //	fault:   SIGINT while the result is written
 //	promise: the result is stored whole
 //	figure:  1 result, which agrees with its own content
 func TestASignalWhileTheResultIsWrittenLeavesItWhole(t *testing.T) {
-	for range 5 { // it may be too fast once
+	lane.Long(t, "starts processes")
+	t.Parallel()
+	for range 5 {
 		results := t.TempDir()
 		p := startProgram(t, short(results, "1")...)
 		until(t, func() bool { return has(t, results, ".running-*/next") || has(t, results, "2*") })
@@ -210,6 +217,8 @@ func unread(t *testing.T) *os.File {
 //	promise: the run is finished and stored; an answer that nobody can read is exit 1
 //	figure:  2 epochs of 2
 func TestAReaderThatIsGoneLosesNoResult(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	for name, of := range map[string]struct {
 		close func(t *testing.T, cmd *exec.Cmd)
 		code  int

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -22,6 +23,8 @@ func eight(results string, more ...string) []string {
 
 // A gate of one byte in a hundred fails, one against a run of the same kind passes.
 func TestGatesDecideTheExitCode(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	code, stdout, stderr := command(t, eight(results, "--threshold", "sent_bytes_per_rpc<+1%", "--threshold", "failed<1%", "--allow-degraded", "--save-baseline", "main")...)
 	if code != exitGate {
@@ -109,6 +112,8 @@ func TestARangeOfEpochsGoesOnUntilAGateCanFail(t *testing.T) {
 }
 
 func TestWhatGatesNeedIsAskedBeforeAnyLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	if code, _, stderr := command(t, short(results, "1", "--save-baseline", "main", "--allow-degraded")...); code != exitDone {
 		t.Fatalf("exit code %d\n%s", code, stderr)
@@ -193,6 +198,8 @@ func TestOneArmBesideABaselineIsNotGreen(t *testing.T) {
 }
 
 func TestAnUnusableResultIsNoBaseline(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	code, stdout, stderr := command(t, short(results, "1", "--deadline", "1us", "--save-baseline", "main", "--fail-on-regression=sent_bytes_per_rpc", "--epochs", "1")...)
 	if code != exitUsage { // one epoch cannot fail a gate that compares

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
@@ -29,6 +30,8 @@ func resultIDs(t *testing.T, dir string) (all []string) {
 // A result of handshakes is stored, and shown in every form that results have; it is
 // compared with its like and with no load.
 func TestHandshakesAreStoredShownAndCompared(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results, loads := t.TempDir(), t.TempDir()
 	args := []string{"handshake", "--results", results, "--epochs", "1", "--handshakes", "4", "--vary", "tls=off,1.3", "--aa", "off", "--seed", "1"}
 	for range 2 {

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"grpcbench/internal/hostile"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 )
 
@@ -93,6 +94,8 @@ func TestNothingThatIsSaidActsOnATerminal(t *testing.T) {
 //	promise: neither a refusal nor a call lets one act on the terminal
 //	figure:  every string of the corpus: 0 controls
 func TestACertificateCannotActOnATerminal(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	shown := 0
 	for _, s := range hostile.Strings() {
 		pair, ok := namedAfter(t, s[:min(len(s), 200)])

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"grpcbench/internal/conform"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	if child || os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(lane.Main(m, os.Stderr))
 }
 
 // command runs the program in this process.
@@ -48,6 +49,8 @@ func short(results, epochs string, more ...string) []string {
 }
 
 func TestExitCodes(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -116,8 +119,11 @@ func TestEveryMistakeIsALineOfItsOwn(t *testing.T) {
 }
 
 func TestReportPrintsWhatTheRunPrinted(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	for _, format := range []string{"text", "markdown", "json", "csv", "bench", "hgrm"} {
 		t.Run(format, func(t *testing.T) {
+			t.Parallel()
 			results := t.TempDir()
 			code, printed, stderr := command(t, short(results, "1", "--format", format, "--name", "again", "--tag", "commit=1a2b3c")...)
 			if code != exitDone {
@@ -141,6 +147,8 @@ func TestReportPrintsWhatTheRunPrinted(t *testing.T) {
 }
 
 func TestReportAsksTheContentAndNotTheStoredVerdict(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	if code, _, stderr := command(t, short(results, "1")...); code != exitDone {
 		t.Fatalf("exit code %d\n%s", code, stderr)
@@ -178,6 +186,8 @@ func onlyResult(t *testing.T, results string) string {
 }
 
 func TestARunStoresTheReportAndTheLogBesideTheResult(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	if code, _, stderr := command(t, short(results, "1")...); code != exitDone {
 		t.Fatalf("exit code %d\n%s", code, stderr)
@@ -204,6 +214,8 @@ func wantReports(t *testing.T, results, id string) {
 }
 
 func TestAProgramToldToStopBeforeItBeginsMeasuresNothing(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errTerminate)
 	results := t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
 )
@@ -12,6 +13,7 @@ import (
 // A metric is one row of a table. These two are of no build of the tool: a quantile that
 // epochs and arms store, and one that is read off the histogram. Everything knows them.
 func TestAMetricIsOneRow(t *testing.T) {
+	lane.Long(t, "starts processes")
 	metric.With(t, metric.Latency(0.95, 0.10))
 	metric.With(t, metric.Metric{
 		Name: "service_time_p90", Unit: metric.Time, Path: "service_time_ns", Quantile: 0.90, Scope: metric.Load,

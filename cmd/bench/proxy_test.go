@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 // A proxy of the environment is not used, which is said once, by the names of the variables
@@ -12,6 +14,7 @@ import (
 //	promise: one sentence names the variable and the target, and not its value
 //	figure:  1 sentence; none for this machine and what NO_PROXY excepts
 func TestAProxyThatIsNotUsedIsSaidOnce(t *testing.T) {
+	lane.Long(t, "starts processes")
 	for _, name := range []string{"grpc_proxy", "https_proxy", "HTTP_PROXY", "http_proxy", "all_proxy", "NO_PROXY", "no_proxy", "no_grpc_proxy"} {
 		t.Setenv(name, "")
 	}

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
@@ -300,6 +301,7 @@ var noisy = []string{"GODEBUG=http2debug=2", "GRPC_GO_LOG_SEVERITY_LEVEL=info", 
 //	promise: no output, file, log, command line or environment of a child holds one, in no form
 //	figure:  every 10 bytes of each, plain, base64, hex, URL: 0 found
 func TestNoSecretLeavesARun(t *testing.T) {
+	lane.Long(t, "starts processes")
 	s := newScene(t)
 	args := append(short(s.results, "1", "--payload", "@"+s.path("body")), s.metadata()...)
 	code, said, children := runWatched(t, noisy, nil, args...)
@@ -321,6 +323,7 @@ func TestNoSecretLeavesARun(t *testing.T) {
 //	promise: no output and no file holds one, in no form
 //	figure:  every 10 bytes of each, plain, base64, hex, URL: 0 found in 13 ways of repeating
 func TestNoSecretThatAServerRepeatsIsShown(t *testing.T) {
+	lane.Long(t, "starts processes")
 	s := newScene(t)
 	id := func(args ...string) []string {
 		return append(append(args, "--cacert", s.path("ca.crt"), "--cert", s.path("client.crt"), "--key-file", s.path("client.key")), s.metadata()...)
@@ -375,6 +378,7 @@ func (s scene) mutual(t *testing.T) *tls.Config {
 //	promise: what it said last is shown without them
 //	figure:  every 10 bytes of each, plain, base64, hex, URL: 0 found
 func TestTheLastWordsOfADeadChildHoldNoSecret(t *testing.T) {
+	lane.Long(t, "starts processes")
 	s := newScene(t)
 	p := newParrot(t, nil, 1)
 	killed := false
@@ -438,6 +442,7 @@ func TestNoRefusalRepeatsASecret(t *testing.T) {
 //	promise: neither the server's key nor metadata is in anything it says
 //	figure:  every 10 bytes of each, plain, base64, hex, URL: 0 found
 func TestTheServerKeepsItsKey(t *testing.T) {
+	lane.Long(t, "starts processes")
 	s := newScene(t)
 	s.canaries["server key"] = serverKey(t, s)
 	s.search = newSearch(s.canaries)

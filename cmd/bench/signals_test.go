@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	serverpb "grpcbench/proto"
 )
@@ -89,6 +90,8 @@ func (p *program) end(t *testing.T) int {
 }
 
 func TestOneSignalSavesWhatWasMeasured(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	for _, of := range []struct {
 		signal os.Signal
 		name   string
@@ -171,6 +174,8 @@ func onFrozen(t *testing.T, results string) *program {
 }
 
 func TestOneSignalWaitsASecondForCallsInFlightAndCountsThem(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	p := onFrozen(t, results)
 	p.signal(t, os.Interrupt)
@@ -189,6 +194,8 @@ func TestOneSignalWaitsASecondForCallsInFlightAndCountsThem(t *testing.T) {
 }
 
 func TestASecondSignalEndsAtOnce(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	p := onFrozen(t, results)
 	ended := make(chan struct{})

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"grpcbench/internal/conform"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 )
 
@@ -21,6 +20,8 @@ import (
 //	promise: report shows them as a PARTIAL result that says so
 //	figure:  {finished} epochs of {planned}; nothing else left
 func TestARunThatIsKilledKeepsWhatItHadFinished(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	const finished, planned = 2, 4
 	results := t.TempDir()
 	p := startProgram(t, short(results, "4")...)
@@ -86,48 +87,65 @@ func wantLedgers(t *testing.T, r result.Result, epochs int) {
 	}
 }
 
-// TestARunKilledAtAnyTimeLeavesNothingUnreadable.
+// TestARunKilledAtEachStepLeavesNothingUnreadable. A kill at each system call of a
+// write is the test of package result under the tag root.
 //
-//	fault:   the run's process killed at a random time
-//	promise: what is left can be read and adds up; the next run begins in a clean directory
+//	fault:   the run's process killed as it begins, in an epoch, after a checkpoint, and when its result is stored
+//	promise: what is left can be read and adds up, with every epoch that was finished
 //	figure:  {kills} kills of {kills}
-func TestARunKilledAtAnyTimeLeavesNothingUnreadable(t *testing.T) {
-	t.Parallel()
-	const kills = 10
-	results := t.TempDir()
-	kept := 0
-	for i := range kills {
-		p := startProgram(t, "run", "--results", results, "--epochs", "20", "--vary", "tls=off,1.3", "--aa", "off",
-			"--loop", "closed", "--concurrency", "2", "--connections", "1", "--window", "100ms", "--warmup", "20ms")
-		if i%2 == 1 {
-			p.await(t, "epoch 2 of 20") // however slow the machine is, these have something to keep
-		}
-		<-time.After(rand.N(time.Second))
-		kill(t, p)
-		if p.cmd.ProcessState.ExitCode() >= 0 {
-			t.Fatalf("void: the run ended before it was killed: %s", strings.Join(p.said, "\n"))
-		}
+func TestARunKilledAtEachStepLeavesNothingUnreadable(t *testing.T) {
+	lane.Long(t, "starts processes")
+	const kills = 7
+	steps := []struct {
+		line, file string // the step is reached when this was said, or is there
+		epochs     int    // finished by then at least
+	}{
+		{"", ".running-*/lock", 0},
+		{"epoch 1 of 3", "", 0},
+		{"epoch 2 of 3", "", 1},
+		{"epoch 3 of 3", "", 2},
+		{"", ".running-*/1", 1},
+		{"", ".running-*/2", 2},
+		{"", "2*/" + result.FileName, 3},
 	}
-	ids, err := result.Recover(results, reports)
-	if err != nil {
-		t.Error(err)
+	if len(steps) != kills {
+		t.Fatalf("%d steps, want %d", len(steps), kills)
 	}
-	for _, id := range filesIn(t, results) {
-		r, err := result.Read(results, id)
-		if err != nil {
-			t.Errorf("left %s: %v", id, err)
-			continue
-		}
-		kept++
-		wantLedgers(t, r, len(r.Arms[0].Epochs))
-	}
-	t.Logf("%d runs had finished an epoch, %d of them found at the end", kept, len(ids))
-	if kept < kills/2 {
-		t.Errorf("%d runs left something, want the %d that had finished an epoch at least", kept, kills/2)
+	for _, of := range steps {
+		t.Run(of.line+of.file, func(t *testing.T) {
+			t.Parallel()
+			results := t.TempDir()
+			p := startProgram(t, short(results, "3")...)
+			if of.line != "" {
+				p.await(t, of.line)
+			} else {
+				until(t, func() bool { return has(t, results, of.file) })
+			}
+			kill(t, p)
+			if _, err := result.Recover(results, reports); err != nil {
+				t.Error(err)
+			}
+			left := filesIn(t, results)
+			if len(left) > 1 || len(left) == 0 && of.epochs > 0 {
+				t.Fatalf("left %v, want one result of what was finished", left)
+			}
+			for _, id := range left {
+				r, err := result.Read(results, id)
+				if err != nil {
+					t.Fatalf("left %s: %v", id, err)
+				}
+				if n := len(r.Arms[0].Epochs); n < of.epochs {
+					t.Errorf("%d epochs, want %d at least", n, of.epochs)
+				}
+				wantLedgers(t, r, len(r.Arms[0].Epochs))
+			}
+		})
 	}
 }
 
 func TestANextRunRecoversToo(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	p := startProgram(t, short(results, "3")...)
 	p.await(t, "epoch 2 of 3")
@@ -149,6 +167,8 @@ func TestANextRunRecoversToo(t *testing.T) {
 //	promise: exit 1, the cause, and the report on standard output; nothing half written
 //	figure:  1 report of 2 epochs
 func TestResultsRemovedDuringARunAreStillPrinted(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := filepath.Join(t.TempDir(), "results")
 	p := startProgram(t, short(results, "2")...)
 	p.await(t, "epoch 2 of 2")
@@ -182,6 +202,8 @@ func wantReport(t *testing.T, text string) {
 //	promise: exit 1 before anything is measured, with the cause
 //	figure:  3 of 3; 0 epochs begun
 func TestAPlaceThatCannotHoldResultsIsFoundBeforeTheLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -205,6 +227,8 @@ func wantRefused(t *testing.T, results string, code int, stdout, stderr string) 
 
 // What --format json prints is a result that can be kept under any name.
 func TestAReportInJSONIsReadAsAResultWithoutADoubt(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	if code, _, stderr := command(t, short(results, "1")...); code != exitDone {
 		t.Fatalf("exit code %d\n%s", code, stderr)

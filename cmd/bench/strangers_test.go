@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/lane"
 )
 
 // stranger is a server that no RPC can be made to.
@@ -149,6 +150,7 @@ const patient, brief = "30s", "1s"
 // Whatever a server is, every command and both engines say the same of it, with the flag whose limit was
 // reached, and exit with 1.
 func TestEveryCommandSaysTheSameOfAServerThatCannotBeCalled(t *testing.T) { // not beside tests that measure
+	lane.Long(t, "starts processes")
 	config, trusted, _ := pems(t)
 	try := func(of stranger, limit string) {
 		t.Run(of.name, func(t *testing.T) {

@@ -10,11 +10,14 @@ import (
 	"testing"
 
 	"grpcbench/internal/history"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
 
 func TestTrackShowsTheSeriesOfStoredRuns(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results, ids := twoRuns(t)
 	code, stdout, stderr := command(t, "track", "--results", results)
 	if code != exitDone || strings.Contains(stderr, "commit") {
@@ -71,6 +74,8 @@ func TestTrackShowsTheSeriesOfStoredRuns(t *testing.T) {
 }
 
 func TestTrackNamesWhatItCannotRead(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results, ids := twoRuns(t)
 	broken := filepath.Join(results, ids[0], result.FileName)
 	if err := os.Truncate(broken, 100); err != nil {
@@ -97,6 +102,8 @@ func TestTrackNamesWhatItCannotRead(t *testing.T) {
 }
 
 func TestARunIsTaggedWithTheCommitOfItsDirectory(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := t.TempDir()
 	if code, _, stderr := command(t, short(results, "1", "--tag", "branch=x")...); code != exitDone {
 		t.Fatalf("exit code %d\n%s", code, stderr)
@@ -118,6 +125,7 @@ func TestARunIsTaggedWithTheCommitOfItsDirectory(t *testing.T) {
 //	promise: one line has the cause and --tag; the hash is stored without +dirty
 //	figure:  1 line
 func TestAGitThatRefusesIsSaidInOneLine(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1") // git's own, for its tests
 	results := t.TempDir()
 	code, _, stderr := command(t, short(results, "1")...)
@@ -139,6 +147,8 @@ func TestAGitThatRefusesIsSaidInOneLine(t *testing.T) {
 // Runs stand in the order of the repository that their results are in, if the working
 // directory has none of their commits.
 func TestTrackFindsTheHistoryOfItsResults(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results, ids := twoRuns(t)
 	repo := filepath.Dir(results)
 	git := func(args ...string) string {

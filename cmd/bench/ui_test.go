@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 // opened is the program's ui as a process, whose first line is its address.
@@ -47,6 +49,8 @@ func opened(t *testing.T, args ...string) (address, token string, end func(os.Si
 
 // TestUIServesUntilASignal: what it prints works, and its end is an ordinary one.
 func TestUIServesUntilASignal(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results, ids := twoRuns(t)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		address, token, end := opened(t, "--results", results)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 func TestMistakesAreRefusedWithASentenceAndNoLoad(t *testing.T) {
@@ -182,6 +184,8 @@ func TestEveryShellHasACompletion(t *testing.T) {
 }
 
 func TestAResultsDirectoryThatCannotBeWrittenIsFoundBeforeTheLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
+	t.Parallel()
 	results := filepath.Join(t.TempDir(), "results")
 	if err := os.WriteFile(results, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -40,6 +41,7 @@ func request(t *testing.T) []string {
 }
 
 func TestACodecThatTheServerDoesNotNameIsRefused(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		address := cCoreLike(t, func(int) []byte { return nil })
 		err := refusal(t, engine, append(request(t), "--compression", "zstd:low", address))
@@ -60,6 +62,7 @@ func TestACodecThatTheServerDoesNotNameIsRefused(t *testing.T) {
 
 // Each arm has asked for bench.v1.Control before. Arms that get responses of other sizes to one message may not be doing one thing.
 func TestResponsesOfOtherSizesAreNoticed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		address := cCoreLike(t, func(n int) []byte { return make([]byte, 10+20*max(0, min(n-2, 1))) })
 		p := planOf(t, append(request(t), "--engine", engine, "--aa", "off", "--vary", "compression=none,gzip:low", "--connections", "1", address)...)

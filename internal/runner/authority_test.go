@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
@@ -14,6 +15,7 @@ import (
 // --server-name and --authority are given: two engines that differ are answered by two
 // servers where a proxy routes by name.
 func TestBothEnginesSendOneAuthority(t *testing.T) {
+	lane.Long(t, "starts processes")
 	for _, of := range []struct {
 		host, args    string // TARGET's
 		authority     string // {target}: TARGET as it is written
@@ -79,6 +81,7 @@ func TestBothEnginesSendOneAuthority(t *testing.T) {
 
 // What is verified is the server's name, not the authority.
 func TestAnAuthorityIsNotVerified(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		id := newIdentities(t, "api.test")
 		s := newTarget(t, id.server)

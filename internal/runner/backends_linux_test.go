@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -93,6 +94,7 @@ func alias(t *testing.T, host, port string) {
 // Which address of a name each connection went to is stored, of the first ones, of those
 // that take their place and of those after a loss, and the addresses that none reached.
 func TestEachConnectionIsCountedAtTheAddressItReached(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	one := func(args ...string) plan.Plan { return planOf(t, append(args, "--window", "300ms")...) }
 	opened := func(args ...string) plan.Plan { return handshakesOf(t, args...) }
@@ -169,6 +171,7 @@ func TestEachConnectionIsCountedAtTheAddressItReached(t *testing.T) {
 // The address of a TARGET that is no name is stored as any other; servers of the run's own
 // have none.
 func TestAnAddressThatIsNoNameIsStored(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		s := newTarget(t, nil)
 		r := measure(t, t.Context(), planOf(t, "--tls", "off", "--engine", engine, s.addr), runner.Options{})

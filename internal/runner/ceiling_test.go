@@ -16,6 +16,7 @@ import (
 
 	"grpcbench/internal/ceiling"
 	"grpcbench/internal/compare"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
@@ -71,6 +72,7 @@ func wantAccount(t *testing.T, r result.Result) {
 }
 
 func TestACeilingMeasuresEveryCountOfEveryArmOnceAnEpoch(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	p := ceilingPlan(t, 2, "--max-concurrency", "4", "--vary", "tls=off,1.3", "--aa", "off", "--seed", "7")
 	r := climbed(t, t.Context(), p, runner.Options{})
@@ -106,6 +108,7 @@ func TestACeilingMeasuresEveryCountOfEveryArmOnceAnEpoch(t *testing.T) {
 
 // The target keeps the SLO at every rate that the cap allows.
 func TestASearchKeepsToItsCap(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	s := newTarget(t, nil)
 	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p90<3s", "--slo", "failed<50%", "--max-rate", "400", "--first-rate", "100")
@@ -168,6 +171,7 @@ func stolen(t *testing.T, steals func(n int) bool) probe.Machine {
 // The machine is looked at once for the epoch and twice for each window: CPUs are taken in the
 // second window and in each fifth after it.
 func TestADisturbedWindowIsMeasuredAgain(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	s := newTarget(t, nil)
 	p := ceilingPlan(t, 1, s.addr, "--tls", "off", "--slo", "p50<3s", "--slo", "failed<50%", "--max-rate", "400", "--first-rate", "100")
@@ -199,6 +203,7 @@ func TestADisturbedWindowIsMeasuredAgain(t *testing.T) {
 }
 
 func TestAServerThatDiesInASearchIsNoCeiling(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	s := newTarget(t, nil)
 	var steps atomic.Int64
@@ -217,6 +222,7 @@ func TestAServerThatDiesInASearchIsNoCeiling(t *testing.T) {
 }
 
 func TestAServerKilledInACeilingIsNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	c := newChildren(t)
 	var steps atomic.Int64
@@ -231,6 +237,7 @@ func TestAServerKilledInACeilingIsNamed(t *testing.T) {
 }
 
 func TestAnInterruptedCeilingKeepsTheWindowsThatItHas(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for _, slo := range []bool{false, true} {
 		args := []string{"--max-concurrency", "8"}

@@ -2,7 +2,9 @@ package runner_test
 
 import (
 	"bufio"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -10,10 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"grpcbench/internal/certs"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
@@ -33,6 +37,42 @@ func lasting(t *testing.T, from time.Time) (s *target, ca string) {
 		t.Fatal(err)
 	}
 	return newTarget(t, &tls.Config{Certificates: []tls.Certificate{pair}}), ca
+}
+
+// expiring is a target whose certificate is valid for as long from when it is first
+// asked for, so that what a run does before its handshakes does not count.
+func expiring(t *testing.T, valid time.Duration) (s *target, ca string, expires func() time.Time) {
+	t.Helper()
+	set, err := certs.Authority(certs.Options{Key: certs.P256, Days: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca = filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(ca, set.CA.CertPEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := tls.X509KeyPair(set.CA.CertPEM, set.CA.KeyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(set.Server.CertPEM, set.Server.KeyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issue := sync.OnceValues(func() (*tls.Certificate, error) {
+		leaf := *pair.Leaf
+		leaf.NotAfter = time.Now().Add(valid).Truncate(time.Second) // dates have no fractions
+		der, err := x509.CreateCertificate(rand.Reader, &leaf, issuer.Leaf, leaf.PublicKey, issuer.PrivateKey)
+		return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: pair.PrivateKey, Leaf: &leaf}, err
+	})
+	s = newTarget(t, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return issue() }})
+	return s, ca, func() time.Time {
+		c, err := issue()
+		if err != nil {
+			t.Error(err)
+		}
+		return c.Leaf.NotAfter.Add(time.Second) // valid up to and with its last second
+	}
 }
 
 // listening calls serve for each connection, in turn, until the test ends; nil
@@ -89,6 +129,7 @@ func http1(c net.Conn) {
 //	promise: the run does not begin; one sentence has the cause and what to change
 //	figure:  0 RPCs started
 func TestAPeerThatCannotBeTrustedIsNamedBeforeAnyLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	id, stranger := newIdentities(t), newIdentities(t)
 	today := time.Now().UTC().Format("2006-01-02T")
@@ -164,13 +205,10 @@ func TestAPeerThatCannotBeTrustedIsNamedBeforeAnyLoad(t *testing.T) {
 //	promise: open connections go on; the next epoch's say so, and what was measured is kept
 //	figure:  failed = 0; at least {minExpired} RPCs after the date
 func TestACertificateThatExpiresEndsNoConnection(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
-	const (
-		minExpired = 20
-		valid      = 6 * time.Second // from the making of the certificate to its date
-	)
-	expires := time.Now().Add(valid)
-	s, ca := lasting(t, expires.Add(-24*time.Hour))
+	const minExpired = 20
+	s, ca, expires := expiring(t, 3*time.Second)
 	p := planOf(t, "--cacert", ca, "--epochs", "2", "--window", "500ms", s.addr)
 	p.Saturated = 0
 	waited := false
@@ -181,7 +219,7 @@ func TestACertificateThatExpiresEndsNoConnection(t *testing.T) {
 		waited = true
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
-		for time.Now().Before(expires.Add(time.Second)) { // dates have no fractions
+		for time.Now().Before(expires()) {
 			<-tick.C
 		}
 	}})
@@ -205,6 +243,7 @@ func TestACertificateThatExpiresEndsNoConnection(t *testing.T) {
 //	promise: the run heeds none of them, and records what may change a figure
 //	figure:  0 connections to the proxy; no key log; every RPC ok
 func TestTheEnvironmentDivertsNothing(t *testing.T) {
+	lane.Long(t, "starts processes")
 	diverted := make(chan struct{}, 100)
 	proxy := "http://" + listening(t, nil, func(net.Conn) { diverted <- struct{}{} })
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "GRPC_PROXY_EXP"} {

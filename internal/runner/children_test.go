@@ -2,12 +2,14 @@ package runner_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/conform"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -38,12 +41,30 @@ func TestMain(m *testing.M) {
 		runner.Host: worker.Host, runner.Generator: worker.Generate,
 	}[os.Args[len(os.Args)-1]]
 	if work == nil || len(os.Args) != 3 {
-		os.Exit(m.Run())
+		os.Exit(lane.Main(idling{m}, os.Stderr))
 	}
 	if err := child(os.Args[1], os.Args[2], work); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// idling are tests that wait for windows to end more than they compute: twice as many
+// run beside each other as there are processors, unless -parallel says otherwise.
+type idling struct{ *testing.M }
+
+// Run implements lane.Tests.
+func (i idling) Run() (code int) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return i.M.Run()
 }
 
 func child(notes, role string, work func(context.Context, io.Reader, io.Writer) error) error {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -17,6 +18,7 @@ import (
 //	promise: schedule, ledger and rates are those asked for; warning clock_stepped
 //	figure:  {due} RPCs scheduled in each of {epochs} windows
 func TestAWallClockThatStepsChangesNothingButLabels(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const (
 		due    = 30 // 300 RPC/s for 100 ms

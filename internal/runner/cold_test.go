@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
@@ -30,6 +31,7 @@ func cold(t *testing.T, first int64) (s *target, came *atomic.Int64) {
 // A server whose first call is slow is measured like any other: the deadline is that of the
 // load's RPCs, not of a preflight.
 func TestAColdFirstCallDoesNotEndARun(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		for name, first := range map[string]int64{"one": 1, "more than the preflight makes": 5} {
 			t.Run(name, func(t *testing.T) {
@@ -68,6 +70,7 @@ func (*deadlines) HandleConn(context.Context, stats.ConnStats)                  
 
 // The preflight has the deadline that was asked for, and no other.
 func TestThePreflightHasTheDeadlineOfTheLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		for _, asked := range []bool{false, true} {
 			d := &deadlines{}

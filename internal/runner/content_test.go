@@ -7,12 +7,14 @@ import (
 	"sync"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
 // Both engines send the content type that a client of grpc-go sends, for every method: a
 // server may answer another one with a longer header.
 func TestBothEnginesSendOneContentType(t *testing.T) {
+	lane.Long(t, "starts processes")
 	for name, args := range map[string][]string{"Foo": nil, "a method of the server's": {"--method", "/p.S/M"}} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(t *testing.T, engine string) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -40,6 +41,7 @@ func bothEngines(t *testing.T, args ...string) (grpc, wire result.Arm) {
 // deadline, which does not; and as each gathers frames in its own way, TLS puts them
 // into more records or fewer.
 func TestBothEnginesGiveOneAccount(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const (
 		// A probe, and half of 400 RPC/s for 800 ms.
 		rpcs = 1 + 160

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"grpcbench/internal/benchserver"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -90,6 +91,7 @@ func only(t *testing.T, r result.Result) result.Arm {
 // A TARGET that has bench.v1.Control is asked what arrived, through a proxy too, and what
 // it saw is held against the settings.
 func TestATargetThatCountsIsAskedWhatArrived(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	nothing := func(metadata.MD) {}
 	for name, of := range map[string]struct {
@@ -134,6 +136,7 @@ func TestATargetThatCountsIsAskedWhatArrived(t *testing.T) {
 // What a server counts is of the connections too that the product opens to ask it: they are
 // not the arm's, nor is what a server counts of its connections.
 func TestATargetThatCountsIsAskedDirectly(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {
 		p := planOf(t, counting(t), "--tls", "off", "--engine", engine, "--epochs", "2", "--payload", "1KiB", "--churn", "40/s")
@@ -153,6 +156,7 @@ func TestATargetThatCountsIsAskedDirectly(t *testing.T) {
 
 // What a server counts of others' RPCs too is not held against the run.
 func TestACountOfOthersIsNotTheArms(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	target := func(args ...string) func(t *testing.T, engine string) result.Result {
 		return func(t *testing.T, engine string) result.Result {
@@ -205,6 +209,7 @@ func unasked(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, answer g
 
 // Two arms on one server have one count between them.
 func TestACountOfTwoArmsIsNeithers(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	server := counting(t)
 	r := measure(t, t.Context(), planOf(t, server, "--tls", "off", "--vary", "engine=grpc,wire"), runner.Options{})

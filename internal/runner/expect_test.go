@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
@@ -30,6 +31,7 @@ func lookups(t *testing.T) (address string) {
 
 // An RPC that ends as was expected is good: it has a latency, and its code is kept.
 func TestAnExpectedCodeIsGood(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		p := planOf(t, "--engine", engine, "--tls", "off", "--expect", "code=OK,NOT_FOUND", "--connections", "1", lookups(t))
 		a := measure(t, t.Context(), p, runner.Options{}).Arms[0]
@@ -45,6 +47,7 @@ func TestAnExpectedCodeIsGood(t *testing.T) {
 
 // Where OK is not expected it is no success.
 func TestAnUnexpectedOKIsAFailure(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		p := planOf(t, "--engine", engine, "--tls", "off", "--expect", "code=NOT_FOUND", "--allow-failures", "1", "--connections", "1", lookups(t))
 		l := measure(t, t.Context(), p, runner.Options{}).Arms[0].LedgerTotal
@@ -56,6 +59,7 @@ func TestAnUnexpectedOKIsAFailure(t *testing.T) {
 
 // A code that no server has sent is not expected: the connection was lost.
 func TestOnlyAServersOwnStatusIsExpected(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		p, err := faultproxy.NewPeer((*faultproxy.Stream).HangUp)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -40,6 +41,7 @@ func twoEpochs(t *testing.T) plan.Plan {
 const middle = 350 * time.Millisecond // of warm-up and window together
 
 func TestAServerKilledInTheWindowMakesTheRunInvalid(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	c := newChildren(t)
 	r := measure(t, t.Context(), twoEpochs(t), runner.Options{
@@ -62,6 +64,7 @@ func TestAServerKilledInTheWindowMakesTheRunInvalid(t *testing.T) {
 }
 
 func TestAServerKilledUnderSaturationMakesTheRunInvalid(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	c := newChildren(t)
 	p := twoEpochs(t)
@@ -75,6 +78,7 @@ func TestAServerKilledUnderSaturationMakesTheRunInvalid(t *testing.T) {
 }
 
 func TestAGeneratorKilledInTheFirstEpochIsNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	c := newChildren(t)
 	_, err := runner.Run(t.Context(), twoEpochs(t), runner.Options{
@@ -86,6 +90,7 @@ func TestAGeneratorKilledInTheFirstEpochIsNamed(t *testing.T) {
 }
 
 func TestAGeneratorKilledLaterLeavesTheEpochsBefore(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	c := newChildren(t)
 	r := measure(t, t.Context(), twoEpochs(t), runner.Options{
@@ -121,6 +126,7 @@ var busyMachine = []string{
 }
 
 func TestAnInterruptedRunIsPartialAndItsAccountWhole(t *testing.T) {
+	lane.Long(t, "starts processes")
 	for _, at := range []struct {
 		name, step string
 		epoch      int
@@ -165,6 +171,7 @@ func TestAnInterruptedRunIsPartialAndItsAccountWhole(t *testing.T) {
 }
 
 func TestARunInterruptedBeforeAnyLoadHasNoResult(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for _, step := range []string{"starting", "connecting", "preflight"} {
 		t.Run(step, func(t *testing.T) {
@@ -190,6 +197,7 @@ func stalling(t *testing.T) *target {
 }
 
 func TestAStallIsInTheLatencyOfAnOpenLoop(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	s := stalling(t)
 	p := planOf(t, "--tls", "off", "--window", "2s", "--rate", "200", s.addr)
@@ -208,6 +216,7 @@ func TestAStallIsInTheLatencyOfAnOpenLoop(t *testing.T) {
 // A closed loop stops asking while the server stalls: the same stall is a few of
 // its many samples, which is why the open loop is the headline.
 func TestAClosedLoopHidesAStall(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	s := stalling(t)
 	p := planOf(t, "--tls", "off", "--window", "2s", "--loop", "closed", "--concurrency", "4", s.addr)
@@ -222,6 +231,7 @@ func TestAClosedLoopHidesAStall(t *testing.T) {
 }
 
 func TestPreflightNamesTheFlagBeforeAnyLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
 	id, elsewhere := newIdentities(t), newIdentities(t, "elsewhere.example")
 	small := grpc.MaxHeaderListSize(8 << 10)
 	mutual := id.server.Clone()
@@ -299,6 +309,7 @@ func refusal(t *testing.T, engine string, args []string) error {
 }
 
 func TestPreflightNamesATargetThatRefuses(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		s := newTarget(t, nil)
 		s.stop()
@@ -310,6 +321,7 @@ func TestPreflightNamesATargetThatRefuses(t *testing.T) {
 }
 
 func TestPreflightShowsNoMetadataOfTheUser(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		s := newTarget(t, nil)
 		s.refuse = "token tok-4711-secret is not valid"

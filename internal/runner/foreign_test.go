@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -93,6 +94,7 @@ func fileOf(t *testing.T, content string) string {
 }
 
 func TestAnyUnaryMethodOfAnyServerIsMeasured(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	s, args := newSomebodys(t, 0)
 	r := measure(t, t.Context(), planOf(t, args...), runner.Options{})
@@ -109,6 +111,7 @@ func TestAnyUnaryMethodOfAnyServerIsMeasured(t *testing.T) {
 }
 
 func TestARequestThatAServerRefusesIsNamedBeforeTheLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {
 		s, args := newSomebodys(t, 0)
@@ -133,6 +136,7 @@ func TestARequestThatAServerRefusesIsNamedBeforeTheLoad(t *testing.T) {
 // A server of this process burns CPU for each RPC, and one of its own process cannot be
 // said to use more than that process ever did.
 func TestTheCPUOfAServerIsThatOfTheProcessNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const burn = time.Millisecond // of each RPC
 	cpu := func(args []string, pid int) (perRPC float64, rpcs int64) {
 		r := measure(t, t.Context(), planOf(t, append(args, "--rate", "100", "--window", "1s", "--server-pid", strconv.Itoa(pid))...), runner.Options{})

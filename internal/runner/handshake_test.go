@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"grpcbench/internal/certs"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -63,6 +64,7 @@ func wantWhole(t *testing.T, r result.Result) {
 
 // Every connection is booked once, as what it was, and the server has counted the same.
 func TestFullAndResumedHandshakesAreCountedExactly(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {
 		for _, version := range []string{"1.2", "1.3"} {
@@ -102,6 +104,7 @@ func wantFigures(t *testing.T, a result.Arm) {
 }
 
 func TestPlaintextIsTheZeroLine(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {
 		r := measure(t, t.Context(), handshakesOf(t, "--engine", engine, "--vary", "tls=off,1.3"), runner.Options{})
@@ -119,6 +122,7 @@ func TestPlaintextIsTheZeroLine(t *testing.T) {
 // A key share of ML-KEM-768 is 1184 bytes more from the client, and its ciphertext 1088
 // more from the server (FIPS 203, table 3; both beside the X25519 share of 32 bytes).
 func TestTheHybridGroupCostsItsBytes(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {
 		r := measure(t, t.Context(), handshakesOf(t, "--engine", engine, "--handshakes", "20", "--vary", "group=x25519,x25519mlkem768"), runner.Options{})
@@ -134,6 +138,7 @@ func TestTheHybridGroupCostsItsBytes(t *testing.T) {
 }
 
 func TestMutualTLSIsSeenByTheServer(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	r := measure(t, t.Context(), handshakesOf(t, "--vary", "mtls=off,on"), runner.Options{})
 	wantWhole(t, r)
@@ -224,6 +229,7 @@ func expired(m moody, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 //	promise: each connection is accounted for once, by class; INVALID; a silent server ends the run after three timeouts
 //	figure:  3 connections made before, the others failed
 func TestConnectionsThatFailAreBookedByClass(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for name, c := range map[string]struct {
 		mood   func(m moody, raw net.Conn) (net.Conn, credentials.AuthInfo, error)
@@ -267,6 +273,7 @@ func TestConnectionsThatFailAreBookedByClass(t *testing.T) {
 
 // A server that stops resuming sessions after the preflight is found by the counts.
 func TestARefusedResumptionIsInvalid(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {
 		full := func(m moody, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -289,6 +296,7 @@ func TestARefusedResumptionIsInvalid(t *testing.T) {
 //	promise: refused before anything is measured, with the flag to change and what the server offers
 //	figure:  no result
 func TestWhatAServerDoesNotOfferIsNamedBeforehand(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	fine := func(m moody, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 		return m.TransportCredentials.ServerHandshake(raw)
@@ -333,6 +341,7 @@ func TestWhatAServerDoesNotOfferIsNamedBeforehand(t *testing.T) {
 
 // An interrupt keeps what was measured, and what was not begun is said.
 func TestAnInterruptedHandshakeRunKeepsItsAccount(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)

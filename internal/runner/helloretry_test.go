@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/runner"
 )
@@ -12,6 +13,7 @@ import (
 // shares for another one in every TLS 1.3 handshake. Each is counted once, also of
 // connections that take the place of others, and no other one is.
 func TestEachHelloRetryRequestIsCounted(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	one := func(args ...string) plan.Plan { return planOf(t, args...) }
 	opened := func(args ...string) plan.Plan { return handshakesOf(t, args...) }

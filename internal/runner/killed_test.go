@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -47,6 +48,7 @@ func wantFailure(t *testing.T, r result.Result, child, doing string) {
 //	promise: the windows are kept with both sides' accounts; the generator is named
 //	figure:  1 epoch of 2; the ledger is exact at the window's end
 func TestAGeneratorKilledUnderSaturationLeavesItsWindow(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	r := killing(t, runner.Generator, "saturating", 50*time.Millisecond)
 	wantFailure(t, r, "generator of arm", "saturate")
@@ -70,6 +72,7 @@ func TestAGeneratorKilledUnderSaturationLeavesItsWindow(t *testing.T) {
 //	promise: windows and saturated figures are kept; the generator is named
 //	figure:  1 epoch of 2; the ledger is exact at the window's end
 func TestAGeneratorKilledAfterItsBlocksLeavesItsWindow(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	r := killing(t, runner.Generator, "finishing", 0)
 	wantFailure(t, r, "generator of arm", "finish")
@@ -89,6 +92,7 @@ func TestAGeneratorKilledAfterItsBlocksLeavesItsWindow(t *testing.T) {
 //	promise: windows, saturated figures and the client's ledger are kept; the server is named
 //	figure:  1 epoch of 2; the client's ledger is exact, the server's is absent
 func TestAServerKilledAfterItsBlocksLeavesTheClientsAccount(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	r := killing(t, runner.Host, "finishing", 0)
 	wantFailure(t, r, "server of arm", "snapshot")
@@ -105,6 +109,7 @@ func TestAServerKilledAfterItsBlocksLeavesTheClientsAccount(t *testing.T) {
 //	promise: every RPC of the window is accounted for; the server is named
 //	figure:  0 ok of all scheduled
 func TestAServerKilledInTheWarmUpIsNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	c := newChildren(t)
 	p := twoEpochs(t)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
@@ -34,6 +35,7 @@ func mirroring(t *testing.T) (address string) {
 
 // A message above 4 MiB is measured with --max-message, and without it names the flag.
 func TestMessagesUpToTheLimitThatIsAskedForAreTaken(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const size = 5 << 20
 	write := func(name string, message []byte) string {
 		path := filepath.Join(t.TempDir(), name)
@@ -59,6 +61,7 @@ func TestMessagesUpToTheLimitThatIsAskedForAreTaken(t *testing.T) {
 
 // A response above the limit names it and the flag, in both engines alike.
 func TestAResponseAboveTheLimitNamesTheFlag(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		answer := answering(t, 5<<20)
 		err := refusal(t, engine, []string{"--tls", "off", "--method", "/p.S/M", answer})

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/runner"
 )
@@ -21,6 +22,7 @@ import (
 //	promise: refused before anything is measured, with the cause and --group x25519
 //	figure:  1 handshake more
 func TestAClientHelloThatIsTooLargeIsNamedBeforehand(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	id := newIdentities(t)
 	for _, does := range []string{faultproxy.HelloReset, faultproxy.HelloEnded, faultproxy.HelloSilent} {
@@ -57,6 +59,7 @@ func TestAClientHelloThatIsTooLargeIsNamedBeforehand(t *testing.T) {
 
 // What a server offers is asked with the client's certificate, if it wants one.
 func TestWhatAServerOffersIsAskedWithTheCertificate(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	id := newIdentities(t)
 	eachEngine(t, func(t *testing.T, engine string) {

@@ -12,6 +12,7 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
@@ -40,6 +41,7 @@ func aged(age, grace time.Duration) grpc.ServerOption {
 //	promise: no RPC fails, none is counted twice; the result says how often was reconnected
 //	figure:  0 failed; ok equal on both sides; at least {minTraffic} RPCs on {connections} connections
 func TestOldConnectionsAreReplacedWithoutAFailure(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const (
 		age         = 30 * time.Millisecond
@@ -226,6 +228,7 @@ func TestAServerThatAcceptsAndFallsSilentCostsNoMoreThanTheDeadline(t *testing.T
 //	promise: no RPC fails; the latency holds what the network took
 //	figure:  0 lost; ok equal on both sides; min ≥ 2 × {oneWay}, or ≥ {body} bytes at {bandwidth} bytes/s; at least {least} RPCs
 func TestASlowNetworkIsInTheLatencyAndLosesNothing(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const (
 		oneWay    = 20 * time.Millisecond
@@ -274,6 +277,7 @@ func TestASlowNetworkIsInTheLatencyAndLosesNothing(t *testing.T) {
 //	promise: the run ends by itself; with a deadline RPCs fail by it, without they are abandoned after --drain; INVALID
 //	figure:  at least {before} ok, then failed or abandoned alone, at least {least}; server's count in [ok, started]; over within {most}, where 2 s would do
 func TestARunEndsOnTimeInABlackHole(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const (
 		before = 50

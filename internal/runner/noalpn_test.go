@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -42,6 +43,7 @@ func withoutALPN(t *testing.T) (*target, []string) {
 //	promise: both engines refuse it before anything is measured and name --allow-no-alpn, with which both measure it
 //	figure:  0 RPCs started without the flag, whatever GRPC_ENFORCE_ALPN_ENABLED is
 func TestATargetWithoutALPNIsMeasuredIfAllowed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	kinds := map[string]func(*testing.T, ...string) plan.Plan{"run": planOf, "handshake": handshakesOf}
 	for _, enforce := range []string{"", "true", "false"} {
 		for _, engine := range []string{plan.GRPC, plan.Wire} {
@@ -77,6 +79,7 @@ func TestATargetWithoutALPNIsMeasuredIfAllowed(t *testing.T) {
 
 // The flag allows a choice that is missing, and no other protocol.
 func TestAnotherProtocolIsNotAllowed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		id := newIdentities(t)
 		config := id.server.Clone()
@@ -91,6 +94,7 @@ func TestAnotherProtocolIsNotAllowed(t *testing.T) {
 
 // A server that chooses HTTP/2 is observed to have done so, with the flag too.
 func TestALPNIsObservedWhereItNeedNotBe(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		s, args := secure(nil)(t)
 		p := planOf(t, append(args, "--engine", engine, "--allow-no-alpn", s.addr)...)

@@ -13,6 +13,7 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 	benchv1 "grpcbench/proto/bench/v1"
@@ -91,6 +92,7 @@ const minTraffic = 200
 //	promise: the run's account agrees with the server's log
 //	figure:  ok of the run's whole life = ok in the server's log, and so many messages compressed; 0 failed; at least {least} refused
 func TestARefusingServerIsMeasuredByARun(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const least = 10
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -269,6 +271,7 @@ func bomb(t *testing.T, n int) []byte {
 //	promise: RESOURCE_EXHAUSTED, or BAD_PAYLOAD with the wire engine; the generator reads no more than its limit of 4 MiB
 //	figure:  at least {bombs} bombs, as many failed, the rest ok; generator at most {mostMemory} resident
 func TestADecompressionBombDoesNotFillTheMemory(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const (
 		// An ordinary build takes 30 MiB, one that looks for races 150.

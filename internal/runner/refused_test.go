@@ -7,12 +7,14 @@ import (
 	"golang.org/x/net/http2"
 
 	"grpcbench/internal/faultproxy"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
 
 // A stream that is refused is an RPC made again: it is no failure, and it is not passed over.
 func TestRefusedStreamsAreCounted(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		p, err := faultproxy.NewPeer(func(s *faultproxy.Stream) {
 			if s.Number%10 == 5 {

@@ -20,6 +20,7 @@ import (
 	"grpcbench/internal/address"
 	"grpcbench/internal/benchserver"
 	"grpcbench/internal/codec"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -75,6 +76,7 @@ func binary(t *testing.T, words string) string {
 }
 
 func TestTwoBuildsAreMeasuredSideBySide(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	command := binary(t, "{addr} {cert} {key}")
 	p := planOf(t, "--vary", "server-binary="+command+","+command+" new", "--epochs", "2")
@@ -114,6 +116,7 @@ func TestTwoBuildsAreMeasuredSideBySide(t *testing.T) {
 }
 
 func TestAServerBinaryThatCannotBeStartedEndsTheRunBeforeAnyLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	p := planOf(t, "--tls", "off", "--metadata", "k=forty-two-and-more", "--server-binary", "/bin/sh -forty-two-and-more {addr}")
 	_, err := runner.Run(t.Context(), p, runner.Options{Command: newChildren(t).command(t)})
@@ -126,6 +129,7 @@ func TestAServerBinaryThatCannotBeStartedEndsTheRunBeforeAnyLoad(t *testing.T) {
 }
 
 func TestWhatAServerBinaryPrintsBeforeItsAddressIsAWarning(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	p := planOf(t, "--tls", "off", "--metadata", "k=forty-two-and-more", "--server-binary", binary(t, "{addr} banner"), "--server-start-timeout", "1m", "--server-in-place", "--epochs", "2", "--window", "100ms")
 	r := measure(t, t.Context(), p, runner.Options{})
@@ -146,6 +150,7 @@ func TestWhatAServerBinaryPrintsBeforeItsAddressIsAWarning(t *testing.T) {
 //	promise: its RPCs fail and are counted; the run ends and says how the program did
 //	figure:  1 epoch of 2; the ledger is exact
 func TestAKilledServerBinaryIsNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pid")
 	p := planOf(t, "--tls", "off", "--server-binary", binary(t, "{addr} pid="+file), "--epochs", "2", "--window", "300ms")

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
@@ -91,6 +92,7 @@ func refusedHandshakes(t *testing.T, engine string, args []string) error {
 // A process that does not hold the connections is not the server, and one of two is half of
 // it: the one that holds them is named.
 func TestAServerPIDThatServesNothingIsRefused(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		s := newTarget(t, nil)
 		pid, own := idle(t), strconv.Itoa(os.Getpid())
@@ -109,6 +111,7 @@ func TestAServerPIDThatServesNothingIsRefused(t *testing.T) {
 // The run itself may descend from the process that was named, such as a shell that has
 // started the server too: what it uses is not the server's.
 func TestTheRunIsNoPartOfItsServer(t *testing.T) {
+	lane.Long(t, "starts processes")
 	s := newTarget(t, nil)
 	above, own := strconv.Itoa(os.Getppid()), strconv.Itoa(os.Getpid())
 	err := refusal(t, "grpc", []string{"--tls", "off", "--server-pid", above, s.addr})
@@ -124,6 +127,7 @@ func TestTheRunIsNoPartOfItsServer(t *testing.T) {
 //	promise: refused before the load, with the process that holds the connections
 //	figure:  0 RPCs; each ancestor of the run, run and handshake, by TCP and by a Unix socket
 func TestAProcessThatTheRunDescendsFromIsNoServer(t *testing.T) {
+	lane.Long(t, "starts processes")
 	dir, err := os.MkdirTemp("", "s") // a path of a test's own may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -172,6 +176,7 @@ func serverSeen(t *testing.T, r result.Result) {
 
 // Who has the other end of a Unix socket is looked at as well.
 func TestWhoServesAUnixSocketIsNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		s := newTarget(t, nil)
 		path := s.socket(t)
@@ -192,6 +197,7 @@ func TestWhoServesAUnixSocketIsNamed(t *testing.T) {
 // A socket may have been made by another process than the one that accepts, and several may
 // accept from it: as with systemd, and with a server that forks.
 func TestAServerWithAnInheritedSocketIsWhoAccepts(t *testing.T) {
+	lane.Long(t, "starts processes")
 	dir, err := os.MkdirTemp("", "s") // a path of a test's own may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -234,6 +240,7 @@ func TestAServerWithAnInheritedSocketIsWhoAccepts(t *testing.T) {
 //	promise: the run ends well, without a figure of the server's CPU, and says so
 //	figure:  0 figures of it
 func TestAServerPIDThatEndsLeavesNoFigure(t *testing.T) {
+	lane.Long(t, "starts processes")
 	s := newTarget(t, nil)
 	pid, end := ending(t)
 	p := planOf(t, "--tls", "off", "--server-pid", pid, "--server-pid", strconv.Itoa(os.Getpid()), s.addr)

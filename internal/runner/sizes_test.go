@@ -3,12 +3,14 @@ package runner_test
 import (
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
 // A message of any size goes both ways through flow control, whole: the bundled
 // server and the client check its length.
 func TestEverySizeArrivesWhole(t *testing.T) {
+	lane.Long(t, "starts processes")
 	for _, size := range []string{"1", "16KiB", "64KiB", "1MiB", "4MiB"} {
 		t.Run(size, func(t *testing.T) {
 			eachEngine(t, func(t *testing.T, engine string) {

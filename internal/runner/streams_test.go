@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -29,6 +30,7 @@ func warned(r result.Result, code string) string {
 //	promise: the RPCs that waited in the client are counted and warned of with the limit and what to change; with enough connections none waits
 //	figure:  16 callers, 2 streams on each of 1 or 8 connections, both engines
 func TestCallersThatWaitForAStreamAreWarnedOf(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for _, engine := range []string{"grpc", "wire"} {
 		for connections, waits := range map[string]bool{"1": true, "8": false} {
@@ -60,6 +62,7 @@ func TestCallersThatWaitForAStreamAreWarnedOf(t *testing.T) {
 //	promise: the connections that it ended are counted by code and warned of
 //	figure:  both engines, an age of 50 ms
 func TestConnectionsThatAServerEndsAreCounted(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for _, engine := range []string{"grpc", "wire"} {
 		t.Run(engine, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 )
 
@@ -12,6 +13,7 @@ import (
 // which neither answers before the other is called too lose nothing. Of arms in blocks,
 // one after the other, the first would wait for the second until its drain is over.
 func TestArmsAreMeasuredTogether(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	first, second := newTarget(t, nil), newTarget(t, nil)
 	var mu sync.Mutex

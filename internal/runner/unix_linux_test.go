@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"grpcbench/internal/channel"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -56,6 +57,7 @@ func (s *target) listen(t *testing.T, at string) {
 // those that take the place of others too, the server is on this machine, and what is sent
 // is what TCP would carry.
 func TestAUnixSocketIsATarget(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	one := func(args ...string) plan.Plan { return planOf(t, append(args, "--window", "300ms")...) }
 	opened := func(args ...string) plan.Plan { return handshakesOf(t, args...) }
@@ -173,6 +175,7 @@ func TestAUnixSocketCarriesTheBytesOfTCP(t *testing.T) {
 //	promise: refused before anything is measured, with the path and what to check
 //	figure:  0 RPCs
 func TestAUnixSocketThatCannotBeReachedIsNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	dir := t.TempDir()
 	left := filepath.Join(dir, "left")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: left, Net: "unix"})

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"grpcbench/internal/channel"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -137,6 +138,7 @@ func resumedEach(t *testing.T, s seen) {
 //	promise: no RPC is lost, none counted twice; what was lost is not taken for what was replaced
 //	figure:  failed = 0; 20 of 20 due in 1 s
 func TestAServersOwnGoAwayIsNoChurn(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		s := newTarget(t, nil, grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: 100 * time.Millisecond}))
 		r := measure(t, t.Context(), planOf(t, "--engine", engine, "--tls", "off", "--churn", "20/s", "--window", "1s", s.addr), runner.Options{})
@@ -161,6 +163,7 @@ func TestAServersOwnGoAwayIsNoChurn(t *testing.T) {
 //	promise: RPCs go on where they were; the handshakes are counted by class; INVALID as it is not the churn that was asked for
 //	figure:  failed RPCs = 0; due = opened + missed + failed
 func TestHandshakesThatFailDuringChurnFailNoRPC(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		s := newTarget(t, nil)
 		p := planOf(t, "--engine", engine, "--tls", "off", "--churn", "50/s", "--window", "1s", s.addr)
@@ -188,6 +191,7 @@ func TestHandshakesThatFailDuringChurnFailNoRPC(t *testing.T) {
 //	promise: RPCs that fail and handshakes that fail are counted, each as what it is; INVALID
 //	figure:  due = opened + missed + failed
 func TestAServerThatEndsDuringChurn(t *testing.T) {
+	lane.Long(t, "starts processes")
 	for _, churn := range []string{"--churn 50/s", "--max-rpcs-per-connection 5"} {
 		t.Run(churn, func(t *testing.T) {
 			eachEngine(t, func(t *testing.T, engine string) {
@@ -214,6 +218,7 @@ func TestAServerThatEndsDuringChurn(t *testing.T) {
 // churn and its share of the handshakes, whose bytes are counted apart, give or take what
 // each connection spells out in its first RPC and what closes it.
 func TestBytesUnderChurnAreRPCsAndHandshakes(t *testing.T) {
+	lane.Long(t, "starts processes")
 	eachEngine(t, func(t *testing.T, engine string) {
 		r := measure(t, t.Context(), planOf(t, "--engine", engine, "--arrival", "uniform", "--vary", "churn=none,20/s", "--aa", "off",
 			"--rate", "400", "--window", "1s", "--windows", "static"), runner.Options{})

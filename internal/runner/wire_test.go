@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
@@ -35,6 +36,7 @@ type seen struct {
 }
 
 func TestEachOptionReachesTheWire(t *testing.T) {
+	lane.Long(t, "starts processes")
 	for _, engine := range []string{plan.GRPC, plan.Wire} {
 		for _, r := range rows() {
 			if r.engine != "" && r.engine != engine {
