@@ -29,12 +29,24 @@ check:
 	scripts/rules.sh
 
 # Tests that need more than Go, or more than a minute, carry one of these.
-TAGS = browser,mutants,peers,root,soak,truth
+TAGS = browser,full,mutants,peers,root,soak,truth
 
 ## test: the tests that need nothing but Go
 .PHONY: test
 test:
 	$(GO) test ./...
+
+## short: the fast lane, a minute: no processes, no floods, no long simulations
+.PHONY: short
+short:
+	$(GO) test -short ./...
+
+## full: what .ci/run has too little time for: longer simulations, all mutants, fuzzing; half an hour
+.PHONY: full
+full:
+	$(GO) test -tags full -timeout 30m ./...
+	$(MAKE) mutants
+	$(MAKE) fuzz
 
 ## race: the packages where goroutines share memory, under the race detector
 # Without what takes a minute there and shares nothing that shorter tests do not share:

@@ -44,11 +44,19 @@ except() {
 	printf '%s\n' "$@" | grep -vE "$pattern"
 }
 
+# Tests that wait in real time, each for what no fake time reaches: truth holds the tool
+# against servers that are late by a known time; a process is frozen or away for one; one
+# under limits takes a second of traffic before they are narrowed.
+real='^internal/(truth/|faults/server_faults_linux_test\.go|faults/limits_linux_test\.go)'
+
 # shellcheck disable=SC2086 # lists of names without spaces, meant to be split
 {
 	rule 'a test waits in fake time: a real sleep is slow, or too short' \
 		'\btime\.Sleep\(' $(grep -L '"testing/synctest"' $tests)
-	rule 'a skipped test says that all is well' '\b[tb]\.Skip(Now|f)?\(' $tests
+	rule 'a test waits in fake time: <-time.After is a sleep too, unless it is the case of a select that ends a wait for something else' \
+		'(^|[^e[:space:]])[[:space:]]*<-time\.(After|Tick|NewTimer)\(' $(except "$real" $(grep -L '"testing/synctest"' $tests))
+	rule 'a skipped test says that all is well; lane.Long is the one skip, and of go test -short alone' \
+		'\b(t|b|tb|f)\.Skip(Now|f)?\(' $tests $(except '^internal/lane/lane\.go' $code)
 	rule 'time.After and time.Tick count from when they are called, so their lateness adds up' \
 		'\btime\.(After|Tick)\(' $code
 	rule 'only programs print: the answer is on standard output alone' \

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/internal/benchserver"
+	"grpcbench/internal/lane"
 	benchv1 "grpcbench/proto/bench/v1"
 )
 
@@ -25,6 +26,7 @@ import (
 //	promise: each is refused with its code; an honest client is served
 //	figure:  none waits; at most {mostMiB} MiB of memory
 func TestRequestsForTooMuchAreRefused(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const each = 200
 	f := newFortress(t, besieged{})
 	client := f.client(t)

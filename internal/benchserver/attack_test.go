@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"grpcbench/internal/benchserver"
+	"grpcbench/internal/lane"
 	benchv1 "grpcbench/proto/bench/v1"
 )
 
@@ -36,6 +37,7 @@ func everyway(t *testing.T, test func(t *testing.T, f *fortress)) {
 //	promise: one handler at a time for each stream allowed; an honest client is served
 //	figure:  at most 1000 + {spare} goroutines, {mostMiB} MiB; all given back
 func TestRapidResetIsContained(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const resets = 100_000
 	everyway(t, func(t *testing.T, f *fortress) {
 		wait := message(t, &benchv1.EchoRequest{DelayUs: 10_000_000})
@@ -64,6 +66,7 @@ func TestRapidResetIsContained(t *testing.T) {
 //	promise: the connection is closed; an honest client is served
 //	figure:  closed before {headerMiB} MiB; at most {mostMiB} MiB of memory
 func TestAHeaderBlockWithoutEndClosesTheConnection(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const headerMiB = 64
 	everyway(t, func(t *testing.T, f *fortress) {
 		f.withstand(t, 1, func() {
@@ -89,6 +92,7 @@ func TestAHeaderBlockWithoutEndClosesTheConnection(t *testing.T) {
 //	promise: GOAWAY ENHANCE_YOUR_CALM and the end of the connection
 //	figure:  at most {mostMiB} MiB of memory; an honest client is served
 func TestAPingFloodClosesTheConnection(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const pings = 100_000
 	everyway(t, func(t *testing.T, f *fortress) {
 		f.withstand(t, 1, func() {
@@ -114,6 +118,7 @@ func TestAPingFloodClosesTheConnection(t *testing.T) {
 //	promise: each is answered, or the server stops reading; an honest client is served
 //	figure:  at most {mostMiB} MiB of memory
 func TestASettingsFloodIsAnsweredOrThrottled(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const frames = 1_000_000
 	hearingAndDeaf(t, func(t *testing.T, f *fortress, deaf bool) {
 		f.withstand(t, 1, func() {
@@ -133,6 +138,7 @@ func TestASettingsFloodIsAnsweredOrThrottled(t *testing.T) {
 //	promise: each is taken, or the server stops reading; an honest client is served
 //	figure:  at most {mostMiB} MiB of memory
 func TestAWindowUpdateFloodIsTakenOrThrottled(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const frames = 1_000_000
 	hearingAndDeaf(t, func(t *testing.T, f *fortress, deaf bool) {
 		f.withstand(t, 1, func() {
@@ -181,6 +187,7 @@ func (a *attacker) flood(t *testing.T, n int, deaf bool, write func() error) {
 //	promise: each costs a goroutine and is given back; an honest client is served
 //	figure:  at most {each} goroutines a connection, {mostMiB} MiB
 func TestHalfOpenConnectionsCostLittle(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const (
 		connections = 200
 		each        = 5
@@ -215,6 +222,7 @@ func TestHalfOpenConnectionsCostLittle(t *testing.T) {
 //	promise: it is answered; an honest client is served meanwhile
 //	figure:  at most {mostMiB} MiB of memory
 func TestAMessageInFramesOfOneByteIsAnswered(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const size = 300_000
 	everyway(t, func(t *testing.T, f *fortress) {
 		f.withstand(t, 1, func() {
@@ -240,6 +248,7 @@ func TestAMessageInFramesOfOneByteIsAnswered(t *testing.T) {
 //	promise: few are kept, the others wait; an honest client is served
 //	figure:  at most {mostMiB} MiB of memory; all given back
 func TestAnswersThatNobodyReadsAreNotKept(t *testing.T) {
+	lane.Long(t, "starts processes")
 	everyway(t, func(t *testing.T, f *fortress) {
 		ask := message(t, &benchv1.EchoRequest{ResponseSize: benchserver.MaxBody, ResponseContent: benchv1.Content_CONTENT_RANDOM})
 		f.withstand(t, 1, func() {
@@ -265,6 +274,7 @@ func TestAnswersThatNobodyReadsAreNotKept(t *testing.T) {
 //	promise: they are answered; an honest client is served
 //	figure:  at most {mostMiB} MiB of memory
 func TestHeaderTableChurnIsBounded(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const requests = 10_000
 	everyway(t, func(t *testing.T, f *fortress) {
 		f.withstand(t, 1, func() {
@@ -292,6 +302,7 @@ func TestHeaderTableChurnIsBounded(t *testing.T) {
 //	promise: none reaches its method; an honest client is served
 //	figure:  at most {mostMiB} MiB of memory
 func TestAHugeHeaderListReachesNoMethod(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const (
 		requests = 20
 		kib      = 1024
@@ -330,6 +341,7 @@ func TestAHugeHeaderListReachesNoMethod(t *testing.T) {
 //	promise: the rest are closed and counted; who is connected is served
 //	figure:  {limit} open; when they go, a new client is served
 func TestConnectionsAboveTheLimitDoNotHurtTheOthers(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const (
 		limit = 64
 		asked = 500
@@ -353,6 +365,7 @@ func TestConnectionsAboveTheLimitDoNotHurtTheOthers(t *testing.T) {
 //	promise: the handshake is refused; TLS 1.3 goes on
 //	figure:  {minTraffic} honest RPCs ok
 func TestTheEnvironmentAllowsNoOldTLS(t *testing.T) {
+	lane.Long(t, "starts processes")
 	f := newFortress(t, besieged{TLS: true}, "GODEBUG=tls10server=1,tlsrsakex=1,tls3des=1")
 	c := tls.Client(f.dial(t), &tls.Config{
 		InsecureSkipVerify: true, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})

@@ -24,6 +24,7 @@ import (
 
 	"grpcbench/internal/benchserver"
 	"grpcbench/internal/certs"
+	"grpcbench/internal/lane"
 	benchv1 "grpcbench/proto/bench/v1"
 )
 
@@ -56,7 +57,7 @@ type besieged struct {
 func TestMain(m *testing.M) {
 	asked := os.Getenv(asServer)
 	if asked == "" {
-		os.Exit(m.Run())
+		os.Exit(lane.Main(m, os.Stderr))
 	}
 	if err := beServer(asked, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"grpcbench/internal/ceiling"
+	"grpcbench/internal/lane"
 )
 
 // mm1 is a server with exponential service times and one place, first come first
@@ -219,6 +220,7 @@ func (m mm1) tries(n int, limit float64) (f tally) {
 // Windows are as long as the queue takes to forget, a hundred times: shorter ones hold
 // few stretches that are independent, and what is found scatters by more.
 func TestASearchFindsTheCeilingOfAnMM1ServerWithinFivePercent(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const trials = 20
 	for _, c := range []struct{ capacity, limit, window float64 }{
 		{1000, 0.010, 20}, {1000, 0.050, 20}, {3000, 0.020, 5}, {20_000, 0.002, 1}, {20_000, 0.0005, 1},
@@ -238,6 +240,7 @@ func TestASearchFindsTheCeilingOfAnMM1ServerWithinFivePercent(t *testing.T) {
 // What docs/method.md says of the interval. Windows of a second, at which neighbouring
 // RPCs of the slow servers wait together for a tenth of it.
 func TestTheIntervalOfASearchHoldsTheTruth(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const trials = 100
 	covered := 0
 	servers := []struct{ capacity, limit float64 }{{1000, 0.010}, {1000, 0.020}, {3000, 0.005}, {3000, 0.020}}
@@ -256,6 +259,7 @@ func TestTheIntervalOfASearchHoldsTheTruth(t *testing.T) {
 // not move what is found: it is held against what the same search finds if every epoch is
 // asked at every rate.
 func TestWhatEpochsAreNotAskedAtHardlyMovesTheCeiling(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const trials, limit = 100, 0.008
 	server := mm1{rng: rand.New(rand.NewPCG(14, 0)), capacity: 5000, length: 1, scatter: 0.3}
 	squares, asked := 0.0, 0
@@ -289,6 +293,7 @@ func TestWhatEpochsAreNotAskedAtHardlyMovesTheCeiling(t *testing.T) {
 // 8 epochs seldom hold one that is as slow as those that break a limit on 1 % in the long
 // run: what is found is too high, and the interval is too short.
 func TestASearchOnAMachineThatChanges(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const trials, limit = 40, 0.002
 	for i, c := range []struct{ scatter, high, held float64 }{{0.05, 0.03, 0.8}, {0.15, 0.1, 0.7}} {
 		t.Run(fmt.Sprintf("scatter %g", c.scatter), func(t *testing.T) {
@@ -331,6 +336,7 @@ func climb(rng *rand.Rand, gains []float64, sd float64) (at int) {
 // The error of the rule is to call a count the ceiling that still gains 5 %. The worst
 // case is a curve that gains exactly 5 % at every count.
 func TestHowOftenTheRuleOfCallersErrs(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	rng := rand.New(rand.NewPCG(13, 1))
 	const trials = 4000
 	for _, sd := range []float64{0.01, 0.03, 0.10} {
@@ -362,6 +368,7 @@ func TestHowOftenTheRuleOfCallersErrs(t *testing.T) {
 // is found is as good as on a machine that never does, and it is not if the stalls go
 // unseen.
 func TestStalledWindowsHardlyMoveTheCeiling(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const trials, limit = 60, 0.002
 	found := func(stalled float64, blind bool) tally {
 		server := mm1{rng: rand.New(rand.NewPCG(15, 0)), capacity: 20_000, length: 1, stalled: stalled, blind: blind}
@@ -381,6 +388,7 @@ func TestStalledWindowsHardlyMoveTheCeiling(t *testing.T) {
 // A server that takes some forty RPCs a second. Windows of a second hold too few RPCs for a
 // p99; as long as five lie beyond it, they are right.
 func TestWindowsAsLongAsTheLimitNeedsFindASlowServersCeiling(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const trials, limit = 200, 0.5
 	of := func(needs float64) tally {
 		server := mm1{rng: rand.New(rand.NewPCG(16, 0)), capacity: 50, length: 1, needs: needs}

@@ -50,11 +50,13 @@ func child(notes, role string) (code int) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
 	for range 100 {
 		if l.After = holds(); l.After == l.Before {
 			break
 		}
-		<-time.After(10 * time.Millisecond)
+		<-tick.C
 	}
 	note, err := json.Marshal(l)
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 	serverpb "grpcbench/proto"
 	benchv1 "grpcbench/proto/bench/v1"
@@ -25,6 +26,7 @@ import (
 //	promise: the server ends after --grace and says what it counted
 //	figure:  grace {grace}, of 2 RPCs 0 ok
 func TestAStuckStreamDoesNotKeepAServer(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const grace = time.Second
 	s := serve(t, address(t), "--grace", grace.String())
@@ -66,6 +68,7 @@ func TestAStuckStreamDoesNotKeepAServer(t *testing.T) {
 //	promise: no server and no generator is left
 //	figure:  {children} of {children} end
 func TestNoChildOutlivesItsParent(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const children = 4
 	b := begin(t, nil, "--vary", "tls=off,1.3", "--aa", "off", "--epochs", "1", "--rate", "200", "--warmup", "30s", "--window", "30s")

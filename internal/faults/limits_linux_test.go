@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 )
@@ -64,6 +65,7 @@ func (b *bench) wantRefused(words ...string) {
 //	promise: refused before any load with the number that fits and what raises it; exit 1
 //	figure:  0 RPCs and 0 connections
 func TestMoreConnectionsThanDescriptorsAreRefused(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const files = 100
 	s := serve(t, address(t))
@@ -82,6 +84,7 @@ func TestMoreConnectionsThanDescriptorsAreRefused(t *testing.T) {
 //	promise: these RPCs are CLIENT_LIMIT; the ledger is exact; INVALID
 //	figure:  at least {minTraffic} RPCs before and after; 0 ok afterwards
 func TestDescriptorsThatRunOutAreNotTheServersFault(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window = 3 * time.Second
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -103,6 +106,7 @@ func TestDescriptorsThatRunOutAreNotTheServersFault(t *testing.T) {
 //	promise: these connections are of class CLIENT_LIMIT, each accounted for once; INVALID
 //	figure:  some connections made before, and none afterwards
 func TestAHandshakeWithoutADescriptorIsNotTheServersFault(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const planned = 300
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -217,6 +221,7 @@ const looks = 3
 //	promise: refused before any load with the number that fits; exit 1
 //	figure:  0 RPCs and 0 connections; 16 are taken
 func TestMoreConnectionsThanLocalPortsAreRefused(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const ports, window = 20, 500 * time.Millisecond
 	n := newNetns(t)
@@ -239,6 +244,7 @@ func TestMoreConnectionsThanLocalPortsAreRefused(t *testing.T) {
 //	promise: RPCs without a connection are CLIENT_LIMIT; the others succeed; the ledger is exact
 //	figure:  at least {minTraffic} RPCs before and after
 func TestLocalPortsThatRunOutAreNotTheServersFault(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window, left = 4 * time.Second, 2
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -287,6 +293,7 @@ func (n netns) dropped() (packets int64) {
 //	promise: every RPC ends well; the delay is in the latency
 //	figure:  at least {minDropped} packets lost; 0 RPCs lost; max ≥ 200 ms
 func TestLostPacketsDelayAndLoseNoRPC(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window, minDropped = 4 * time.Second, 20
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -321,6 +328,7 @@ func TestLostPacketsDelayAndLoseNoRPC(t *testing.T) {
 //	promise: refused in the preflight; in the run a bounded end, the ledger exact
 //	figure:  0 RPCs; at least {minTraffic} before the fault, 0 ok after it
 func TestAServerBehindADropOfSYNsIsNamedBeforeAnyLoad(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window = 3 * time.Second
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -357,6 +365,7 @@ func TestAServerBehindADropOfSYNsIsNamedBeforeAnyLoad(t *testing.T) {
 //	promise: all stand, each with a local port of its own; no RPC fails
 //	figure:  {connections} handshakes, 0 failures, memory ≤ 256 MiB
 func TestAConnectionStormStands(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const connections = 500
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -421,6 +430,7 @@ func cgroup(t *testing.T, limit int64) (under []string, peak func() int64) {
 //	promise: the run is finished and nothing is lost
 //	figure:  peak below 256 MiB; at least 1000 RPCs
 func TestARunFitsInto256MiB(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const limit, window = 256 << 20, 10 * time.Second
 	under, peak := cgroup(t, limit)

@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 )
 
@@ -21,11 +23,24 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && roles[os.Args[2]] != nil {
 		os.Exit(child(os.Args[1], os.Args[2]))
 	}
-	code, err := withProgram(m.Run)
+	os.Exit(lane.Main(built{m}, os.Stderr))
+}
+
+// built runs tests with the program where commands are looked for. It is built for
+// them, but not in the fast lane, which has none of them.
+type built struct{ *testing.M }
+
+// Run implements lane.Tests.
+func (b built) Run() (code int) {
+	flag.Parse()
+	if testing.Short() {
+		return b.M.Run()
+	}
+	code, err := withProgram(b.M.Run)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
-	os.Exit(code)
+	return code
 }
 
 // withProgram builds the program, puts it where commands are looked for, and runs

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 )
@@ -77,6 +78,7 @@ func wantTraffic(t *testing.T, what string, n int64) {
 //	promise: all that was due is accounted for; INVALID, exit 4; on time; small
 //	figure:  at least {minTraffic} RPCs before and after; memory ≤ {mostRSS}; result ≤ {mostJSON}
 func TestAServerKilledForGoodEndsTheRunOnTime(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window = 2 * time.Second
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -108,6 +110,7 @@ func TestAServerKilledForGoodEndsTheRunOnTime(t *testing.T) {
 //	promise: attempts are paced; every one is accounted for; small
 //	figure:  at most {mostAttempts} failures a caller in 2 s; memory ≤ {mostRSS}
 func TestFailingCallersAreHeldBack(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const (
 		window  = 2 * time.Second
@@ -139,6 +142,7 @@ func TestFailingCallersAreHeldBack(t *testing.T) {
 //	promise: the ledger is exact; RPCs succeed again; --allow-failures is obeyed
 //	figure:  at least {minTraffic} RPCs before, meanwhile and after; the last second is served
 func TestARestartedServerIsFoundAgain(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window = 3 * time.Second
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -175,6 +179,7 @@ func TestARestartedServerIsFoundAgain(t *testing.T) {
 //	promise: no RPC that reached a server is lost; both counts add up to the ledger
 //	figure:  at least {minTraffic} RPCs each; ok = ok of both servers, exactly
 func TestAServerReplacedByAnotherIsCountedWithIt(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window = 3 * time.Second
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -208,6 +213,7 @@ func TestAServerReplacedByAnotherIsCountedWithIt(t *testing.T) {
 //	promise: every RPC ends well; the stall is in the latency
 //	figure:  0 lost of {due}; max ≥ 0.9 s; p90 ≥ 0.4 s
 func TestAFrozenServerDelaysWhatWasDueAndLosesNothing(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const (
 		window = 2500 * time.Millisecond
@@ -243,6 +249,7 @@ func TestAFrozenServerDelaysWhatWasDueAndLosesNothing(t *testing.T) {
 //	promise: each ends with DEADLINE_EXCEEDED, the run on time, INVALID
 //	figure:  at least {minTraffic} RPCs before and after; 0 abandoned
 func TestAServerFrozenForGoodMissesEveryDeadline(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window = 1500 * time.Millisecond
 	eachEngine(t, func(t *testing.T, engine string) {
@@ -266,6 +273,7 @@ func TestAServerFrozenForGoodMissesEveryDeadline(t *testing.T) {
 //	promise: what never ends is abandoned after --drain; the run ends on time, INVALID
 //	figure:  at least {minTraffic} RPCs before and after; drain 500 ms
 func TestAServerFrozenForGoodIsGivenUpAfterTheDrain(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	const window = 1500 * time.Millisecond
 	eachEngine(t, func(t *testing.T, engine string) {

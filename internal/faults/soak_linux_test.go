@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
@@ -40,6 +41,7 @@ const settled = 15 * time.Second
 //	promise: memory stays flat, nothing is left open, the ledger is exact
 //	figure:  memory at the end ≤ 1.10 × that after a minute + 8 MiB; {servers} servers' counts add up
 func TestSoak(t *testing.T) {
+	lane.Long(t, "starts processes")
 	length := soakLength
 	if text := os.Getenv(soakVariable); text != "" {
 		var err error

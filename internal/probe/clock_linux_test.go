@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"grpcbench/internal/lane"
 )
 
 // burnFor is the environment variable that makes the test binary a child that
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) {
 		burner(d)
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(lane.Main(m, os.Stderr))
 }
 
 // burner uses CPU until the process's own clock shows d, prints the reading of
@@ -75,6 +77,7 @@ func startBurner(t *testing.T, d time.Duration) child {
 // The child printed its reading and has idled since: what it used for that is far
 // below 1 % of 200 ms. Its clock cannot have run backwards.
 func TestCPUOfAgreesWithTheProcessesOwnClock(t *testing.T) {
+	lane.Long(t, "starts processes")
 	c := startBurner(t, 200*time.Millisecond)
 	got, ok := CPUOf(c.pid)
 	if !ok || got < c.used || got > c.used+c.used/100 {
@@ -83,6 +86,7 @@ func TestCPUOfAgreesWithTheProcessesOwnClock(t *testing.T) {
 }
 
 func TestMonotonicIsOneClockForAllProcesses(t *testing.T) {
+	lane.Long(t, "starts processes")
 	c := startBurner(t, time.Millisecond)
 	if c.monotonic < c.before || c.monotonic > c.reported {
 		t.Errorf("child read %d, want in [%d, %d]", c.monotonic, c.before, c.reported)
@@ -90,6 +94,7 @@ func TestMonotonicIsOneClockForAllProcesses(t *testing.T) {
 }
 
 func TestCPUOfNoProcessIsAbsent(t *testing.T) {
+	lane.Long(t, "starts processes")
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -139,6 +144,7 @@ func TestResidentMemoryGrowsWithWhatIsTouched(t *testing.T) {
 }
 
 func TestWatchOfThisMachineHasItsFacts(t *testing.T) {
+	lane.Long(t, "starts processes")
 	c := startBurner(t, time.Millisecond)
 	i := Machine{}.Watch(c.pid, c.pid, os.Getpid()).Stop()
 	if i.Elapsed <= 0 || i.CPUs < 1 {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"grpcbench/internal/lane"
 )
 
 // known is the commit of dir, of which all must be known.
@@ -22,6 +24,7 @@ func known(t *testing.T, dir string) string {
 }
 
 func TestCommit(t *testing.T) {
+	lane.Long(t, "starts processes")
 	dir := t.TempDir()
 	run := func(args ...string) {
 		t.Helper()
@@ -81,6 +84,7 @@ func TestCommit(t *testing.T) {
 //	promise: one line has the cause; the hash is kept where it was told
 //	figure:  no more than 1 s
 func TestAGitThatDoesNotTellIsNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	const hash = "0123456789abcdef0123456789abcdef01234567"
 	const hung = 10 * time.Second // of twenty
 	for name, c := range map[string]struct {

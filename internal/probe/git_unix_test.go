@@ -7,11 +7,14 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 // What git has started, such as a program that watches files, may keep git's output open
 // for as long as it likes.
 func TestAGitThatLeavesItsOutputOpenIsNotWaitedFor(t *testing.T) {
+	lane.Long(t, "starts processes")
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

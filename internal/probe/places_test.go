@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 // repository makes a repository of a line of commits with a branch beside it and returns
@@ -39,6 +41,7 @@ func repository(t *testing.T) (dir string, hashes []string) {
 // Where commits stand follows from who is whose parent, not from dates; commits that are
 // not there, or are none, have no place.
 func TestPlacesFollowTheHistory(t *testing.T) {
+	lane.Long(t, "starts processes")
 	dir, h := repository(t)
 	short := h[0][:10]
 	got := Places(t.Context(), dir, []string{h[3], short, h[2], h[4], h[1], strings.Repeat("0", 40), "--all", "HEAD", ""})
@@ -53,6 +56,7 @@ func TestPlacesFollowTheHistory(t *testing.T) {
 }
 
 func TestWithoutARepositoryNoCommitHasAPlace(t *testing.T) {
+	lane.Long(t, "starts processes")
 	dir, h := repository(t)
 	if got := Places(t.Context(), t.TempDir(), h); len(got) != 0 {
 		t.Errorf("no repository: %v", got)

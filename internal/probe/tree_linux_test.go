@@ -18,9 +18,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"grpcbench/internal/lane"
 )
 
 func TestAProcessDescendsFromItsParent(t *testing.T) {
+	lane.Long(t, "starts processes")
 	child := exec.Command("cat")
 	in, err := child.StdinPipe()
 	if err != nil {
@@ -103,6 +106,7 @@ func TestTheHolderOfAConnectionIsTheServer(t *testing.T) {
 // A Unix socket is held by who has accepted the connection, whoever made the one that
 // listens: systemd makes it, and a process that starts others.
 func TestTheHolderOfAUnixSocketIsWhoAccepted(t *testing.T) {
+	lane.Long(t, "starts processes")
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +181,7 @@ func TestAnAnswerWithoutAPeerNamesNone(t *testing.T) {
 
 // A number that is named must be that of a process which runs, and means that one alone.
 func TestOnlyAProcessThatRunsIsFound(t *testing.T) {
+	lane.Long(t, "starts processes")
 	own, err := Find(os.Getpid())
 	if err != nil || !own.Runs() {
 		t.Fatalf("%+v, %v, want this process", own, err)
@@ -233,6 +238,7 @@ func TestOnlyAProcessThatRunsIsFound(t *testing.T) {
 
 // Whoever is named beside those it descends from is counted once.
 func TestAProcessCountsOnce(t *testing.T) {
+	lane.Long(t, "starts processes")
 	child := exec.Command("cat")
 	in, err := child.StdinPipe()
 	if err != nil {
@@ -280,6 +286,7 @@ func TestSocketsAreFoundByBothEnds(t *testing.T) {
 
 // A process that loses its parent between two readings was the server's before and is after.
 func TestAProcessThatLosesItsParentCountsOn(t *testing.T) {
+	lane.Long(t, "starts processes")
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"grpcbench/internal/hostile"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
@@ -187,6 +188,7 @@ func TestJSONEscapesWhatActsAndLosesNothing(t *testing.T) {
 //	promise: no format of a report lets one act on a terminal
 //	figure:  every string of the corpus in every field, 0 controls
 func TestNoFormatLetsAStringAct(t *testing.T) {
+	lane.Long(t, "works for seconds: a mebibyte in every field")
 	own := map[string]*strings.Replacer{ // what a format is made of
 		"csv": strings.NewReplacer("\r\n", "\n"), "bench": strings.NewReplacer("\t", " "),
 	}

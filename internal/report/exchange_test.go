@@ -16,6 +16,7 @@ import (
 
 	"grpcbench/internal/hist"
 	corpus "grpcbench/internal/hostile"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
@@ -149,6 +150,7 @@ func TestAQuantileBeyondIsInfiniteAndTheDoubtIsOnEachRow(t *testing.T) {
 }
 
 func TestCSVHoldsNoFormulaAndNothingThatActs(t *testing.T) {
+	lane.Long(t, "works for seconds: a mebibyte in every field")
 	for _, s := range corpus.Strings() {
 		for _, r := range poisoned(s) {
 			text := render(t, func(w io.Writer) error { return report.CSV(w, r) })

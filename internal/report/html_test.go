@@ -18,6 +18,7 @@ import (
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/hostile"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
@@ -358,6 +359,7 @@ func wantInertPage(t *testing.T, s, page string) {
 //	promise: a page has no element, attribute or script but its own, and nothing acts
 //	figure:  every string of the corpus in every field: 0 elements more
 func TestHTMLHoldsHostileTextAsText(t *testing.T) {
+	lane.Long(t, "works for seconds: a mebibyte in every field")
 	for _, s := range hostile.Strings() {
 		for _, r := range poisoned(s) {
 			got := html(t, r)

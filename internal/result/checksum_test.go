@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 // smallest is a stored result of less than 8 KiB with an estimate in it.
@@ -61,6 +63,7 @@ func TestTheChecksumIsTheSHA256OfTheLinesBeforeIt(t *testing.T) {
 //	promise: refused by name, or read with a warning and the right numbers
 //	figure:  8 bits of every byte; 0 accepted in silence, 0 panics
 func TestEveryFlippedBitIsDetected(t *testing.T) {
+	lane.Long(t, "works for seconds: reads a file as often as it has bits")
 	t.Parallel()
 	want, data := smallest(t)
 	refused, warned := 0, 0

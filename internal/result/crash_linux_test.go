@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"grpcbench/internal/lane"
 )
 
 // The test binary is also the writer that is killed and lied to: these variables
@@ -36,7 +38,7 @@ func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
 	if os.Getenv(writerResults) == "" {
-		os.Exit(m.Run())
+		os.Exit(lane.Main(m, os.Stderr))
 	}
 	if err := write(os.Getenv(writerResults), os.Getenv(writerSource)); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 )
 
@@ -66,6 +67,7 @@ func TestAServerThatIsStillWarmingUpIsAWarning(t *testing.T) {
 // runs lies within five of its standard deviations of that. Where p50 differs from second to second by
 // 3 %, no server is warned of.
 func TestASteadyServerIsRarelySaidToWarmUp(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const runs = 20_000
 	for _, c := range []struct {
 		sigma  float64

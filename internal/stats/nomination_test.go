@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/stats"
 )
 
@@ -42,6 +43,7 @@ func around1() []source {
 
 // Changes of any size count. 4 standard errors of 2000 series at 2 % are 1.3 points.
 func TestASeriesThatDoesNotChangeIsSeldomNominatedIn100Commits(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const series = 2000
 	rng := rand.New(rand.NewPCG(21, 1))
 	for _, s := range around1() {
@@ -62,6 +64,7 @@ func TestASeriesThatDoesNotChangeIsSeldomNominatedIn100Commits(t *testing.T) {
 // With fewer than 40 commits before the step it is less, 76 % with 15. A change counts
 // from half of a δ of 3 %.
 func TestAStepOfFivePercentIsNominatedWithinEightCommits(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const series = 5000
 	rng := rand.New(rand.NewPCG(22, 1))
 	normal := around1()[0].draw
@@ -87,6 +90,7 @@ func TestAStepOfFivePercentIsNominatedWithinEightCommits(t *testing.T) {
 // A series and its reverse have the same ranks and the same clearest split, and with ties
 // each call draws its random orders anew.
 func TestTheSameSeriesHasTheSameAnswer(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	reversed := slices.Clone(discoveries)
 	slices.Reverse(reversed)
 	first, _ := stats.RankMax(discoveries)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/stats"
 )
 
@@ -80,6 +81,7 @@ func cover(draw func() (interval func(level float64) (lo, hi float64, ok bool)))
 // The level reached is the same for every source. R 4.2.2: 1 - 2*psignrank(k - 1, n) with
 // k = qsignrank(tail, n).
 func TestIntervalCoversTheCentreAsOftenAsItSays(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	rng := rand.New(rand.NewPCG(3, 3))
 	for _, s := range sources() {
 		for _, c := range []struct {
@@ -104,6 +106,7 @@ func TestIntervalCoversTheCentreAsOftenAsItSays(t *testing.T) {
 
 // R 4.2.2: 1 - 2*pwilcox(k - 1, m, n) with k = qwilcox(tail, m, n).
 func TestShiftIntervalCoversTheShiftAsOftenAsItSays(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	rng := rand.New(rand.NewPCG(14, 3))
 	for _, c := range []struct {
 		m, n    int
@@ -172,6 +175,7 @@ func designs() []design {
 // The test rejects on each side with probability at most 0.5 %; 4 standard
 // errors of 4000 sets are 0.45 %.
 func TestJudgeOfEqualArmsIsSeldomWrong(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	rng := rand.New(rand.NewPCG(4, 4))
 	for _, d := range designs() {
 		for _, s := range sources() {
@@ -190,6 +194,7 @@ func TestJudgeOfEqualArmsIsSeldomWrong(t *testing.T) {
 // The 90 % interval lies below the true centre with probability at most 5 %; one
 // point is 2.9 standard errors of 4000 sets.
 func TestJudgeSeldomCallsADifferenceOfDeltaSame(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	rng := rand.New(rand.NewPCG(5, 5))
 	for _, d := range designs() {
 		for _, sd := range []float64{0.005, 0.01, 0.02, 0.04} {
@@ -209,6 +214,7 @@ func TestJudgeSeldomCallsADifferenceOfDeltaSame(t *testing.T) {
 const powerSets = 8000
 
 func TestMDEIsFoundFourTimesInFive(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	rng := rand.New(rand.NewPCG(6, 6))
 	for _, n := range []int{8, 9, 10, 11, 12, 14, 16, 18, 20, 21, 24, 30, 40} {
 		effect := stats.MDE(n, 1)
@@ -228,6 +234,7 @@ func TestMDEIsFoundFourTimesInFive(t *testing.T) {
 }
 
 func TestShiftMDEIsFoundFourTimesInFive(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	rng := rand.New(rand.NewPCG(16, 6))
 	for _, c := range []struct{ m, n int }{
 		{8, 8}, {9, 9}, {10, 10}, {12, 12}, {16, 16}, {20, 20}, {30, 30}, {40, 40}, {8, 10}, {8, 20}, {40, 8}, {10, 20}, {20, 40},
@@ -312,6 +319,7 @@ func falsePositives(sets int, p func() float64) float64 {
 // The other designs, tested at 1 percent too, err in more than 20: why epochs are paired,
 // and why nothing is tested over single requests.
 func TestSequentialBlocksAndPooledRequestsAreWrongOneTimeInFive(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	const sets, n = 2000, 10
 	m := &machine{rng: rand.New(rand.NewPCG(7, 7))}
 	blocks := falsePositives(sets, func() float64 { return stats.RankSum(m.runs(n), m.runs(n)) })
@@ -327,6 +335,7 @@ func TestSequentialBlocksAndPooledRequestsAreWrongOneTimeInFive(t *testing.T) {
 // At n = 10 the exact size at 1 percent is 2·P(W <= 3) = 2·5/2¹⁰ = 0.98 %; 4
 // standard errors of 10 000 sets are 0.39 %.
 func TestPairsInRandomOrderKeepTheNominalErrorOnADriftingMachine(t *testing.T) {
+	lane.Long(t, "simulates more than 10 000 draws")
 	m := &machine{rng: rand.New(rand.NewPCG(8, 8))}
 	got := falsePositives(10_000, func() float64 { return stats.SignedRank(m.pairs(10)) })
 	if got < 0.006 || got > 0.014 {

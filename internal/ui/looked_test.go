@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 )
 
@@ -13,6 +14,7 @@ import (
 //	promise: the page of the history says NOT JUDGED, in another class, where no series has the runs that a nomination needs; another machine is a series of its own and blamed on no commit
 //	figure:  word and class of each; every system named
 func TestTheHistoryOfTooFewRunsIsNotJudged(t *testing.T) {
+	lane.Long(t, "works for seconds: stores dozens of results")
 	t.Parallel()
 	const cpu = "Other CPU 9000"
 	elsewhere := func(r *result.Result) {

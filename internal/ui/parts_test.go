@@ -14,6 +14,7 @@ import (
 	"grpcbench/internal/compare"
 	"grpcbench/internal/history"
 	"grpcbench/internal/hostile"
+	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
 )
@@ -192,6 +193,7 @@ func poisoned(s string) func(*result.Result) {
 //	promise: a part has no element, attribute, link or script but its own, and nothing acts
 //	figure:  every string of the corpus in the list, a run, a comparison and the history: 0 elements more
 func TestHostileTextIsText(t *testing.T) {
+	lane.Long(t, "works for seconds: stores dozens of results")
 	t.Parallel()
 	dir := t.TempDir()
 	ids := make(map[string]string)

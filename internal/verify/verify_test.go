@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	serverpb "grpcbench/proto"
@@ -230,6 +231,7 @@ func TestTheLongProofsAreAskedFor(t *testing.T) {
 }
 
 func TestANeighbourThatDoesNotStartEndsTheProof(t *testing.T) {
+	lane.Long(t, "starts processes")
 	_, err := proveEqual(t.Context(), Options{Self: "./s {addr} %d",
 		Run:       func(_ context.Context, args ...string) (result.Result, error) { return truthful(args, 0), nil },
 		Neighbour: func() (func(), error) { return StartNeighbour(filepath.Join(t.TempDir(), "none")) }})
@@ -240,6 +242,7 @@ func TestANeighbourThatDoesNotStartEndsTheProof(t *testing.T) {
 
 // A neighbour ends with its standard input, and stop has waited for it.
 func TestANeighbourEnds(t *testing.T) {
+	lane.Long(t, "starts processes")
 	end := filepath.Join(t.TempDir(), "end")
 	stop, err := StartNeighbour("sh", "-c", `cat; touch "$0"`, end)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 )
@@ -42,6 +43,7 @@ func script(t *testing.T, text string, words ...string) Serve {
 const waits = "while :; do sleep 1; done"
 
 func TestAServerBinaryThatDoesNotComeUpIsNamedWithItsLastWords(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for _, c := range []struct{ name, text, want string }{
 		{"ends", "echo no database >&2; exit 3", "must print HOST:PORT in a line of its own on standard output, but printed nothing: no database"},
@@ -79,6 +81,7 @@ func TestAServerBinaryThatDoesNotComeUpIsNamedWithItsLastWords(t *testing.T) {
 //	promise: they are read over, up to 1000 lines or 64 KiB, and the first three are shown
 //	figure:  the address is taken; a printed IP address or a name that resolves is one
 func TestLinesBeforeTheAddressAreReadOverAndShown(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for _, c := range []struct {
 		name, text, at string
@@ -109,6 +112,7 @@ func TestLinesBeforeTheAddressAreReadOverAndShown(t *testing.T) {
 
 // A start may last minutes; the run's end must not wait for it, nor leave the program.
 func TestAStartEndsWithTheRun(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	started := fifo(t)
@@ -124,6 +128,7 @@ func TestAStartEndsWithTheRun(t *testing.T) {
 }
 
 func TestAServerBinaryRunsInPlaceWhenAsked(t *testing.T) {
+	lane.Long(t, "starts processes")
 	sh, err := os.ReadFile("/bin/sh")
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +184,7 @@ func TestAServerBinaryThatCannotRunFromACopyHearsWhy(t *testing.T) {
 
 // A program of two files: the copy does not find the second.
 func TestAProgramThatLooksBesideItselfIsToldOfItsCopy(t *testing.T) {
+	lane.Long(t, "starts processes")
 	sh, err := os.ReadFile("/bin/sh")
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +217,7 @@ func TestAServerBinaryThatIsNotThereIsNamed(t *testing.T) {
 }
 
 func TestTheCommandOfAServerBinaryIsFilledIn(t *testing.T) {
+	lane.Long(t, "starts processes")
 	said := filepath.Join(t.TempDir(), "said")
 	s := script(t, `{ echo "$1"; cat "$2" "$3" "$4"; stat -c ' %a' "$3"; echo "$GREETING"; } >`+said+`; echo 127.0.0.1:7; echo more; `+waits,
 		"{cert}", "{key}", "{ca}")
@@ -231,6 +238,7 @@ func TestTheCommandOfAServerBinaryIsFilledIn(t *testing.T) {
 // Arms of one file would share its code in memory, and one of another file would not:
 // the A/A arm made its control faster than an equal build.
 func TestAServerBinaryRunsFromACopyOfItsOwn(t *testing.T) {
+	lane.Long(t, "starts processes")
 	sh, err := os.ReadFile("/bin/sh")
 	if err != nil {
 		t.Fatal(err)
@@ -274,6 +282,7 @@ func fifo(t *testing.T) string {
 
 // A script that does not exec its server, and a server with workers, count too.
 func TestTheCPUOfAServerBinaryIsThatOfItsWholeGroup(t *testing.T) {
+	lane.Long(t, "starts processes")
 	c, at, err := startCommand(t.Context(), script(t, "(while :; do :; done) & echo 127.0.0.1:7; wait"))
 	if err != nil {
 		t.Fatal(err)
@@ -295,6 +304,7 @@ func TestTheCPUOfAServerBinaryIsThatOfItsWholeGroup(t *testing.T) {
 }
 
 func TestAServerBinaryEndsWithAllItStartedWhateverItDoes(t *testing.T) {
+	lane.Long(t, "starts processes")
 	t.Parallel()
 	for name, text := range map[string]string{
 		"ends when asked": "echo 127.0.0.1:7; exec sleep 1000",
@@ -344,6 +354,7 @@ func TestAServerBinaryEndsWithAllItStartedWhateverItDoes(t *testing.T) {
 }
 
 func TestAServerBinaryThatEndsWhileItIsMeasuredIsNamed(t *testing.T) {
+	lane.Long(t, "starts processes")
 	c, _, err := startCommand(t.Context(), script(t, "echo 127.0.0.1:7; echo out of luck >&2; kill -9 $$"))
 	if err != nil {
 		t.Fatal(err)
