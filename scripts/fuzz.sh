@@ -5,13 +5,17 @@ set -eu
 cd "$(dirname "$0")/.."
 time=${1:?usage: fuzz.sh TIME}
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+log=$work/log
+cache=$(go env GOCACHE)/fuzz # where go test -fuzz keeps what it has found
+module=$(go list -m)
 
 # fuzz PACKAGE TARGET: what it says is in log too.
 fuzz() {
 	# Making inputs small takes a minute each by default, longer than a target has.
-	go test -run '^$' -fuzz "^$2\$" -fuzztime "$time" -fuzzminimizetime 100x "./$1" >"$log" 2>&1 && code=0 || code=$?
+	(cd "$1" && "$work/fuzz.test" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$time" -test.fuzzminimizetime 100x \
+		-test.fuzzcachedir "$cache/$module/$1") >"$log" 2>&1 && code=0 || code=$?
 	cat "$log"
 	return "$code"
 }
@@ -19,6 +23,8 @@ fuzz() {
 packages=$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal | xargs -r -n1 dirname | sort -u)
 count=0
 for package in $packages; do
+	# Linked once for all targets of a package, with their counters of coverage.
+	go test -c -fuzz . -o "$work/fuzz.test" "./$package"
 	for target in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$package"/*_test.go); do
 		echo "== $package $target"
 		fuzz "$package" "$target" || {

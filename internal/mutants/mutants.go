@@ -8,10 +8,13 @@
 package mutants
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -97,6 +100,21 @@ func Named(name string) (m Mutant, ok bool) {
 		}
 	}
 	return Mutant{}, false
+}
+
+// Sample returns n of all, or all if they are no more: those that come first in an order
+// that seed decides.
+func Sample(all []Mutant, n int, seed string) []Mutant {
+	if n >= len(all) {
+		return all
+	}
+	place := func(m Mutant) string {
+		sum := sha256.Sum256([]byte(seed + "\x00" + m.Name))
+		return string(sum[:])
+	}
+	sorted := slices.Clone(all)
+	slices.SortFunc(sorted, func(a, b Mutant) int { return cmp.Compare(place(a), place(b)) })
+	return sorted[:n]
 }
 
 // All returns every mutant: when calls start, what is booked, what is judged,

@@ -3,17 +3,36 @@
 package mutants
 
 import (
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
+
+// chosen are the mutants to try: all, or as many as MUTANTS_SAMPLE says of those that
+// MUTANTS_SEED puts first. It says how many that are.
+func chosen(t *testing.T) []Mutant {
+	t.Helper()
+	all := All()
+	some := all
+	if asked := os.Getenv("MUTANTS_SAMPLE"); asked != "" {
+		n, err := strconv.Atoi(asked)
+		if err != nil || n < 1 {
+			t.Fatalf("MUTANTS_SAMPLE %q: must be a number from 1 on", asked)
+		}
+		some = Sample(all, n, os.Getenv("MUTANTS_SEED"))
+	}
+	t.Logf("%d of %d mutants, by the seed %q", len(some), len(all), os.Getenv("MUTANTS_SEED"))
+	return some
+}
 
 // Without its mutation every test passes: what fails below, fails for the mutant.
 func TestTheSourceWithoutAMutationPasses(t *testing.T) {
 	type place struct{ pkg, tag string }
 	tests := map[place][]string{}
-	for _, m := range All() {
+	for _, m := range chosen(t) {
 		if at := (place{m.Package, m.Tag}); !slices.Contains(tests[at], m.Test) {
 			tests[at] = append(tests[at], m.Test)
 		}
@@ -35,7 +54,7 @@ func TestTheSourceWithoutAMutationPasses(t *testing.T) {
 }
 
 func TestEachMutantIsNoticedByItsTest(t *testing.T) {
-	for _, m := range All() {
+	for _, m := range chosen(t) {
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()
 			out, err := goTest(t, m.Package, m.Test, "-tags="+m.Tag, overlay(t, m))
