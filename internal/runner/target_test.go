@@ -173,6 +173,9 @@ func (s *target) held(ctx context.Context, request any, _ *grpc.UnaryServerInfo,
 	}
 	if s.hold != nil {
 		s.hold(ctx)
+		if err := ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
+			return nil, status.FromContextError(err).Err() // an answer could be there before the client's own clock
+		}
 	}
 	return answer(ctx, request)
 }
