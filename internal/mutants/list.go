@@ -236,7 +236,7 @@ func verdicts() []Mutant {
 		Name: "absolute figures of two runs are judged",
 		File: "internal/compare/between.go", Package: "internal/compare", Test: "TestResultsOfAMachineThatSlowedDownAreTheSame",
 		Old: "if !m.Lasting {",
-		New: "if m.name == \"\" {",
+		New: "if m.Name == \"\" {",
 	}, {
 		Name: "an INVALID run is no gap",
 		File: "internal/history/history.go", Package: "internal/history", Test: "TestRunsThatMayNotBeUsedAreGaps",
