@@ -92,17 +92,21 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// refusing is an address where nothing listens.
+// refusing is an address where nothing listens, and nothing can begin to while the test
+// lasts: the near end of a connection has it.
 func refusing(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Close(); err != nil {
+	t.Cleanup(func() { _ = l.Close() })
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
-	return l.Addr().String()
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn.LocalAddr().String()
 }
 
 func TestEveryMistakeIsALineOfItsOwn(t *testing.T) {
