@@ -12,7 +12,7 @@ func (c climber) limit(found *result.Ceiling, l result.Level) {
 	found.ClientCPU, found.ServerCPU = estimate(ceiling.Over(c.of(l, clientCPU))), estimate(ceiling.Over(c.of(l, serverCPU)))
 	found.ClientShare, found.ServerShare = l.ClientShare, l.ServerShare
 	found.OthersShare = c.others()
-	b, servers := ceiling.Limit(found.Use())
+	b, servers := ceiling.Limit(found.Use(c.arm.Observed))
 	found.Bottleneck, found.OfServer = string(b), servers
 }
 
@@ -41,8 +41,8 @@ func (c climber) others() *float64 {
 // SLO broke. A generator whose own lateness is half of the latency broke it itself, unless
 // others took its CPUs; where its CPU was used up that is why it was late.
 func (c climber) overload(found *result.Ceiling, above result.Level) {
-	use := ceiling.Use{Client: above.ClientShare, Server: above.ServerShare, Others: found.OthersShare,
-		Shared: above.ServerShare != nil}
+	found.LimitAt, found.ClientShare, found.ServerShare = above.Rate, above.ClientShare, above.ServerShare
+	use := found.Use(c.arm.Observed)
 	b, servers := ceiling.Limit(use)
 	if late(above) && b != ceiling.ClientCPU && !use.OthersMost() {
 		b, servers = ceiling.Lag, false
@@ -50,7 +50,7 @@ func (c climber) overload(found *result.Ceiling, above result.Level) {
 	found.Bottleneck, found.OfServer = string(b), servers
 }
 
-// late says whether the generator's own lateness is half of the latency or more.
+// late reports whether the generator's own lateness is more than half of the latency.
 func late(l result.Level) bool {
 	return l.Lag.P99 != nil && l.Latency.P99 != nil && 2**l.Lag.P99 > *l.Latency.P99
 }
@@ -71,11 +71,11 @@ func (c climber) whose(f *result.Ceiling) string {
 		return "not the server's ceiling: the generator was late"
 	case b == "":
 		return unknown
-	case f.OthersMost():
+	case f.Use(c.arm.Observed).OthersMost():
 		return "nobody's ceiling: others used more of the CPUs than generator or server"
 	case b == ceiling.Neither && c.oneCPU() > 0:
 		return unknown
-	case b == ceiling.ServerCPU || f.Use().Contended():
+	case b == ceiling.ServerCPU || f.Use(c.arm.Observed).Contended():
 		return "the ceiling of server and generator together, not of the server alone"
 	}
 	return unknown
@@ -99,11 +99,11 @@ func (c climber) why(f *result.Ceiling) string {
 		return c.unknownText(f)
 	case b != ceiling.Neither:
 		return ""
-	case f.OthersMost():
+	case f.Use(c.arm.Observed).OthersMost():
 		return fmt.Sprintf("; others used %.3g %% of the CPUs: stop them", 100**f.OthersShare)
 	case c.oneCPU() > 0:
 		return fmt.Sprintf("; the server used %.2f CPUs, about one of several: its limit may be one worker or a lock: %s", c.oneCPU(), profiled)
-	case f.Use().Contended():
+	case f.Use(c.arm.Observed).Contended():
 		return ""
 	}
 	return fmt.Sprintf("; the server used only %.3g %% of its CPUs: a lock, a wait or what lies between may be its limit: %s", 100**f.ServerShare, profiled)
@@ -115,7 +115,7 @@ func (c climber) lateText() string {
 		return ""
 	}
 	l := c.judged[0]
-	return fmt.Sprintf("; at %s RPC/s the generator was late by %s (p99), half of the latency or more: its CPU was not used up, something kept it from running",
+	return fmt.Sprintf("; at %s RPC/s the generator was late by %s (p99), more than half of the latency: its CPU was not used up, something kept it from running",
 		rpc(l.Rate), result.FormatDuration(float64(*l.Lag.P99)))
 }
 

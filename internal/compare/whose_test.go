@@ -109,3 +109,23 @@ func TestALateGeneratorIsNotCalledShortOfCPU(t *testing.T) {
 		}
 	}
 }
+
+// The level above the ceiling, where the SLO broke, has the bottleneck: what is said of the
+// CPUs is of that level, whose rate is stored beside it.
+func TestTheBottleneckAndTheSharesAreOfOneLevel(t *testing.T) {
+	r := sloCurve(func(rate float64) float64 { return 0.01 * rate * rate / 1e6 }, 850, 950, 1050, 1150)
+	limited{client: 0.09, server: new(0.10), others: new(0.30), target: &plan.Target{Address: "127.0.0.1:1", ServerPID: 7}, local: true}.apply(&r)
+	for i := range r.Arms[0].Levels {
+		if l := &r.Arms[0].Levels[i]; l.Rate > 1000 {
+			l.ClientShare, l.ServerShare = new(0.11), new(0.13)
+		}
+	}
+	compare.Ceilings(&r)
+	f := r.Arms[0].Ceiling
+	if f.At != 950 || f.LimitAt != 1050 || *f.ClientShare != 0.11 || *f.ServerShare != 0.13 {
+		t.Errorf("at %g, limit at %g, shares %g and %g, want those of 1050 RPC/s", f.At, f.LimitAt, *f.ClientShare, *f.ServerShare)
+	}
+	if !strings.Contains(f.Text, "nobody's ceiling") || f.OfServer {
+		t.Errorf("%q, want that others used more than either side", f.Text)
+	}
+}

@@ -19,8 +19,11 @@ type cgroup struct {
 
 // cgroup finds the cgroup of this process in the hierarchy that has the CPU
 // controller (cgroups(7)). In a container only the levels mounted there are seen.
-func (m Machine) cgroup() cgroup {
-	membership, ok1 := m.read("/proc/self/cgroup")
+func (m Machine) cgroup() cgroup { return m.cgroupOf("self") }
+
+// cgroupOf finds that of a process, by its name in /proc.
+func (m Machine) cgroupOf(process string) cgroup {
+	membership, ok1 := m.read("/proc/" + process + "/cgroup")
 	mounts, ok2 := m.read("/proc/self/mountinfo")
 	if !ok1 || !ok2 {
 		return cgroup{}

@@ -374,3 +374,39 @@ func TestWhatNobodyWaitedForIsNotKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestProcessesHaveTheCPUsThatTheirAffinityAllows(t *testing.T) {
+	own := Machine{}.CPUsOf([]int{os.Getpid()})
+	child := exec.Command("cat")
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close(); _ = child.Wait() }()
+	pid := child.Process.Pid
+	one := slices.Min(slices.Collect(maps.Keys(own.set)))
+	var set unix.CPUSet
+	set.Set(one)
+	if err := unix.SchedSetaffinity(pid, &set); err != nil {
+		t.Fatal(err)
+	}
+	childs := Machine{}.CPUsOf([]int{pid})
+	if childs.Room() > 1 || childs.Room() <= 0 {
+		t.Errorf("room for %g CPUs, want one, or less by a quota", childs.Room())
+	}
+	if shared, ok := own.Overlap(childs); !shared || !ok {
+		t.Errorf("overlap %t, known %t, want both", shared, ok)
+	}
+	if shared, ok := childs.Overlap(CPUs{set: map[int]bool{one + 1: true}, room: 1}); shared || !ok {
+		t.Errorf("overlap with another CPU %t, known %t, want none", shared, ok)
+	}
+	if _, ok := own.Overlap(CPUs{}); ok {
+		t.Error("overlap with what is not known: known")
+	}
+	if c := (Machine{}).CPUsOf(nil); c.Room() != 0 {
+		t.Errorf("room for %g CPUs of no process", c.Room())
+	}
+}

@@ -68,7 +68,11 @@ func (b book) limits(a *result.Arm) []line {
 	}
 	lines := []line{{"limit", []string{limit}}}
 	if f.ClientShare != nil || f.ServerShare != nil {
-		lines = append(lines, line{"CPUs in use", []string{at, "client " + maybe(f.ClientShare, share),
+		where := at
+		if f.LimitAt > 0 {
+			where = "at " + rate(f.LimitAt) + " RPC/s"
+		}
+		lines = append(lines, line{"CPUs in use", []string{where, "client " + maybe(f.ClientShare, share),
 			"server " + b.ofServer(a, f.ServerShare, share), "others " + maybe(f.OthersShare, share)}})
 	}
 	if f.ClientCPU != nil || f.ServerCPU != nil {

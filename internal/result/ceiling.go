@@ -100,8 +100,11 @@ type Ceiling struct {
 	// Absent: not known.
 	Rate    *Estimate `json:"rate_rpc_per_s,omitempty"`
 	Callers int       `json:"callers,omitempty"` // at which it is achieved; 0 with an SLO
-	// At is the rate of the level that CPU and bottleneck are those of, with an SLO.
-	At        float64   `json:"at_rpc_per_s,omitempty"`
+	// At is the rate of the level that the CPU times are of, with an SLO.
+	At float64 `json:"at_rpc_per_s,omitempty"`
+	// LimitAt is the rate of the level that the bottleneck and the shares are of, where the
+	// SLO broke; 0: At.
+	LimitAt   float64   `json:"limit_at_rpc_per_s,omitempty"`
 	ClientCPU *Estimate `json:"client_cpu_ns_per_rpc,omitempty"`
 	ServerCPU *Estimate `json:"server_cpu_ns_per_rpc,omitempty"`
 	// Bottleneck is "client_cpu", "server_cpu", "streams", "generator_lag" or "neither";
@@ -110,7 +113,8 @@ type Ceiling struct {
 	// OfServer says that the ceiling is the server's, and not that of the generator or
 	// of both on one machine.
 	OfServer bool `json:"of_server"`
-	// ClientShare, ServerShare and OthersShare are of all CPUs, there.
+	// ClientShare and ServerShare are of the CPUs that each may use, OthersShare of those
+	// that either may.
 	ClientShare *float64 `json:"client_cpu_share,omitempty"`
 	ServerShare *float64 `json:"server_cpu_share,omitempty"`
 	OthersShare *float64 `json:"others_cpu_share,omitempty"`
@@ -209,14 +213,12 @@ func (s Step) Name() string {
 	return fmt.Sprintf("%.6g RPC/s", s.Rate)
 }
 
-// Use is what each side used of the CPUs, there.
-func (c *Ceiling) Use() ceiling.Use {
-	return ceiling.Use{Client: c.ClientShare, Server: c.ServerShare, Others: c.OthersShare, Shared: c.ServerShare != nil}
+// Use is what each side used of the CPUs, where the limit is looked for. A server whose CPU
+// is known is on this machine; both share CPUs unless it was observed that they do not.
+func (c *Ceiling) Use(o Observed) ceiling.Use {
+	shared := c.ServerShare != nil && (o.CPUsShared == nil || *o.CPUsShared)
+	return ceiling.Use{Client: c.ClientShare, Server: c.ServerShare, Others: c.OthersShare, Shared: shared}
 }
-
-// OthersMost says whether others used more of the CPUs than either side, and enough that
-// these wait for them.
-func (c *Ceiling) OthersMost() bool { return c.Use().OthersMost() }
 
 // ServerAmongOthers says whether a's server is on this machine and its CPU is counted with
 // that of other processes, because nothing said which process it is.
@@ -243,11 +245,11 @@ func askWhoseCeiling(q *question) {
 			v, text = Degraded, "the generator was late, and this alone broke the SLO: it is not the server's ceiling; "
 		case c.Bottleneck == string(ceiling.Streams):
 			text, advice = fmt.Sprintf("the RPCs waited for one of the server's %s on a connection: the server could take more; ", a.Observed.StreamLimit()), "use more --connections"
-		case c.OthersMost() && q.r.ServerAmongOthers(a):
+		case c.Use(a.Observed).OthersMost() && q.r.ServerAmongOthers(a):
 			text, advice = "other processes, and the server among them, used more of the CPUs than the generator: ", "use --server-pid, which tells them apart"
-		case c.OthersMost():
+		case c.Use(a.Observed).OthersMost():
 			text, advice = "others used more of the CPUs than generator or server: these would take more without; ", "end them, or measure elsewhere"
-		case c.Use().Contended() && c.Bottleneck != "":
+		case c.Use(a.Observed).Contended() && c.Bottleneck != "":
 			text = "generator and server wait for each other on the CPUs that they share: the server alone would take more; "
 		default:
 			continue
@@ -268,12 +270,12 @@ func askDisturbed(q *question) {
 		for _, e := range a.Epochs {
 			for _, b := range e.Blocks {
 				windows++
-				if len(b.Disturbed) == 0 {
+				switch {
+				case len(b.Disturbed) == 0 || !b.Again && !b.Counts(): // of the search, and not again
 					continue
-				}
-				if b.Again {
+				case b.Again:
 					again++
-				} else if b.Counts() {
+				default:
 					kept++
 				}
 				for _, by := range b.Disturbed {
@@ -285,9 +287,9 @@ func askDisturbed(q *question) {
 	if again+kept == 0 {
 		return
 	}
-	text := fmt.Sprintf("%d of %d windows were disturbed (%s) and measured again", again, windows, disturbances(causes))
+	text := fmt.Sprintf("%d of %d windows were disturbed (%s); %d of them were measured again", again+kept, windows, disturbances(causes), again)
 	if kept > 0 {
-		text += fmt.Sprintf("; %d more were disturbed and count, since the machine was so all the time: the ceiling may be higher", kept)
+		text += fmt.Sprintf(", and %d count, disturbed three times or like most others: the ceiling may be higher", kept)
 	}
 	q.find(finding{verdict: Valid, text: text})
 }

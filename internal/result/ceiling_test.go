@@ -1,6 +1,7 @@
 package result
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -122,10 +123,10 @@ func TestACeilingBesideBusyOthersSaysSo(t *testing.T) {
 		{share(0.01), share(0.01), share(0.02), false}, // nobody waits for anybody
 	} {
 		f := Ceiling{ClientShare: c.client, ServerShare: c.server, OthersShare: c.others, Outcome: Reached, Bottleneck: "neither"}
-		if got := f.OthersMost(); got != c.want {
+		r := Result{Arms: []Arm{{Ceiling: &f}}}
+		if got := f.Use(r.Arms[0].Observed).OthersMost(); got != c.want {
 			t.Errorf("client %v, server %v, others %v: %t", c.client, c.server, c.others, got)
 		}
-		r := Result{Arms: []Arm{{Ceiling: &f}}}
 		q := question{r: &r}
 		askWhoseCeiling(&q)
 		if len(q.warnings) > 1 || c.want != (len(q.warnings) == 1 && strings.Contains(q.warnings[0].Text, "others used more")) {
@@ -159,5 +160,40 @@ func TestAStepKeepsAnSLOByTheSharesItAllows(t *testing.T) {
 		if p := c.step.Point(slo, 1); c.step.Over != nil && c.step.Growth == 0 && !onIt && c.want != (p.Margin < 0) {
 			t.Errorf("over %v: margin %g", c.step.Over, p.Margin)
 		}
+	}
+}
+
+// A server on CPUs of its own does not wait for the generator.
+func TestServersOnCPUsOfTheirOwnShareNone(t *testing.T) {
+	f := Ceiling{ClientShare: new(0.4), ServerShare: new(0.5)}
+	for seen, want := range map[*bool]bool{nil: true, new(true): true, new(false): false} {
+		if got := f.Use(Observed{CPUsShared: seen}); got.Shared != want || got.Contended() != want {
+			t.Errorf("cpus_shared %v: %+v", seen, got)
+		}
+	}
+	f.ServerShare = nil
+	if f.Use(Observed{}).Shared {
+		t.Error("a server whose CPU is not known shares none that is known")
+	}
+}
+
+func TestDisturbedWindowsAddUp(t *testing.T) {
+	r := good(t)
+	climbing(rates(func(r *Result) {
+		e := &first(r).Epochs[0]
+		by := []ceiling.Disturbance{ceiling.Stall}
+		e.Blocks = []Block{{Again: true, Disturbed: by}, {Again: true, Disturbed: by}, {Disturbed: by}, {Search: true, Disturbed: by}, {}}
+	}))(&r)
+	q := question{r: &r}
+	askDisturbed(&q)
+	windows := 0
+	for _, a := range r.Arms {
+		for _, e := range a.Epochs {
+			windows += len(e.Blocks)
+		}
+	}
+	want := fmt.Sprintf("3 of %d windows were disturbed (stall of the machine 3); 2 of them were measured again, and 1 count", windows)
+	if len(q.warnings) != 1 || !strings.HasPrefix(q.warnings[0].Text, want) {
+		t.Errorf("%+v, want %q", q.warnings, want)
 	}
 }

@@ -234,6 +234,7 @@ type Observed struct {
 	ServerInstances int          `json:"server_instances,omitempty"`       // distinct bundled servers; one an epoch
 	ServerSHA256    string       `json:"server_sha256,omitempty"`          // of the server binary's file, hexadecimal
 	Local           *bool        `json:"local,omitempty"`                  // a connection reached an address of this machine
+	CPUsShared      *bool        `json:"cpus_shared,omitempty"`            // of a ceiling: generator and server may run on one CPU; absent: not known
 	ServerPIDSeen   *bool        `json:"server_pid_seen,omitempty"`        // the processes of --server-pid were seen to hold the connections; absent: none were named
 	Method          string       `json:"method"`                           // full method name called
 	// ServerSettings are what the server sent on the connections that stood at the end of

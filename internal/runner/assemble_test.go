@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"grpcbench/internal/plan"
 	"grpcbench/internal/worker"
 )
 
@@ -14,5 +15,19 @@ func TestAGeneratorThatUsesEveryProcessorUsesAllOfItsShare(t *testing.T) {
 	m := &worker.Measured{Window: time.Second, CPU: &cpu, Elapsed: time.Second, CPUs: 2, GOMAXPROCS: 3}
 	if got := generatorHealth([]*worker.Measured{m}).CPUShare; got != 1 {
 		t.Errorf("share %v, want 1", got)
+	}
+}
+
+// A server with one CPU to itself that uses all of it is at 1, beside a generator that may
+// use two.
+func TestTheServersShareIsOfItsOwnCPUs(t *testing.T) {
+	cpu := func(d time.Duration) *worker.Reading { return &worker.Reading{CPU: new(int64(d))} }
+	m := &worker.Measured{Window: time.Second, Elapsed: time.Second, Capacity: 2, CPU: new(int64(time.Second))}
+	for _, c := range []struct{ room, client, server float64 }{{1, 0.5, 0.9}, {4, 0.5, 0.225}, {0, 0.5, 0.45}} {
+		tally := newStepTally(plan.Plan{Ceiling: &plan.Ceiling{}})
+		tally.addCPU(&block{measured: m, room: c.room, server: [2]*worker.Reading{cpu(0), cpu(900 * time.Millisecond)}})
+		if client, server := share(tally.client), share(tally.server); *client != c.client || *server != c.server {
+			t.Errorf("room %g: client %g, server %g, want %g and %g", c.room, *client, *server, c.client, c.server)
+		}
 	}
 }

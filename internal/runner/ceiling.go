@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type block struct {
 	start     int64 // instant of its window
 	measured  *worker.Measured
 	server    [2]*worker.Reading
+	room      float64 // CPUs that the server may use at once; 0: not known
 }
 
 // errCut ends a climb that cannot go on: what failed is the arm's, or nothing did and
@@ -107,6 +109,7 @@ func (r *run) rates(ctx context.Context, e *epoch, order *rand.Rand) error {
 		}
 		r.curves.began = time.Since(r.began)
 	}
+	r.curves.todo, r.curves.epoch = r.grid(), e.index+1
 	var steps []step
 	for i, grid := range r.grids {
 		for _, rate := range grid {
@@ -141,7 +144,7 @@ func (r *run) undisturbed(ctx context.Context, e *epoch, a *armEpoch, b block) (
 			continue
 		}
 		if !b.search {
-			r.curves.done += r.plan.Warmup + r.plan.WindowAt(b.rate) + lead
+			r.curves.measured(r.planned(b.rate))
 		}
 		return s, nil
 	}
@@ -208,6 +211,11 @@ func (r *run) block(ctx context.Context, e *epoch, a *armEpoch, b block) (result
 	seed := plan.ArmSeed(r.plan.Seed, e.index, fmt.Sprintf("%s\x00%d", a.arm.Name, len(a.blocks)))
 	var wg sync.WaitGroup
 	wg.Go(func() { b.server = r.mark(ctx, a, window) })
+	serverCPUs := r.machine.CPUsOf(a.serverProcesses())
+	b.room = serverCPUs.Room()
+	if shared, ok := r.machine.CPUsOf([]int{a.gen.pid()}).Overlap(serverCPUs); ok {
+		a.cpusShared = &shared
+	}
 	if b.rate > 0 {
 		wg.Go(func() {
 			if i := r.watch(ctx, e, []int64{at, window[1]}); i != nil {
@@ -311,19 +319,23 @@ func (t *stepTally) add(b *block) error {
 			t.over[i] += latency.AtLeast(int64(limit.Value) + 1)
 		}
 	}
-	if m.Stopped {
-		return nil
+	if !m.Stopped {
+		t.addCPU(b)
 	}
+	return nil
+}
+
+// addCPU adds the CPU time of a whole window, each side's as a share of what it may use.
+func (t *stepTally) addCPU(b *block) {
+	m := b.measured
 	own := m.CPU
 	if m.CPU != nil && m.PacerCPU != nil {
 		own = new(*m.CPU - *m.PacerCPU)
 	}
 	t.clientCPU.add(own, m.Ledger.Scheduled)
 	t.serverCPU.add(used(b.server), m.Ledger.Scheduled)
-	room := int64(float64(m.Elapsed) * m.Capacity)
-	t.client.add(m.CPU, room)
-	t.server.add(used(b.server), room)
-	return nil
+	t.client.add(m.CPU, int64(float64(m.Elapsed)*m.Capacity))
+	t.server.add(used(b.server), int64(float64(m.Elapsed)*cmp.Or(b.room, m.Capacity)))
 }
 
 // step is what the tally comes to.

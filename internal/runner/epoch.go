@@ -55,15 +55,17 @@ type armEpoch struct {
 	connected []connection
 	probed    *worker.Probed // in the first epoch
 	holders   *bool          // in the first epoch: whether --server-pid was seen to hold the connections
-	book      *book          // of a handshake plan
-	silent    int            // connections of a handshake plan, the latest, that had no answer
-	rushed    *worker.Rushed // of a handshake plan
-	rushWhole bool           // nothing cut rushed short
-	measured  *worker.Measured
-	server    [2]*worker.Reading // at the window's ends
-	blocks    []block            // of a ceiling, in place of measured
-	saturated *worker.Saturated
-	satServer [2]*worker.Reading
+	// cpusShared is whether generator and server may run on one CPU, of a ceiling; nil: not known.
+	cpusShared *bool
+	book       *book          // of a handshake plan
+	silent     int            // connections of a handshake plan, the latest, that had no answer
+	rushed     *worker.Rushed // of a handshake plan
+	rushWhole  bool           // nothing cut rushed short
+	measured   *worker.Measured
+	server     [2]*worker.Reading // at the window's ends
+	blocks     []block            // of a ceiling, in place of measured
+	saturated  *worker.Saturated
+	satServer  [2]*worker.Reading
 	// finished and snapshot are what both sides counted, up to the same moment: the
 	// epoch's end or, if the generator failed before it, the window's.
 	finished *worker.Finished
@@ -239,6 +241,17 @@ func (a *armEpoch) windows() []*worker.Measured {
 		all = append(all, b.measured)
 	}
 	return all
+}
+
+// serverProcesses are those of the arm's server, if they are known.
+func (a *armEpoch) serverProcesses() []int {
+	switch {
+	case a.host == nil:
+		return a.targetProcesses()
+	case a.bundled():
+		return []int{a.host.pid()}
+	}
+	return a.pids
 }
 
 // bundled says whether the arm's server is one of ours, which tells what it saw.

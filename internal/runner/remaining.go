@@ -2,10 +2,34 @@ package runner
 
 import "time"
 
-// curves is how far the windows of a search's curves have come.
+// curves is how far the windows of a search's curves have come. Lengths are as planned, and
+// of windows that count.
 type curves struct {
 	began time.Duration // into the run: the search of every arm has ended; 0: it has not
-	done  time.Duration // of the windows that count, as planned
+	done  time.Duration
+	todo  time.Duration // of the present epoch
+	epoch int           // whose todo it is, from 1; 0: none's
+}
+
+// measured notes a window.
+func (c *curves) measured(length time.Duration) {
+	c.done += length
+	c.todo = max(0, c.todo-length) // a rate that was added in the epoch was not in it
+}
+
+// planned is how long a window at a rate takes, with what comes before it.
+func (r *run) planned(rate float64) time.Duration {
+	return r.plan.Warmup + r.plan.WindowAt(rate) + lead
+}
+
+// grid is how long the windows of an epoch take.
+func (r *run) grid() (length time.Duration) {
+	for _, rates := range r.grids {
+		for _, rate := range rates {
+			length += r.planned(rate)
+		}
+	}
+	return length
 }
 
 // remaining is how long the run still takes if all epochs take as long as the latest.
@@ -28,13 +52,10 @@ func (r *run) remainingCurves(elapsed time.Duration) time.Duration {
 	if r.curves.began == 0 {
 		return 0
 	}
-	var each time.Duration
-	for _, grid := range r.grids {
-		for _, rate := range grid {
-			each += r.plan.Warmup + r.plan.WindowAt(rate) + lead
-		}
+	left := r.grid() * time.Duration(r.plan.Epochs.Max-len(r.epochs))
+	if r.curves.epoch == len(r.epochs)+1 { // the present epoch has begun its own
+		left += r.curves.todo - r.grid()
 	}
-	left := each*time.Duration(r.plan.Epochs.Max) - r.curves.done
 	if r.curves.done == 0 {
 		return max(0, left)
 	}

@@ -33,8 +33,22 @@ func TestWhatRemainsOfASearchIsThatOfItsCurves(t *testing.T) {
 	if got := r.remaining(20 * time.Second); got != 68*time.Second {
 		t.Errorf("%v after the search, want 68s", got)
 	}
-	r.curves.done = 17 * time.Second // of 68, in 34 s
-	if got := r.remaining(54 * time.Second); got != 102*time.Second {
-		t.Errorf("%v where windows take twice as long as planned, want 102s", got)
+	r.curves.epoch, r.curves.todo = 1, 8500*time.Millisecond
+	r.curves.measured(5500 * time.Millisecond)
+	if got := r.remaining(31 * time.Second); got != 125*time.Second {
+		t.Errorf("%v where windows take twice as long as planned, want 125s", got) // 2 · (68 − 5.5)
+	}
+	r.grids[1] = append(r.grids[1], 1500) // in the second epoch: 10 s each from now on
+	r.epochs, r.curves.epoch, r.curves.todo, r.curves.done = make([]*epoch, 1), 2, 0, 10*time.Second
+	if got := r.remaining(30 * time.Second); got != 60*time.Second {
+		t.Errorf("%v at the end of the second epoch, want 60s: six of 10 s", got)
+	}
+	r.epochs = make([]*epoch, 2)
+	if got := r.remaining(30 * time.Second); got != 60*time.Second {
+		t.Errorf("%v between epochs, want 60s", got)
+	}
+	r.epochs, r.curves.epoch = make([]*epoch, 7), 8
+	if got := r.remaining(30 * time.Second); got != 0 {
+		t.Errorf("%v after the last window, want none", got)
 	}
 }

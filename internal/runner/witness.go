@@ -41,6 +41,9 @@ func (w *witness) add(a *armEpoch) {
 	w.protocol(f)
 	w.seen.ResponsesDecompressed += f.Decompressed.Messages
 	w.responses(f.Received)
+	if a.cpusShared != nil {
+		w.seen.CPUsShared = new(*a.cpusShared || w.seen.CPUsShared != nil && *w.seen.CPUsShared)
+	}
 	if a.holders != nil {
 		w.seen.ServerPIDSeen = a.holders
 	}
