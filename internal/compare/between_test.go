@@ -285,6 +285,17 @@ func TestUnlikePlansAreRefusedWithWhatDiffers(t *testing.T) {
 	}
 }
 
+// TestUnlikePlansNameWhatOlderArmsAnnounced: none is a choice of its own, and not what it is
+// called where a plan does not say it.
+func TestUnlikePlansNameWhatOlderArmsAnnounced(t *testing.T) {
+	base, new := run("a", of("x", allocs, 1)), run("b", of("x", allocs, 1))
+	new.Plan.Arms[0].Settings.AcceptCompression = "none"
+	_, err := compare.Results(base, new, false)
+	if want := "the plans are unlike: arms.x.settings.accept_compression: base gzip,deflate,zstd, new none"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
 func TestManyDifferencesAreCutShort(t *testing.T) {
 	base, new := run("a", of("x", allocs, 1)), run("b", of("x", allocs, 1))
 	for i := range 30 {

@@ -16,8 +16,8 @@ import (
 // IndexName is the name of the index in a directory of results.
 const IndexName = ".index"
 
-// indexVersion changes with what the index holds.
-const indexVersion = "grpc-bench/index/v4"
+// indexVersion changes with what the index holds, and with what plans have for a hash.
+const indexVersion = "grpc-bench/index/v5"
 
 // maxIndexBytes bounds what is unpacked of an index: 10 000 runs of the built-in suite
 // take 40 MB.

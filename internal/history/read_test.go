@@ -53,6 +53,17 @@ func indexed(t *testing.T, dir string) []byte {
 	return data
 }
 
+// TestTheIndexIsOfThePresentQuestion: the index keeps the hashes of plans. Where plans get
+// other ones, as when plan.Question changes, those of an index before must not be believed:
+// then indexVersion is another one, and so is the hash here.
+func TestTheIndexIsOfThePresentQuestion(t *testing.T) {
+	p := plan.Plan{Arms: []plan.Arm{{Name: "a"}}, ConnectTimeout: time.Second, Seed: 1}
+	got := [2]string{indexVersion, p.Hash()[:16]}
+	if want := [2]string{"grpc-bench/index/v5", "45c47a731a830e33"}; got != want {
+		t.Errorf("version and hash %q, want %q", got, want)
+	}
+}
+
 // TestTheIndexIsNeverTheTruth: whatever is in the place of the index.
 //
 //	fault:   `results/.index` missing, damaged, foreign, of another version, or beside files that changed since
@@ -276,9 +287,9 @@ func TestTheIndexTakesAtMost2kBARun(t *testing.T) {
 }
 
 func FuzzIndex(f *testing.F) {
-	f.Add([]byte(`{"version":"grpc-bench/index/v4","layouts":[[{"arm":"a"}]],"facts":[[{"what":"Go","value":"1"}]]}
+	f.Add([]byte(`{"version":"grpc-bench/index/v5","layouts":[[{"arm":"a"}]],"facts":[[{"what":"Go","value":"1"}]]}
 {"layout":0,"values":[[1,2,3]],"facts":[{"list":0},{"arm":"a","list":1}]}`))
-	f.Add([]byte(`{"version":"grpc-bench/index/v4","layouts":[[{"arm":"a"}]]}
+	f.Add([]byte(`{"version":"grpc-bench/index/v5","layouts":[[{"arm":"a"}]]}
 {"layout":0,"values":[[1,2,3]]}
 {"layout":-1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {

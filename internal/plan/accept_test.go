@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -41,5 +43,35 @@ func TestWhatIsAnnouncedIsPartOfThePlan(t *testing.T) {
 	a, b := mustPlan(t, "--tls", "off"), mustPlan(t, "--tls", "off", "--accept-compression", "gzip")
 	if a.Hash() == b.Hash() {
 		t.Error("plans that announce different codecs must not be of one hash")
+	}
+}
+
+// TestOlderPlansAnnouncedEveryCodec: older.json is as a build wrote it that had neither
+// --accept-compression nor --connect-timeout.
+func TestOlderPlansAnnouncedEveryCodec(t *testing.T) {
+	data, err := os.ReadFile("testdata/older.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var older plan.Plan
+	if err := json.Unmarshal(data, &older); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--tls", "off", "--vary", "compression=none,gzip:low"}
+	for _, of := range []struct {
+		accepts string
+		same    bool
+	}{
+		{"gzip,deflate,zstd", true},
+		{"gzip,deflate", false},
+		{"default", false}, // today each arm announces the codecs that it is about
+	} {
+		p := mustPlan(t, append(args, "--accept-compression", of.accepts)...)
+		if got := p.Hash() == older.Hash(); got != of.same {
+			t.Errorf("--accept-compression %s asks the same as an older plan: %v, want %v", of.accepts, got, of.same)
+		}
+	}
+	if got := older.Question().Arms[0].Settings.AcceptCompression; got != "gzip,deflate,zstd" || older.Arms[0].Settings.AcceptCompression != "" {
+		t.Errorf("the question announces %q, want all by name; the plan itself %q", got, older.Arms[0].Settings.AcceptCompression)
 	}
 }

@@ -189,12 +189,14 @@ func (p Plan) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Question returns p without what changes from run to run and not the question:
-// addresses, name, tags, seed, gates, how long a server may take to start and the number of epochs. An arm that is named by
-// its address is named by its position. The arms keep their order.
+// Question returns p without what changes from run to run and not the question: addresses,
+// name, tags, seed, gates, the number of epochs, and how long a server may take to start or
+// to be connected to: these limits say whether a run is measured, not what is measured. What
+// an arm announces of codecs is named, also where a plan of an older tool does not say it. An
+// arm that is named by its address is named by its position. The arms keep their order.
 func (p Plan) Question() Plan {
 	p.SuiteFile, p.Name, p.Tags, p.Seed, p.Epochs, p.MaxTime, p.Gates = "", "", nil, 0, Epochs{}, 0, Gates{}
-	p.ServerStartTimeout = 0
+	p.ConnectTimeout, p.ServerStartTimeout = 0, 0
 	if p.Target != nil {
 		target := *p.Target
 		target.Address, target.ServerPID, target.ServerPIDs = "", 0, nil
@@ -211,6 +213,7 @@ func (p Plan) Question() Plan {
 			serverBinary+"="+Program(a.Settings.ServerBinary), fmt.Sprintf("%s=#%d", serverBinary, i),
 		).Replace(a.Name)
 		a.Name, a.Settings.Target, a.Settings.ServerBinary = names[a.Name], "", ""
+		a.Settings.AcceptCompression = acceptText(a.Settings.Accepts())
 	}
 	p.Groups = slices.Clone(p.Groups)
 	for i := range p.Groups {

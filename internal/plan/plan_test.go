@@ -40,6 +40,7 @@ func TestHashIsOfTheQuestionAlone(t *testing.T) {
 		{"b:2", "--tls", "off", "--quick"},
 		append(base, "--name", "x", "--tag", "a=b", "--seed", "9"),
 		append(base, "--epochs", "20", "--server-pid", "1"),
+		append(base, "--connect-timeout", "20s"),
 	} {
 		if got := mustPlan(t, same...).Hash(); got != want {
 			t.Errorf("run %q has another hash", same)
