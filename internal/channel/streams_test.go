@@ -243,6 +243,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte{0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 9, 7, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 11, 'x'}, uint8(1))
 	f.Add([]byte{0, 0, 1, 1, 5, 0, 0, 0, 1, 'x', 0, 0, 0, 1, 4, 0, 0, 0, 3, 0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8}, uint8(200))
 	f.Add(append([]byte{0, 0, 5, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0}, 0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8), uint8(3))
+	f.Add([]byte{0, 0, 0, 1, 5, 0, 0, 0, 1}, uint8(1))
 	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
 		want := map[string]int{}
 		rest := b
@@ -272,6 +273,9 @@ func FuzzFrames(f *testing.F) {
 				if flags&flagEndStream != 0 {
 					want["over"]++
 				}
+				if length == 0 && flags == flagEndStream|flagEndHeaders {
+					want["bare"]++
+				}
 			}
 		}
 		whole := b[:len(b)-len(rest)]
@@ -286,6 +290,8 @@ func FuzzFrames(f *testing.F) {
 					got["reset "+string(code[:4])]++
 				case frameGoAway:
 					got["goaway "+string(code[:])]++
+				case frameHeaders:
+					got["bare"]++
 				default:
 					got["end"]++
 				}
