@@ -3,7 +3,6 @@ package channel
 import (
 	"bytes"
 	"encoding/binary"
-	"io"
 	"net"
 	"slices"
 	"testing"
@@ -296,14 +295,8 @@ func FuzzFrames(f *testing.F) {
 					got["end"]++
 				}
 			}}
-		from := bytes.NewReader(whole)
-		piece := make([]byte, max(1, int(size)))
-		for {
-			n, err := from.Read(piece)
-			r.read(piece[:n])
-			if err == io.EOF {
-				break
-			}
+		for piece := range slices.Chunk(whole, max(1, int(size))) {
+			r.read(piece)
 		}
 		for name, n := range map[string]int64{"open": r.open, "over": r.over} {
 			if n > 0 {

@@ -376,6 +376,7 @@ func TestWhatNobodyWaitedForIsNotKnown(t *testing.T) {
 }
 
 func TestProcessesHaveTheCPUsThatTheirAffinityAllows(t *testing.T) {
+	lane.Long(t, "starts processes")
 	own := Machine{}.CPUsOf([]int{os.Getpid()})
 	child := exec.Command("cat")
 	in, err := child.StdinPipe()
