@@ -21,7 +21,7 @@ build:
 ## check: format, vet (also for macOS and arm64), staticcheck, the project's rules
 .PHONY: check
 check:
-	@unformatted=$$(gofmt -l cmd internal proto); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l cmd internal proto testing); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet -tags '$(TAGS)' ./...
 	GOOS=darwin $(GO) vet ./...
 	GOARCH=arm64 $(GO) vet ./...
@@ -100,7 +100,7 @@ browser:
 generate:
 	$(GO) tool -modfile=tools/go.mod buf lint
 	$(GO) tool -modfile=tools/go.mod buf generate
-	$(GO) run ./internal/reliability
+	$(GO) run ./testing/reliability
 
 # The targets of the published example, by its names.
 

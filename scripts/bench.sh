@@ -7,4 +7,4 @@ cd "$(dirname "$0")/.."
 if [ $# -eq 0 ]; then
 	go test -run '^$' -bench . -benchmem ./internal/load ./internal/hist ./internal/codec
 fi
-exec go run ./internal/benchmarks "$@"
+exec go run ./testing/benchmarks "$@"

@@ -20,7 +20,7 @@ fuzz() {
 	return "$code"
 }
 
-packages=$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal | xargs -r -n1 dirname | sort -u)
+packages=$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal testing | xargs -r -n1 dirname | sort -u)
 count=0
 for package in $packages; do
 	# Linked once for all targets of a package, with their counters of coverage.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Gets what the tests against other makers' servers and proxies need: Debian's packages,
 # @grpc/grpc-js from npm and connect-go from the Go module proxy, of the versions that
-# stand beside their servers in internal/foreign/testdata, into bin/peers. What is there
+# stand beside their servers in testing/foreign/testdata, into bin/peers. What is there
 # is not fetched again.
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,9 +23,9 @@ fi
 
 js=bin/peers/grpcjs
 mkdir -p $js
-cp internal/foreign/testdata/grpcjs/server.js internal/foreign/testdata/grpcjs/package.json internal/foreign/testdata/grpcjs/package-lock.json $js
+cp testing/foreign/testdata/grpcjs/server.js testing/foreign/testdata/grpcjs/package.json testing/foreign/testdata/grpcjs/package-lock.json $js
 [ -d $js/node_modules ] && cmp -s $js/package-lock.json $js/installed || {
 	npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $js
 	cp $js/package-lock.json $js/installed
 }
-go build -C internal/foreign/testdata/connect -trimpath -o "$PWD/bin/peers/connect" .
+go build -C testing/foreign/testdata/connect -trimpath -o "$PWD/bin/peers/connect" .

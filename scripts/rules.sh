@@ -4,8 +4,8 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-code=$(find cmd internal proto -name '*.go' ! -name '*_test.go' ! -name '*.pb.go')
-tests=$(find cmd internal proto -name '*_test.go')
+code=$(find cmd internal proto testing -name '*.go' ! -name '*_test.go' ! -name '*.pb.go')
+tests=$(find cmd internal proto testing -name '*_test.go')
 # shellcheck disable=SC2086 # lists of names without spaces, meant to be split
 inner=$(grep -L '^package main$' $code) # all that is not a program
 broken=0
@@ -47,7 +47,7 @@ except() {
 # Tests that wait in real time, each for what no fake time reaches: truth holds the tool
 # against servers that are late by a known time; a process is frozen or away for one; one
 # under limits takes a second of traffic before they are narrowed.
-real='^internal/(truth/|faults/server_faults_linux_test\.go|faults/limits_linux_test\.go)'
+real='^testing/(truth/|faults/server_faults_linux_test\.go|faults/limits_linux_test\.go)'
 
 # shellcheck disable=SC2086 # lists of names without spaces, meant to be split
 {
@@ -56,7 +56,7 @@ real='^internal/(truth/|faults/server_faults_linux_test\.go|faults/limits_linux_
 	rule 'a test waits in fake time: <-time.After is a sleep too, unless it is the case of a select that ends a wait for something else' \
 		'(^|[^e[:space:]])[[:space:]]*<-time\.(After|Tick|NewTimer)\(' $(except "$real" $(grep -L '"testing/synctest"' $tests))
 	rule 'a skipped test says that all is well; lane.Long is the one skip, and of go test -short alone' \
-		'\b(t|b|tb|f)\.Skip(Now|f)?\(' $tests $(except '^internal/lane/lane\.go' $code)
+		'\b(t|b|tb|f)\.Skip(Now|f)?\(' $tests $(except '^testing/lane/lane\.go' $code)
 	rule 'time.After and time.Tick count from when they are called, so their lateness adds up' \
 		'\btime\.(After|Tick)\(' $code
 	rule 'only programs print: the answer is on standard output alone' \
@@ -72,13 +72,13 @@ real='^internal/(truth/|faults/server_faults_linux_test\.go|faults/limits_linux_
 	rule 'RPCs are counted at the call site: a stats.Handler sees transparent retries too; one call may be watched by it' \
 		'"google\.golang\.org/grpc/stats"' $(except '^internal/exchange/' $code)
 	rule 'one place starts processes; probe asks git, verify has a neighbour, the benchmarks compare with others, and a browser and foreign servers are for tests' \
-		'"os/exec"' $(except '^internal/(runner|worker|benchmarks|probe|browser|foreign|verify)/' $code)
+		'"os/exec"' $(except '^(internal/(runner|worker|probe|verify)|testing/(benchmarks|browser|foreign))/' $code)
 	rule 'one place trusts markup: what it lets through acts in a browser' \
 		'\btemplate\.(HTML|HTMLAttr|JS|JSStr|CSS|URL|Srcset)\b|"text/template"' $(except '^internal/webpage/webpage\.go' $code)
 	rule 'one place can switch verification off, and a flag asks it to' \
 		'InsecureSkipVerify[[:space:]]*(:|=[^=])' $(except '^internal/(channel/tls\.go|plan/)' $code)
 	rule 'results and keys are written whole or not at all, by the packages that know how' \
-		'\bos\.(WriteFile|Create)\(' $(except '^internal/(result|certs|mutants|foreign)/' $code)
+		'\bos\.(WriteFile|Create)\(' $(except '^(internal/(result|certs)|testing/(mutants|foreign))/' $code)
 	rule 'math/rand/v2 from the seed of the plan, so that a run can be repeated' '"math/rand"' $code $tests
 	rule 'a package is named after what it knows' \
 		'^package (util|utils|common|helpers?|types|models|misc)$' $code $tests

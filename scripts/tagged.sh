@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 tag=${1:?usage: tagged.sh TAG [go test flags]}
 shift
 
-files=$(grep -rl --include='*_test.go' "^//go:build $tag\( && linux\)\?\$" cmd internal) ||
+files=$(grep -rl --include='*_test.go' "^//go:build $tag\( && linux\)\?\$" cmd internal testing) ||
 	{ echo "no test carries the tag $tag" >&2; exit 1; }
 # shellcheck disable=SC2086 # names without spaces, meant to be split
 names=$(sed -n 's/^func \(Test[[:alnum:]_]*\)(t .*/\1/p' $files | paste -sd '|' -)

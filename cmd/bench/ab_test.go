@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // fakeGo makes programs that print their arguments and end with exit code 3, as a run

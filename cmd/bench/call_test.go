@@ -22,8 +22,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"grpcbench/internal/certs"
-	"grpcbench/internal/hostile"
-	"grpcbench/internal/lane"
+	"grpcbench/testing/hostile"
+	"grpcbench/testing/lane"
 )
 
 // runCall is grpc-bench call as a process: it installs the compressors, which the

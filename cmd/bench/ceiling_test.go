@@ -7,8 +7,8 @@ import (
 	"syscall"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 // climb is a command line of ceiling that takes seconds. It has two arms, so that other

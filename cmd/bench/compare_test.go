@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"grpcbench/internal/compare"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 // twoRuns makes two results of one plan and returns their directory and ids.

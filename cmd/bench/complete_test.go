@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 func TestValuesOfAClosedSetAreCompleted(t *testing.T) {

@@ -15,9 +15,9 @@ import (
 
 	"google.golang.org/grpc"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	serverpb "grpcbench/proto"
+	"grpcbench/testing/lane"
 )
 
 // hung is how long a program that was told to end may take before it hangs:

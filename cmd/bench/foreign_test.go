@@ -14,9 +14,9 @@ import (
 	"google.golang.org/grpc"
 
 	"grpcbench/internal/certs"
-	"grpcbench/internal/foreign"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
+	"grpcbench/testing/foreign"
 )
 
 // These tests measure servers and proxies of other makers as their users would.

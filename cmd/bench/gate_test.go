@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 // eight is a short run of eight epochs, which a verdict needs, with one RPC at a time:

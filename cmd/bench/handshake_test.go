@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 // resultIDs are those of a directory.

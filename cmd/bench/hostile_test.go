@@ -18,9 +18,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"grpcbench/internal/hostile"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
+	"grpcbench/testing/hostile"
+	"grpcbench/testing/lane"
 )
 
 // sayings are lines that say something about s, by where it stands: none can be

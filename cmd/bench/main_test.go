@@ -12,10 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"grpcbench/internal/conform"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/conform"
+	"grpcbench/testing/lane"
 )
 
 // asProgram is the variable that makes the test binary the program.

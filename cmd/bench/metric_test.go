@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/metric"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 // A metric is one row of a table. These two are of no build of the tool: a quantile that

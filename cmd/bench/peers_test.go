@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"grpcbench/internal/certs"
-	"grpcbench/internal/foreign"
+	"grpcbench/testing/foreign"
 )
 
 // The server is the published example's on gRPC's C core. It answers with the

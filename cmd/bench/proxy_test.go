@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // A proxy of the environment is not used, which is said once, by the names of the variables

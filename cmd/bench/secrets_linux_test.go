@@ -27,8 +27,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // scene is what a run with secrets needs: files, and a place for all it writes.

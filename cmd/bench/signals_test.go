@@ -16,9 +16,9 @@ import (
 
 	"google.golang.org/grpc"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	serverpb "grpcbench/proto"
+	"grpcbench/testing/lane"
 )
 
 // program is grpc-bench as a process.

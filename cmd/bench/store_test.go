@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"grpcbench/internal/conform"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
+	"grpcbench/testing/conform"
+	"grpcbench/testing/lane"
 )
 
 // TestARunThatIsKilledKeepsWhatItHadFinished: the next report finds it.

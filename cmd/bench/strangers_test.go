@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/net/http2"
 
-	"grpcbench/internal/faultproxy"
-	"grpcbench/internal/lane"
+	"grpcbench/testing/faultproxy"
+	"grpcbench/testing/lane"
 )
 
 // stranger is a server that no RPC can be made to.

@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"grpcbench/internal/history"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 func TestTrackShowsTheSeriesOfStoredRuns(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // opened is the program's ui as a process, whose first line is its address.

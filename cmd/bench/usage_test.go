@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 func TestMistakesAreRefusedWithASentenceAndNoLoad(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"grpcbench/internal/benchserver"
-	"grpcbench/internal/lane"
 	benchv1 "grpcbench/proto/bench/v1"
+	"grpcbench/testing/lane"
 )
 
 // What a request may not ask for is refused at once, whatever it would have cost.

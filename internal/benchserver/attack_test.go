@@ -11,8 +11,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"grpcbench/internal/benchserver"
-	"grpcbench/internal/lane"
 	benchv1 "grpcbench/proto/bench/v1"
+	"grpcbench/testing/lane"
 )
 
 const (

@@ -24,8 +24,8 @@ import (
 
 	"grpcbench/internal/benchserver"
 	"grpcbench/internal/certs"
-	"grpcbench/internal/lane"
 	benchv1 "grpcbench/proto/bench/v1"
+	"grpcbench/testing/lane"
 )
 
 const (

@@ -19,10 +19,10 @@ import (
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
-	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
 	serverpb "grpcbench/proto"
 	benchv1 "grpcbench/proto/bench/v1"
+	"grpcbench/testing/faultproxy"
 )
 
 // witness answers every method and notes the metadata it saw.

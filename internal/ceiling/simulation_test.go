@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"grpcbench/internal/ceiling"
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // mm1 is a server with exponential service times and one place, first come first

@@ -15,7 +15,7 @@ import (
 
 	"grpcbench/internal/certs"
 	"grpcbench/internal/channel"
-	"grpcbench/internal/faultproxy"
+	"grpcbench/testing/faultproxy"
 )
 
 // middlebox stands before a server.

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"grpcbench/internal/compare"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 // A machine is a shared computer: its level drifts (autoregressive, 0.9 from epoch to

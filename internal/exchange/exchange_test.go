@@ -24,10 +24,10 @@ import (
 	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/exchange"
-	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/payload"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/worker"
+	"grpcbench/testing/faultproxy"
 )
 
 // The tests of this package are not parallel: each call installs the compressors

@@ -11,8 +11,8 @@ import (
 
 	"grpcbench/internal/certs"
 	"grpcbench/internal/exchange"
-	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/plan"
+	"grpcbench/testing/faultproxy"
 )
 
 // A call, too, tells a ClientHello that is refused for its size from a server without TLS.

@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"grpcbench/internal/hostile"
+	"grpcbench/testing/hostile"
 )
 
 // echoes are the ways in which a server may write a secret that we must see

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // burnFor is the environment variable that makes the test binary a child that

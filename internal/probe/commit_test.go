@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // known is the commit of dir, of which all must be known.

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // What git has started, such as a program that watches files, may keep git's output open

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // repository makes a repository of a line of commits with a branch beside it and returns

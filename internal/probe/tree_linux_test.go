@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 func TestAProcessDescendsFromItsParent(t *testing.T) {

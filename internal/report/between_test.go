@@ -17,10 +17,10 @@ import (
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/hist"
-	"grpcbench/internal/hostile"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
+	"grpcbench/testing/hostile"
 )
 
 // week is a result of three arms in which TLS costs the server so much, and the

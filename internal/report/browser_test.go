@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/browser"
-	"grpcbench/internal/hostile"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
+	"grpcbench/testing/browser"
+	"grpcbench/testing/hostile"
 )
 
 // chromium is a browser for one test.

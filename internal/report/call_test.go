@@ -13,9 +13,9 @@ import (
 	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/exchange"
-	corpus "grpcbench/internal/hostile"
 	"grpcbench/internal/report"
 	"grpcbench/internal/worker"
+	corpus "grpcbench/testing/hostile"
 )
 
 // echoed is a call of a bundled server in which everything went well.

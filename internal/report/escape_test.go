@@ -11,10 +11,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"grpcbench/internal/hostile"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
+	"grpcbench/testing/hostile"
+	"grpcbench/testing/lane"
 )
 
 // fill puts s into every string of v, and into every map that is not empty as

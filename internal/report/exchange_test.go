@@ -15,10 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"grpcbench/internal/hist"
-	corpus "grpcbench/internal/hostile"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
+	corpus "grpcbench/testing/hostile"
+	"grpcbench/testing/lane"
 )
 
 // stored is a result as a run writes it, with its histograms.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"grpcbench/internal/hostile"
+	"grpcbench/testing/hostile"
 )
 
 // FuzzEscapers checks for any string that it stands harmless on one line, that no

@@ -17,11 +17,11 @@ import (
 	markup "golang.org/x/net/html"
 
 	"grpcbench/internal/compare"
-	"grpcbench/internal/hostile"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
+	"grpcbench/testing/hostile"
+	"grpcbench/testing/lane"
 )
 
 func html(t *testing.T, r result.Result) string {

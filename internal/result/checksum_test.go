@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // smallest is a stored result of less than 8 KiB with an estimate in it.

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // The test binary is also the writer that is killed and lied to: these variables

@@ -12,8 +12,8 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"grpcbench/internal/codec"
-	"grpcbench/internal/conform"
 	"grpcbench/internal/plan"
+	"grpcbench/testing/conform"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
+	"grpcbench/testing/lane"
 )
 
 // warmed is a result of n epochs of windows of 3 s, in which the seconds of epoch e have

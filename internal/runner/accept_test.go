@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"grpcbench/internal/faultproxy"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/faultproxy"
+	"grpcbench/testing/lane"
 )
 
 // cCoreLike answers every RPC with OK and its codecs, whatever it was sent in, as gRPC's C

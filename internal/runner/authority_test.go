@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // Both engines send one :authority, and ask TLS for one name, whichever of TARGET,

@@ -16,11 +16,11 @@ import (
 
 	"grpcbench/internal/ceiling"
 	"grpcbench/internal/compare"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // ceilingPlan is the plan of a command line of ceiling with short windows and as many

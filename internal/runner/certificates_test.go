@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"grpcbench/internal/certs"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // lasting is a target whose certificate is valid for a day from then.

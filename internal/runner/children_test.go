@@ -17,12 +17,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"grpcbench/internal/compare"
-	"grpcbench/internal/conform"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 	"grpcbench/internal/worker"
+	"grpcbench/testing/conform"
+	"grpcbench/testing/lane"
 )
 
 // TestMain is also the program of every child: the test binary is started again

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // cold is a target whose first calls are held until their deadline, if they have one.

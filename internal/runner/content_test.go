@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // Both engines send the content type that a client of grpc-go sends, for every method: a

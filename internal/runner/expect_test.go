@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/faultproxy"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/faultproxy"
+	"grpcbench/testing/lane"
 )
 
 // lookups is a server that knows every second key. Its first stream is the question whether

@@ -20,10 +20,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // somebodys is a server with a service that grpc-bench knows nothing of.

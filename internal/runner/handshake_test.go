@@ -17,10 +17,10 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"grpcbench/internal/certs"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // handshakesOf is a plan of few connections in one epoch, unless args say otherwise.

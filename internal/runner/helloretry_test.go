@@ -4,9 +4,9 @@ import (
 	"crypto/tls"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // A server that takes P-256 alone, as gRPC's C core does, asks a client that offers other key

@@ -11,13 +11,13 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/channel"
-	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 	"grpcbench/internal/wire"
 	"grpcbench/internal/worker"
+	"grpcbench/testing/faultproxy"
 )
 
 // inProcess is an arm's generator without its process: what connects, calls and

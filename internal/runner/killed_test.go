@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // killing is twoEpochs, in whose first one every child of the role is killed when

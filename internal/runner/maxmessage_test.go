@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // mirroring answers every method with the request's own bytes, of up to 16 MiB.

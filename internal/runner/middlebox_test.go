@@ -9,10 +9,10 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
-	"grpcbench/internal/faultproxy"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/faultproxy"
+	"grpcbench/testing/lane"
 )
 
 // A ClientHello that is refused for its size is named before anything is measured, by one

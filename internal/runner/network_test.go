@@ -11,13 +11,13 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"grpcbench/internal/call"
-	"grpcbench/internal/faultproxy"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 	benchv1 "grpcbench/proto/bench/v1"
+	"grpcbench/testing/faultproxy"
+	"grpcbench/testing/lane"
 )
 
 // wantServerAgrees fails unless the server saw all that were ok, and nothing that

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/net/http2"
 
 	"grpcbench/internal/call"
-	"grpcbench/internal/faultproxy"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 	benchv1 "grpcbench/proto/bench/v1"
+	"grpcbench/testing/faultproxy"
+	"grpcbench/testing/lane"
 )
 
 // refusing answers but for every n-th stream, which it refuses.

@@ -15,10 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"grpcbench/internal/certs"
-	"grpcbench/internal/foreign"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/foreign"
 )
 
 // cCore is the published example's server on gRPC's C core, which Python, C++,

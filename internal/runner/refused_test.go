@@ -6,10 +6,10 @@ import (
 
 	"golang.org/x/net/http2"
 
-	"grpcbench/internal/faultproxy"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/faultproxy"
+	"grpcbench/testing/lane"
 )
 
 // A stream that is refused is an RPC made again: it is no failure, and it is not passed over.

@@ -20,9 +20,9 @@ import (
 	"grpcbench/internal/address"
 	"grpcbench/internal/benchserver"
 	"grpcbench/internal/codec"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // serveBinary is a server as a user would bring it: ADDR, or inherited for the socket that

@@ -13,11 +13,11 @@ import (
 	"syscall"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // idle is a process that serves nothing.

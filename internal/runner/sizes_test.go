@@ -3,8 +3,8 @@ package runner_test
 import (
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // A message of any size goes both ways through flow control, whole: the bundled

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // Whatever a machine does, it does to all arms, which are alive together: two servers of

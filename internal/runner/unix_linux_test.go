@@ -15,12 +15,12 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"grpcbench/internal/channel"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
 	"grpcbench/internal/wire"
 	serverpb "grpcbench/proto"
+	"grpcbench/testing/lane"
 )
 
 // socket has s serve on a Unix socket, too, and returns its path.

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"grpcbench/internal/channel"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // churnOf are the replacements of the window and of the whole life, and holds what is

@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // row is one value of an option, and how a server shows that it was obeyed.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/stats"
+	"grpcbench/testing/lane"
 )
 
 // nominated reports whether a tracker that looks at the last 60 values of y at each commit,

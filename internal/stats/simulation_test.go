@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/stats"
+	"grpcbench/testing/lane"
 )
 
 // A source draws one difference with centre 0.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"grpcbench/internal/hostile"
+	"grpcbench/testing/hostile"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

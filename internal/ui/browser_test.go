@@ -12,10 +12,10 @@ import (
 	"sync"
 	"testing"
 
-	"grpcbench/internal/browser"
 	"grpcbench/internal/compare"
-	"grpcbench/internal/hostile"
 	"grpcbench/internal/result"
+	"grpcbench/testing/browser"
+	"grpcbench/testing/hostile"
 )
 
 // shared is the browser of all tests here: to start one takes longer than most of them.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 // TestTheHistoryOfTooFewRunsIsNotJudged: one run, runs that may not be used, two machines, and enough runs of one.

@@ -13,10 +13,10 @@ import (
 
 	"grpcbench/internal/compare"
 	"grpcbench/internal/history"
-	"grpcbench/internal/hostile"
-	"grpcbench/internal/lane"
 	"grpcbench/internal/report"
 	"grpcbench/internal/result"
+	"grpcbench/testing/hostile"
+	"grpcbench/testing/lane"
 )
 
 // examined reads a result as commands do.

@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"grpcbench/internal/lane"
+	"grpcbench/testing/lane"
 )
 
 // TestMain fails the fast lane if it starts a process.

@@ -13,10 +13,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/result"
 	serverpb "grpcbench/proto"
+	"grpcbench/testing/lane"
 )
 
 // calls makes n RPCs, so that the server has something to count.

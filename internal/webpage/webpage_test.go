@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"grpcbench/internal/hostile"
 	"grpcbench/internal/svg"
+	"grpcbench/testing/hostile"
 )
 
 func written(t *testing.T, p Page) string {

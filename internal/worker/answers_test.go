@@ -8,8 +8,8 @@ import (
 
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
-	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
+	"grpcbench/testing/faultproxy"
 )
 
 // answer is what a server answers every RPC with, and how the RPC ends by each engine.

@@ -16,9 +16,9 @@ import (
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
-	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
 	"grpcbench/internal/wire"
+	"grpcbench/testing/faultproxy"
 )
 
 // fault is what a server does to every RPC, and how that RPC ends.

@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
+	"grpcbench/testing/lane"
 )
 
 // script writes a shell script and returns the order to serve with it.

@@ -12,9 +12,9 @@ import (
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
-	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
 	"grpcbench/internal/wire"
+	"grpcbench/testing/faultproxy"
 )
 
 // explained is what each engine says of the first RPC.

@@ -20,9 +20,9 @@ import (
 	"grpcbench/internal/cause"
 	"grpcbench/internal/certs"
 	"grpcbench/internal/channel"
-	"grpcbench/internal/faultproxy"
 	"grpcbench/internal/load"
 	"grpcbench/internal/wire"
+	"grpcbench/testing/faultproxy"
 )
 
 // lossy is a server whose connection is lost by its first RPC, and what the next ones

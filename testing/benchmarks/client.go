@@ -16,8 +16,8 @@ import (
 
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
-	"grpcbench/internal/wire/floor"
 	"grpcbench/internal/worker"
+	"grpcbench/testing/floor"
 )
 
 const (

@@ -26,7 +26,7 @@ type promise struct {
 func collect(root string) ([]promise, error) {
 	packages := map[string][]*ast.File{}
 	set := token.NewFileSet()
-	for _, top := range []string{"cmd", "internal"} {
+	for _, top := range []string{"cmd", "internal", "testing"} {
 		err := filepath.WalkDir(filepath.Join(root, top), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
 				return err

@@ -208,4 +208,4 @@ func (s *Server) Access() (string, error) {
 // root is the checkout, seen from a package of two levels, where its tests run.
 func root() string { return "../.." }
 
-func source(name string) string { return filepath.Join(root(), "internal/foreign/testdata", name) }
+func source(name string) string { return filepath.Join(root(), "testing/foreign/testdata", name) }

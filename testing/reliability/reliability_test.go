@@ -29,7 +29,7 @@ func TestThePageIsWhatTheTestsSay(t *testing.T) {
 func write(t *testing.T, source string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, d := range []string{"cmd", "internal/x"} {
+	for _, d := range []string{"cmd", "internal/x", "testing"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -22,8 +22,8 @@ import (
 	"grpcbench/internal/probe"
 	"grpcbench/internal/stats"
 	"grpcbench/internal/wire"
-	"grpcbench/internal/wire/floor"
 	"grpcbench/internal/worker"
+	"grpcbench/testing/floor"
 )
 
 const (

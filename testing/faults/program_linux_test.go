@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
+	"grpcbench/testing/lane"
 )
 
 // program is the name of what is tested, on the PATH of these tests.

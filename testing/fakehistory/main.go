@@ -1,6 +1,6 @@
 // Generate makes stored results out of one, to measure what a long history costs:
 //
-//	go run ./internal/history/generate results/ID DIR 10000
+//	go run ./testing/fakehistory results/ID DIR 10000
 //
 // writes 10 000 results to DIR, one for each hour before now. Their ratios are those of
 // the result with 2 % of noise, one in forty is disturbed tenfold, and those of the

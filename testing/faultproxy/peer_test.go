@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
-	"grpcbench/internal/faultproxy"
 	serverpb "grpcbench/proto"
+	"grpcbench/testing/faultproxy"
 )
 
 func TestAPeerCountsWhatItDid(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/mutants"
 	"grpcbench/internal/result"
+	"grpcbench/testing/mutants"
 )
 
 // runs is how often each fault is planted: it may not pass once.

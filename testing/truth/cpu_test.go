@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"grpcbench/internal/mutants"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/stats"
+	"grpcbench/testing/mutants"
 )
 
 // spend is the role of a process that uses CPU time up to the given number of

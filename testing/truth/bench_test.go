@@ -12,8 +12,8 @@ import (
 	"slices"
 	"testing"
 
-	"grpcbench/internal/mutants"
 	"grpcbench/internal/result"
+	"grpcbench/testing/mutants"
 )
 
 // bench is the program that is measured with, as a user has it.

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // shell runs a command of the system and returns what it said.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"net"
 
-	"grpcbench/internal/wire/floor"
+	"grpcbench/testing/floor"
 )
 
 const sinkRole = "sink"

@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/plan"
 	"grpcbench/internal/probe"
 	"grpcbench/internal/result"
 	"grpcbench/internal/runner"
+	"grpcbench/testing/lane"
 )
 
 // SOAK is how long a soak lasts, ten minutes unless it says otherwise. Each of its

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"grpcbench/internal/faultproxy"
+	"grpcbench/testing/faultproxy"
 )
 
 // echo is a TCP server that says back what it hears.

@@ -13,10 +13,10 @@ import (
 
 	"google.golang.org/grpc"
 
-	"grpcbench/internal/lane"
 	"grpcbench/internal/runner"
 	serverpb "grpcbench/proto"
 	benchv1 "grpcbench/proto/bench/v1"
+	"grpcbench/testing/lane"
 )
 
 // TestAStuckStreamDoesNotKeepAServer: one client waits for an answer that is 10 s

@@ -17,6 +17,10 @@ const (
 	root   = "../.."
 )
 
+// tops are the folders of this module that hold Go. Those of testing are for tests,
+// benchmarks and what is generated: no row of the product below may name one.
+var tops = []string{"cmd", "internal", "proto", "testing"}
+
 // edges lists, for each package of this module, those of this module that it may
 // import: a row names only packages of rows above it, or leaves, which have no
 // row. An edge that is not here fails a test; adding one is a decision about the
@@ -36,21 +40,21 @@ func edges() map[string]string {
 		"internal/wire":        "internal/address internal/cause internal/channel internal/code internal/h2code internal/load",
 		"internal/worker": "internal/cause internal/wire internal/benchserver internal/call internal/channel internal/code internal/codec internal/h2code internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":           "internal/cause internal/ceiling internal/code internal/codec internal/hist internal/load internal/metric internal/plan internal/stats",
-		"internal/runner":           "internal/address internal/ceiling internal/certs internal/hist internal/load internal/mask internal/metric internal/plan internal/probe internal/result internal/worker proto/bench/v1",
-		"internal/exchange":         "internal/call internal/cause internal/channel internal/code internal/codec internal/plan internal/worker proto/bench/v1",
-		"internal/compare":          "internal/ceiling internal/hist internal/metric internal/plan internal/result internal/stats",
-		"internal/history":          "internal/compare internal/metric internal/plan internal/result internal/stats",
-		"internal/verify":           "internal/channel internal/metric internal/plan internal/result internal/stats proto",
-		"internal/history/generate": "internal/result",
-		"internal/webpage":          "internal/svg",
-		"internal/report":           "internal/address internal/compare internal/exchange internal/hist internal/history internal/mask internal/metric internal/plan internal/result internal/stats internal/svg internal/webpage",
-		"internal/ui":               "internal/compare internal/history internal/mask internal/report internal/result internal/webpage",
+		"internal/result":   "internal/cause internal/ceiling internal/code internal/codec internal/hist internal/load internal/metric internal/plan internal/stats",
+		"internal/runner":   "internal/address internal/ceiling internal/certs internal/hist internal/load internal/mask internal/metric internal/plan internal/probe internal/result internal/worker proto/bench/v1",
+		"internal/exchange": "internal/call internal/cause internal/channel internal/code internal/codec internal/plan internal/worker proto/bench/v1",
+		"internal/compare":  "internal/ceiling internal/hist internal/metric internal/plan internal/result internal/stats",
+		"internal/history":  "internal/compare internal/metric internal/plan internal/result internal/stats",
+		"internal/verify":   "internal/channel internal/metric internal/plan internal/result internal/stats proto",
+		"internal/webpage":  "internal/svg",
+		"internal/report":   "internal/address internal/compare internal/exchange internal/hist internal/history internal/mask internal/metric internal/plan internal/result internal/stats internal/svg internal/webpage",
+		"internal/ui":       "internal/compare internal/history internal/mask internal/report internal/result internal/webpage",
 		"cmd/bench": "internal/certs internal/compare internal/exchange internal/history internal/mask internal/metric internal/plan internal/probe internal/report internal/result internal/runner" +
 			" internal/servercmd internal/ui internal/verify internal/worker",
-		"cmd/server": "internal/mask internal/servercmd",
-		"internal/benchmarks": "internal/certs internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
-			" internal/wire internal/wire/floor internal/worker proto",
+		"cmd/server":          "internal/mask internal/servercmd",
+		"testing/fakehistory": "internal/result",
+		"testing/benchmarks": "internal/certs internal/channel internal/codec internal/plan internal/probe internal/result internal/runner internal/stats" +
+			" internal/wire testing/floor internal/worker proto",
 	}
 }
 
@@ -62,12 +66,12 @@ func outside() map[string]string {
 		"google.golang.org/protobuf":      "internal/benchserver internal/exchange internal/worker proto proto/bench/v1",
 		"google.golang.org/genproto":      "internal/exchange",
 		"github.com/HdrHistogram":         "internal/hist internal/result",
-		"github.com/chromedp":             "internal/browser",
+		"github.com/chromedp":             "testing/browser",
 		"github.com/goccy/go-yaml":        "internal/plan",
-		"github.com/google/jsonschema-go": "internal/conform",
+		"github.com/google/jsonschema-go": "testing/conform",
 		"github.com/klauspost/compress":   "internal/codec",
 		"github.com/spf13":                "internal/plan internal/servercmd cmd/bench cmd/server",
-		"golang.org/x/net":                "internal/faultproxy internal/wire internal/wire/floor",
+		"golang.org/x/net":                "testing/faultproxy internal/wire testing/floor",
 		"golang.org/x/sync":               "internal/benchserver internal/runner",
 		"golang.org/x/sys":                "internal/codec internal/load internal/probe internal/verify",
 		"golang.org/x/term":               "cmd/bench",
@@ -158,7 +162,7 @@ func packages(t *testing.T) map[string][]string {
 		}
 		return nil
 	}
-	for _, dir := range []string{"cmd", "internal", "proto"} {
+	for _, dir := range tops {
 		if err := fs.WalkDir(os.DirFS(root), dir, add); err != nil {
 			t.Fatal(err)
 		}
