@@ -99,7 +99,7 @@ func TestARefusingServerIsMeasuredByARun(t *testing.T) {
 		p := newPeer(t, refusing(10))
 		a := measureUntil(t, func() bool { return p.Counts().Refused >= least },
 			"--engine", engine, "--loop", "closed", "--concurrency", "1", "--connections", "1",
-			"--method", "/Server/Foo", "--request", "@../foreign/testdata/ccore/server.py", "--compression", "gzip", p.Address())
+			"--method", "/Server/Foo", "--request", "@../../testing/foreign/testdata/ccore/server.py", "--compression", "gzip", p.Address())
 		c := p.Counts()
 		c.OK-- // of bench.v1.Control
 		if l := a.LedgerTotal; l.OK != c.OK || l.Started != c.OK || a.Compressed != c.OK {
