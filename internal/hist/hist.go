@@ -35,7 +35,7 @@ const (
 type Histogram struct {
 	h        *hdrhistogram.Histogram
 	min, max int64
-	sum      float64
+	sum      int64
 	clamped  int64
 }
 
@@ -57,7 +57,7 @@ func (h *Histogram) Record(ns int64) {
 	// did, Count would fall behind the ledger and the run would be INVALID.
 	_ = h.h.RecordValue(v)
 	h.min, h.max = min(h.min, ns), max(h.max, ns)
-	h.sum += float64(ns)
+	h.sum += ns
 }
 
 // Count is the number of recorded values, clamped ones included.
@@ -83,14 +83,14 @@ func (h *Histogram) Max() int64 {
 }
 
 // Sum is the sum of the recorded values in nanoseconds.
-func (h *Histogram) Sum() float64 { return h.sum }
+func (h *Histogram) Sum() int64 { return h.sum }
 
 // Mean is the arithmetic mean in nanoseconds, exact; 0 when empty.
 func (h *Histogram) Mean() float64 {
 	if h.Count() == 0 {
 		return 0
 	}
-	return h.sum / float64(h.Count())
+	return float64(h.sum) / float64(h.Count())
 }
 
 // Quantile returns the value at rank ceil(q·n), the smallest recorded value that
@@ -156,12 +156,12 @@ func (h *Histogram) Reset() {
 // Encoded is a histogram to be kept or sent: HDR is HdrHistogram's V2 compressed
 // encoding, the rest is what that does not hold. Times in nanoseconds.
 type Encoded struct {
-	HDR     HDR     `json:"hdr"`
-	Count   int64   `json:"count"`
-	Min     int64   `json:"min"`
-	Max     int64   `json:"max"`
-	Sum     float64 `json:"sum"`
-	Clamped int64   `json:"clamped,omitempty"`
+	HDR     HDR   `json:"hdr"`
+	Count   int64 `json:"count"`
+	Min     int64 `json:"min"`
+	Max     int64 `json:"max"`
+	Sum     int64 `json:"sum"`
+	Clamped int64 `json:"clamped,omitempty"`
 }
 
 // HDR is HdrHistogram's V2 compressed encoding. Memory and JSON differ: it is kept
@@ -185,15 +185,34 @@ func ParseHDR(text string) (HDR, error) {
 
 // Encode returns what can be decoded to the same histogram.
 func (h *Histogram) Encode() (Encoded, error) {
-	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
-	if err != nil {
-		return Encoded{}, fmt.Errorf("encode histogram: %w", err)
-	}
-	raw, err := ParseHDR(string(b))
+	raw, err := encode(h.h.Export().Counts)
 	if err != nil {
 		return Encoded{}, err
 	}
 	return Encoded{HDR: raw, Count: h.Count(), Min: h.Min(), Max: h.Max(), Sum: h.sum, Clamped: h.clamped}, nil
+}
+
+// Join is the encoded histogram of the values of a and b; the zero Encoded has none. Order
+// and grouping do not matter.
+func Join(a, b Encoded) (Encoded, error) {
+	switch {
+	case a.Count == 0 && len(a.HDR) == 0:
+		return b, nil
+	case b.Count == 0 && len(b.HDR) == 0:
+		return a, nil
+	}
+	h, err := Decode(a)
+	if err != nil {
+		return Encoded{}, err
+	}
+	more, err := Decode(b)
+	if err != nil {
+		return Encoded{}, err
+	}
+	if err := h.Merge(more); err != nil {
+		return Encoded{}, err
+	}
+	return h.Encode()
 }
 
 // maxEncoded bounds what Decode reads; a full histogram takes less than a tenth.

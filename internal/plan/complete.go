@@ -34,6 +34,7 @@ func (r request) plan(m *mistakes) Plan {
 	r.addAA(d, m)
 	askArms(d.plan.Arms, d.plan.replacesInWindow, m)
 	r.checkHandshakes(d.plan, m)
+	checkResult(d.plan, m)
 	r.completeGates(d, m)
 	return d.plan
 }

@@ -36,6 +36,7 @@ func TestOptionsOutOfBoundsAreRefused(t *testing.T) {
 		{"--rate NaN", `--rate "NaN": must be RPC/s, above 0 and at most 10000000`},
 		{"--window 99ms", `--window "99ms": must be a duration in [100ms, 1h0m0s] as in 2.5s`},
 		{"--epochs 0", `--epochs "0": must be N or N..M with N <= M in [1, 1000]`},
+		{"--epochs 1000", "--epochs 1000: the result would take about 63 MiB, and at most 12 are stored: use fewer epochs, a shorter --window or fewer arms"},
 		{"--epochs 9..8", `--epochs "9..8": must be N or N..M with N <= M in [1, 1000]`},
 		{"--quick=maybe", `--quick "maybe": must be true or false`},
 		{"--seed 9007199254740992", `--seed "9007199254740992": must be a whole number in [0, 9007199254740991]`},

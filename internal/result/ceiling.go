@@ -35,6 +35,8 @@ type Step struct {
 	// Growth is how many more RPCs were in flight at the end of windows than at their
 	// beginning; below 0 it counts as 0.
 	Growth int64 `json:"in_flight_growth"`
+	// Sums are what the figures are worked out of; nil: of an older tool.
+	Sums *Sums `json:"sums,omitempty"`
 }
 
 // Block is one window of a ceiling.

@@ -10,11 +10,61 @@ import (
 
 // marshal is the stored form of r.
 func marshal(r Result) ([]byte, error) {
-	data, err := json.MarshalIndent(r, "", " ")
+	data, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
-	return Seal(data), nil
+	return Seal(indent(data, lineDepth)), nil
+}
+
+// lineDepth is how deep values of a result are that have a line of their own: an epoch and a
+// second are one. Indented whole, a quarter of the file would be spaces.
+const lineDepth = 4
+
+// indent is compact JSON with a line for each value down to a depth.
+func indent(compact []byte, depth int) []byte {
+	out := make([]byte, 0, len(compact)+len(compact)/8)
+	level, text := 0, false
+	line := func() {
+		out = append(out, '\n')
+		out = append(out, bytes.Repeat([]byte{' '}, level)...)
+	}
+	for i := 0; i < len(compact); i++ {
+		c := compact[i]
+		if text {
+			out = append(out, c)
+			if c == '\\' {
+				i++
+				out = append(out, compact[i])
+			}
+			text = c != '"'
+			continue
+		}
+		switch c {
+		case '{', '[':
+			level++
+			out = append(out, c)
+			if level <= depth && compact[i+1] != c+2 { // the byte that closes what c opens
+				line()
+			}
+			continue
+		case '}', ']':
+			level--
+			if level < depth && compact[i-1] != c-2 {
+				line()
+			}
+		case '"':
+			text = true
+		}
+		out = append(out, c)
+		switch {
+		case c == ',' && level <= depth:
+			line()
+		case c == ':' && level <= depth:
+			out = append(out, ' ')
+		}
+	}
+	return out
 }
 
 // Seal returns an indented JSON object with one more member, its checksum, as its

@@ -168,3 +168,30 @@ func TestSealTakesTheIndentationOfTheObject(t *testing.T) {
 		}
 	}
 }
+
+// What is stored is JSON whatever is in it, with no line of its own for what is deep.
+func TestOnlyWhatIsNotDeepHasALineOfItsOwn(t *testing.T) {
+	for _, tt := range []struct{ compact, want string }{
+		{`{}`, `{}`},
+		{`{"a":[],"b":{}}`, "{\n \"a\": [],\n \"b\": {}\n}"},
+		{`{"a":[1,{"b":[2,3]}]}`, "{\n \"a\": [\n  1,\n  {\"b\":[2,3]}\n ]\n}"},
+		{`{"{[,:\"":"\\","]}":"\"}"}`, "{\n" + ` "{[,:\"": "\\",` + "\n" + ` "]}": "\"}"` + "\n}"},
+	} {
+		if got := string(indent([]byte(tt.compact), 2)); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.compact, got, tt.want)
+		}
+	}
+	r := fixture(t)
+	r.Name = `a "quoted\ name, with: [all] {of} it`
+	compact, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back bytes.Buffer
+	if err := json.Compact(&back, indent(compact, lineDepth)); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(back.Bytes(), compact) {
+		t.Error("indented it is another document")
+	}
+}

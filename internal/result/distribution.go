@@ -41,7 +41,7 @@ func Summarize(h *hist.Histogram, n int64, withHDR bool) (Distribution, error) {
 		return Distribution{}, fmt.Errorf("observations %d: must be at least the %d values recorded", n, h.Count())
 	}
 	d := Distribution{
-		Count: n, Valued: h.Count(), Min: h.Min(), Sum: h.Sum(), Clamped: h.Clamped(),
+		Count: n, Valued: h.Count(), Min: h.Min(), Sum: float64(h.Sum()), Clamped: h.Clamped(),
 		Beyond: n > h.Count(),
 	}
 	for _, q := range d.quantiles() {
@@ -120,7 +120,7 @@ func (d Distribution) Histogram() (*hist.Histogram, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := hist.Encoded{HDR: raw, Count: d.Valued, Min: d.Min, Sum: d.Sum, Clamped: d.Clamped}
+	e := hist.Encoded{HDR: raw, Count: d.Valued, Min: d.Min, Sum: int64(d.Sum), Clamped: d.Clamped}
 	if d.Max != nil {
 		e.Max = *d.Max
 		return hist.Decode(e)

@@ -116,6 +116,11 @@ func (c check) askOf(r *Result) question {
 	return q
 }
 
+// isCheck reports whether a warning of the code is made by a check.
+func isCheck(code string) bool {
+	return slices.ContainsFunc(checks(), func(c check) bool { return c.code == code })
+}
+
 // checks lists every question in the order of reports: is the account whole, was
 // the right thing measured, was it measured in time, was the machine fit.
 func checks() []check {

@@ -202,16 +202,17 @@ func fixtureWindow(t *testing.T, epoch, second int, h histograms) Window {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := h.service.Encode()
-	if err != nil {
-		t.Fatal(err)
+	w := Window{Epoch: epoch, Start: int64(second) * int64(time.Second), Scheduled: d.Count, OK: d.Valued,
+		Failed: new(int64(0)), NotStarted: new(int64(0)), P50: d.P50, P99: d.P99, Max: d.Max}
+	for _, e := range []struct {
+		to   *hist.Encoded
+		from *hist.Histogram
+	}{{&w.Latency, h.latency}, {&w.Service, h.service}, {&w.Lag, h.lag}} {
+		if *e.to, err = e.from.Encode(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	lag, err := h.lag.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Window{Epoch: epoch, Start: int64(second) * int64(time.Second), Scheduled: d.Count, OK: d.Valued,
-		Failed: new(int64(0)), NotStarted: new(int64(0)), P50: d.P50, P99: d.P99, Max: d.Max, LatencyHDR: d.HDR, ServiceHDR: service.HDR.Text(), LagHDR: lag.HDR.Text()}
+	return w
 }
 
 func fixtureFigures(m model, s plan.Settings, epochs int64, noise float64) Figures {
@@ -237,7 +238,7 @@ func fixtureFigures(m model, s plan.Settings, epochs int64, noise float64) Figur
 func fixtureGenerator(h histograms) Generator {
 	window := float64(fixtureWindows * time.Second)
 	return Generator{CPUShare: 0.05, Gomaxprocs: 2, GCCPUShare: new(0.004), RSSBytes: new(int64(31 << 20)),
-		ReleaseP50: 2_100, ReleaseP99: 61_000, MeanInFlight: h.service.Sum() / window, BusySum: h.service.Sum()}
+		ReleaseP50: 2_100, ReleaseP99: 61_000, MeanInFlight: float64(h.service.Sum()) / window, BusySum: float64(h.service.Sum())}
 }
 
 func fixtureHandshake(s plan.Settings, epochs int64) *Handshakes {

@@ -40,6 +40,8 @@ type Handshake struct {
 	// the difference of the two medians, which may be negative.
 	FirstRPC *float64 `json:"first_rpc_surcharge_ns,omitempty"`
 	Phases   *Phases  `json:"phases,omitempty"`
+	// Sums are what the figures are worked out of; nil: of an older tool.
+	Sums *HandshakeSums `json:"sums,omitempty"`
 }
 
 // Phases are the distributions behind a Handshake.
@@ -51,9 +53,6 @@ type Phases struct {
 	Total     Distribution `json:"total_ns"`      // all of these together
 	FirstRPC  Distribution `json:"first_rpc_ns"`  // not part of the total
 	SteadyRPC Distribution `json:"steady_rpc_ns"` // the fourth RPC on the connection
-	// TotalHDR is the histogram of an epoch's total, for latency.hlog; not part of
-	// result.json.
-	TotalHDR string `json:"-"`
 }
 
 // HandshakeLedger accounts for every connection once: planned = not started + full +
@@ -157,12 +156,13 @@ type ServerHandshakes struct {
 // SaturatedHandshakes is the second operating point: connections opened at full speed
 // by several at once, and closed when the server's SETTINGS have come.
 type SaturatedHandshakes struct {
-	Achieved     float64  `json:"achieved_per_s"`
-	PerCore      *float64 `json:"per_core_per_s,omitempty"` // per second of CPU, of both sides together
-	ClientCPU    *float64 `json:"client_cpu_ns,omitempty"`
-	ServerCPU    *float64 `json:"server_cpu_ns,omitempty"`
-	ClientAllocs *float64 `json:"client_allocs,omitempty"` // heap objects
-	ServerAllocs *float64 `json:"server_allocs,omitempty"`
+	Achieved     float64        `json:"achieved_per_s"`
+	PerCore      *float64       `json:"per_core_per_s,omitempty"` // per second of CPU, of both sides together
+	ClientCPU    *float64       `json:"client_cpu_ns,omitempty"`
+	ServerCPU    *float64       `json:"server_cpu_ns,omitempty"`
+	ClientAllocs *float64       `json:"client_allocs,omitempty"` // heap objects
+	ServerAllocs *float64       `json:"server_allocs,omitempty"`
+	Sums         *SaturatedSums `json:"sums,omitempty"` // nil: of an older tool
 }
 
 // Measured is what is compared of h: the resumed connections, where there are any, else

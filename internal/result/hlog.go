@@ -9,14 +9,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
+	"grpcbench/internal/hist"
 )
 
 // logLine is one interval of one histogram.
 type logLine struct {
 	tag        string
 	start, end time.Time
-	hdr        string // base64 of the V2 compressed encoding
+	hist.Encoded
 }
 
 // writeLog writes the windows' histograms as an HdrHistogram log of format
@@ -44,12 +44,8 @@ func writeLog(w io.Writer, r Result) error {
 	fmt.Fprintf(&b, "#[StartTime: %s (seconds since epoch), %s]\n", unixSeconds(start), start.UTC().Format(time.RFC3339))
 	fmt.Fprintf(&b, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n")
 	for _, l := range lines {
-		h, err := hdrhistogram.Decode([]byte(l.hdr))
-		if err != nil {
-			return fmt.Errorf("tag %s: %w", l.tag, err)
-		}
 		fmt.Fprintf(&b, "Tag=%s,%s,%.3f,%.6f,%s\n",
-			l.tag, unixSeconds(l.start), l.end.Sub(l.start).Seconds(), float64(h.Max())/hdrhistogram.MsToNsRatio, l.hdr)
+			l.tag, unixSeconds(l.start), l.end.Sub(l.start).Seconds(), float64(l.Max)/1e6, l.HDR.Text())
 	}
 	_, err = w.Write(b.Bytes())
 	return err
@@ -75,19 +71,20 @@ func logLines(r Result) ([]logLine, error) {
 			}
 			start := a.Epochs[k].Start.Add(time.Duration(w.Start))
 			length := r.secondLength(&a, w)
-			for _, h := range []struct{ kind, hdr string }{
-				{"latency", w.LatencyHDR}, {"service_time", w.ServiceHDR}, {"lag", w.LagHDR},
-			} {
-				if h.hdr != "" {
-					lines = append(lines, logLine{tags[i] + "." + h.kind, start, start.Add(length), h.hdr})
+			for _, h := range []struct {
+				kind string
+				hist.Encoded
+			}{{"latency", w.Latency}, {"service_time", w.Service}, {"lag", w.Lag}} {
+				if len(h.HDR) > 0 {
+					lines = append(lines, logLine{tags[i] + "." + h.kind, start, start.Add(length), h.Encoded})
 				}
 			}
 		}
 	}
 	for i, a := range r.Arms {
 		for _, e := range a.Epochs {
-			if h := e.Handshake.Measured(); h != nil && h.Phases != nil && h.Phases.TotalHDR != "" {
-				lines = append(lines, logLine{tags[i] + ".handshake", e.Start, e.Start.Add(e.Took), h.Phases.TotalHDR})
+			if h := e.Handshake.Measured(); h != nil && h.Phases != nil && h.Sums != nil && h.Sums.Total.Count > 0 {
+				lines = append(lines, logLine{tags[i] + ".handshake", e.Start, e.Start.Add(e.Took), h.Sums.Total})
 			}
 		}
 	}

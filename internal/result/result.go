@@ -5,6 +5,7 @@ package result
 import (
 	"time"
 
+	"grpcbench/internal/hist"
 	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
 )
@@ -27,18 +28,21 @@ const (
 // Result is one run. All times are nanoseconds, all sizes bytes, all rates
 // RPC/s, all shares in [0, 1]. A fact that could not be had is absent.
 type Result struct {
-	Schema      string       `json:"schema"`
-	ID          string       `json:"id"`
-	Name        string       `json:"name,omitempty"`
-	Created     time.Time    `json:"created"`
-	Verdict     Verdict      `json:"verdict"`
-	Interrupted string       `json:"interrupted,omitempty"` // signal name; the verdict is then PARTIAL or INVALID
-	Unfinished  bool         `json:"unfinished,omitempty"`  // the process ended before it could store its result; the verdict is then PARTIAL or INVALID
-	Failure     string       `json:"failure,omitempty"`     // what ended the run before its last epoch; the verdict is then INVALID
-	Checks      []Check      `json:"checks"`
-	Warnings    []Warning    `json:"warnings"`
-	Tool        Tool         `json:"tool"`
-	Machine     Machine      `json:"machine"`
+	Schema      string    `json:"schema"`
+	ID          string    `json:"id"`
+	Name        string    `json:"name,omitempty"`
+	Created     time.Time `json:"created"`
+	Verdict     Verdict   `json:"verdict"`
+	Interrupted string    `json:"interrupted,omitempty"` // signal name; the verdict is then PARTIAL or INVALID
+	Unfinished  bool      `json:"unfinished,omitempty"`  // the process ended before it could store its result; the verdict is then PARTIAL or INVALID
+	Failure     string    `json:"failure,omitempty"`     // what ended the run before its last epoch; the verdict is then INVALID
+	Checks      []Check   `json:"checks"`
+	Warnings    []Warning `json:"warnings"`
+	Tool        Tool      `json:"tool"`
+	Machine     Machine   `json:"machine"`
+	// Machines are those of a result that was merged of several, in the order of their
+	// runs, Machine among them; absent: Machine is the only one.
+	Machines    []Machine    `json:"machines,omitempty"`
 	Plan        plan.Plan    `json:"plan"`
 	Groups      []plan.Group `json:"groups"`
 	Arms        []Arm        `json:"arms"` // in the plan's order
@@ -74,6 +78,7 @@ type Tool struct {
 
 // Machine is where it ran and what else ran there.
 type Machine struct {
+	Run        string  `json:"run,omitempty"` // id of the result that it is of, among several
 	OS         string  `json:"os"`
 	Arch       string  `json:"arch"`
 	Kernel     string  `json:"kernel,omitempty"`
@@ -163,6 +168,11 @@ type Figures struct {
 
 	Saturated *Saturated `json:"saturated,omitempty"`
 
+	// Sums are what the figures above and below are worked out of, Seen what the arm
+	// showed of its settings; nil: of an older tool.
+	Sums *Sums `json:"sums,omitempty"`
+	Seen *Seen `json:"seen,omitempty"`
+
 	SentBytes        *float64 `json:"sent_bytes_per_rpc,omitempty"` // under TLS, without TCP and IP headers
 	ReceivedBytes    *float64 `json:"received_bytes_per_rpc,omitempty"`
 	Compressed       int64    `json:"messages_compressed"`         // requests really compressed, whole life
@@ -191,9 +201,10 @@ type ServerCount struct {
 
 // Saturated is the second operating point: a closed loop at full speed.
 type Saturated struct {
-	Achieved  float64  `json:"achieved_rpc_per_s"`
-	ClientCPU *float64 `json:"client_cpu_ns_per_rpc,omitempty"`
-	ServerCPU *float64 `json:"server_cpu_ns_per_rpc,omitempty"`
+	Achieved  float64        `json:"achieved_rpc_per_s"`
+	ClientCPU *float64       `json:"client_cpu_ns_per_rpc,omitempty"`
+	ServerCPU *float64       `json:"server_cpu_ns_per_rpc,omitempty"`
+	Sums      *SaturatedSums `json:"sums,omitempty"` // nil: of an older tool, or a ceiling's
 }
 
 // Observed is what the wire and the server showed of the settings. A field is
@@ -291,8 +302,10 @@ type Window struct {
 	P99        *int64 `json:"p99_ns"`
 	Max        *int64 `json:"max_ns"`
 	LagP99     *int64 `json:"lag_p99_ns,omitempty"` // absent when none was started
-	// The interval's histograms, for latency.hlog; not part of result.json.
-	LatencyHDR, ServiceHDR, LagHDR string `json:"-"`
+	// The second's histograms, for latency.hlog; not part of result.json.
+	Latency hist.Encoded `json:"-"`
+	Service hist.Encoded `json:"-"`
+	Lag     hist.Encoded `json:"-"`
 }
 
 // Comparison is one metric of one arm against its group's control.

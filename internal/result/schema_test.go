@@ -12,6 +12,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"grpcbench/internal/codec"
+	"grpcbench/internal/hist"
 	"grpcbench/internal/plan"
 	"grpcbench/testing/conform"
 )
@@ -31,6 +32,7 @@ func publicSchema(t *testing.T) *jsonschema.Schema {
 		reflect.TypeFor[plan.ResponseCodec](): text,
 		reflect.TypeFor[plan.MetadataSize]():  text,
 		reflect.TypeFor[plan.Payload]():       text,
+		reflect.TypeFor[hist.HDR]():           {Type: "string", Description: "base64"},
 	}})
 	if err != nil {
 		t.Fatal(err)

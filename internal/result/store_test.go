@@ -73,7 +73,7 @@ func TestReadReturnsWhatWriteStored(t *testing.T) {
 			t.Fatalf("by %s: %v", name, err)
 		}
 		// The windows' histograms are in latency.hlog.
-		opts := []cmp.Option{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Window{}, "LatencyHDR", "ServiceHDR", "LagHDR")}
+		opts := []cmp.Option{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Window{}, "Latency", "Service", "Lag")}
 		if diff := cmp.Diff(r, got, opts...); diff != "" {
 			t.Errorf("by %s:\n%s", name, diff)
 		}

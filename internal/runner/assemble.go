@@ -10,90 +10,106 @@ import (
 	"grpcbench/internal/worker"
 )
 
-// result puts together what the epochs measured. Comparisons and checks are
-// made of it by others.
-func (r *run) result(failure error, interrupted string) (*result.Result, error) {
-	out := &result.Result{
-		Schema: result.Schema, ID: r.options.ID, Name: r.plan.Name, Created: r.created.UTC(),
-		Interrupted: interrupted, Tool: tool(), Machine: r.machineFacts(), Plan: r.plan, Groups: r.plan.Groups,
-	}
+// result is what the run has found so far. Comparisons and checks are made of it by others,
+// who may change it.
+func (r *run) result(failure error, interrupted string) *result.Result {
+	out := r.found.Clone()
+	out.Interrupted = interrupted
 	if failure != nil {
 		out.Failure = failure.Error()
 	}
-	counts := r.attribute()
+	return out
+}
+
+// collect adds what an epoch has measured to what the run has found.
+func (r *run) collect(e *epoch) error {
+	one := &result.Result{
+		Schema: result.Schema, ID: r.options.ID, Name: r.plan.Name, Created: r.created.UTC(),
+		Tool: tool(), Machine: r.machineFacts(e), Plan: r.plan, Groups: r.plan.Groups,
+	}
 	for i := range r.plan.Arms {
-		arm, err := r.assembleArm(i)
+		arm, err := r.collectArm(e, i)
 		if err != nil {
-			return nil, fmt.Errorf("arm %s: %w", r.plan.Arms[i].Name, err)
+			return fmt.Errorf("arm %s: %w", r.plan.Arms[i].Name, err)
 		}
-		arm.Observed.ServerCount = counts[i]
-		out.Arms = append(out.Arms, arm)
-		out.Warnings = append(out.Warnings, r.printed(i)...)
-	}
-	return out, nil
-}
-
-// printed is a warning if the server binary of arm i printed lines before its address:
-// another line may have been meant.
-func (r *run) printed(i int) []result.Warning {
-	for _, e := range r.epochs {
-		if a := e.arms[i]; len(a.printed) > 0 {
-			return []result.Warning{{Code: "server_printed", Arm: a.arm.Name,
-				Text: fmt.Sprintf("the server binary printed %s before %s, which was taken for its address", strings.Join(a.printed, ", "), a.address)}}
+		one.Arms = append(one.Arms, arm)
+		if e.index == 0 {
+			one.Warnings = append(one.Warnings, e.arms[i].warnings()...)
 		}
 	}
-	return nil
-}
-
-func (r *run) assembleArm(i int) (result.Arm, error) {
-	if r.handshakes() {
-		return r.assembleHandshakes(i)
-	}
-	of := r.plan.Arms[i]
-	arm := result.Arm{Name: of.Name, AA: of.AA, Settings: of.Settings}
-	all, seen := newTally(r.plan), newWitness()
-	for _, e := range r.epochs {
-		a := e.arms[i]
-		one := newTally(r.plan)
-		for _, t := range []*tally{all, one} {
-			if err := t.add(a); err != nil {
-				return arm, err
-			}
-		}
-		figures, err := one.figures(false)
-		if err != nil {
-			return arm, err
-		}
-		measured := result.Epoch{
-			Index: e.index, Start: e.start, Interrupted: e.interrupted || a.stopped(), Figures: figures,
-			Handshake: handshakes(a.connected), Churn: one.churn.result(), Generator: generatorHealth(a.windows()),
-		}
-		if measured.Blocks, err = r.resultBlocks(a, e.first()); err != nil {
-			return arm, err
-		}
-		arm.Epochs = append(arm.Epochs, measured)
-		for i, m := range a.windows() {
-			arm.Windows = append(arm.Windows, windows(e.index, m, a.offset(i, e.first()))...)
-		}
-		seen.add(a)
+	if r.found == nil {
+		r.found = one
+		return one.Total()
 	}
 	var err error
-	if r.plan.Ceiling != nil {
-		if arm.Levels, err = r.levels(i); err != nil {
-			return arm, err
-		}
-	}
-	arm.Figures, err = all.figures(true)
-	arm.Handshake, arm.Churn = handshakes(all.connections), all.churn.result()
-	arm.Observed = seen.observed()
-	return arm, err
+	r.found, err = result.Merge(r.found, one)
+	return err
 }
 
-func windows(epoch int, m *worker.Measured, offset int64) []result.Window {
+// warnings has one if the server binary printed lines before its address: another line may
+// have been meant.
+func (a *armEpoch) warnings() []result.Warning {
+	if len(a.printed) == 0 {
+		return nil
+	}
+	return []result.Warning{{Code: "server_printed", Arm: a.arm.Name,
+		Text: fmt.Sprintf("the server binary printed %s before %s, which was taken for its address", strings.Join(a.printed, ", "), a.address)}}
+}
+
+// collectArm is what arm i measured in an epoch.
+func (r *run) collectArm(e *epoch, i int) (result.Arm, error) {
+	a := e.arms[i]
+	one := result.Epoch{Index: e.index, Start: e.start, Took: e.took, Interrupted: e.interrupted}
+	one.Sums = &result.Sums{}
+	var err error
+	if r.handshakes() {
+		one.Seen = e.shaken(a)
+		if one.Handshake, err = a.handshakes(r.plan.Saturated); err != nil {
+			return result.Arm{}, err
+		}
+		one, err = result.NewEpoch(one)
+		return r.arm(i, one, []result.Window{}), err
+	}
+	one.Seen, one.LedgerTotal, one.Interrupted = e.seen(a), a.finished.Total, e.interrupted || a.stopped()
+	windows := []result.Window{}
+	for i, m := range a.windows() {
+		one.Ledger.Add(m.Ledger)
+		if err := one.Sums.Add(windowSums(m)); err != nil {
+			return result.Arm{}, err
+		}
+		windows = append(windows, seconds(e.index, m, a.offset(i, e.first()))...)
+	}
+	work := a.finished.Compressed
+	one.Sums.Requests = codecSums(work.Messages, work.In, work.Out, work.CPU)
+	if m := a.measured; m != nil {
+		if !m.Stopped {
+			a.costSums(one.Sums)
+		}
+		if one.Churn, err = replaced(m); err != nil {
+			return result.Arm{}, err
+		}
+	}
+	one.Saturated, one.Generator = a.saturatedSums(r.plan.Saturated), generatorHealth(a.windows())
+	if one.Handshake, err = opened(a.connected); err != nil {
+		return result.Arm{}, err
+	}
+	one.Blocks = a.resultBlocks(r.plan, e.first())
+	one, err = result.NewEpoch(one)
+	return r.arm(i, one, windows), err
+}
+
+// arm is arm i of one epoch.
+func (r *run) arm(i int, e result.Epoch, windows []result.Window) result.Arm {
+	of := r.plan.Arms[i]
+	return result.Arm{Name: of.Name, AA: of.AA, Settings: of.Settings, Epochs: []result.Epoch{e}, Windows: windows}
+}
+
+// seconds are the timeline of a window.
+func seconds(epoch int, m *worker.Measured, offset int64) []result.Window {
 	var out []result.Window
 	for _, iv := range m.Seconds() {
 		w := result.Window{Epoch: epoch, Start: offset + int64(iv.Start), Scheduled: iv.Ledger.Scheduled, OK: iv.Ledger.OK,
-			LatencyHDR: iv.Latency.HDR.Text(), ServiceHDR: iv.Service.HDR.Text(), LagHDR: iv.Lag.HDR.Text()}
+			Latency: iv.Latency, Service: iv.Service, Lag: iv.Lag}
 		w.Failed, w.NotStarted = new(iv.Ledger.Failures()), new(iv.Ledger.Unstarted())
 		if iv.Ledger.Started > 0 {
 			w.LagP99 = new(iv.LagP99)
@@ -114,34 +130,11 @@ func windows(epoch int, m *worker.Measured, offset int64) []result.Window {
 
 // generatorHealth is that of a generator over its windows of an epoch; a ceiling has
 // several, of which the last one says what was in flight and how large the process was.
-func generatorHealth(all []*worker.Measured) result.Generator {
-	if len(all) == 0 {
-		return result.Generator{}
-	}
-	g := windowHealth(all[len(all)-1])
-	if len(all) == 1 {
-		return g
-	}
-	g.CPUShare, g.GCCPUShare, g.BusySum, g.MeanInFlight, g.ReleaseP50, g.ReleaseP99 = 0, nil, 0, 0, 0, 0
+func generatorHealth(all []*worker.Measured) (g result.Generator) {
 	for _, m := range all {
-		one, n := windowHealth(m), float64(len(all))
-		g.CPUShare += one.CPUShare / n
-		g.MeanInFlight += one.MeanInFlight / n
-		g.BusySum += one.BusySum
-		g.ReleaseP50, g.ReleaseP99 = max(g.ReleaseP50, one.ReleaseP50), max(g.ReleaseP99, one.ReleaseP99)
-	}
-	return g
-}
-
-func windowHealth(m *worker.Measured) result.Generator {
-	g := result.Generator{Gomaxprocs: m.GOMAXPROCS, RSSBytes: m.RSS, ReleaseP50: m.ReleaseP50, ReleaseP99: m.ReleaseP99,
-		MeanInFlight: float64(m.Busy) / float64(m.Window), InFlight: m.InFlight, BusySum: float64(m.Busy)}
-	if m.CPU != nil && m.Elapsed > 0 {
-		// Readings of two clocks are not of one instant.
-		g.CPUShare = min(1, float64(*m.CPU)/(float64(m.Elapsed)*m.Capacity))
-		if *m.CPU > 0 {
-			g.GCCPUShare = new(min(1, float64(m.GCCPU)/float64(*m.CPU)))
-		}
+		g.Gomaxprocs, g.RSSBytes, g.InFlight = m.GOMAXPROCS, m.RSS, m.InFlight
+		g.BusySum += float64(m.Busy)
+		g.ReleaseP50, g.ReleaseP99 = max(g.ReleaseP50, m.ReleaseP50), max(g.ReleaseP99, m.ReleaseP99)
 	}
 	return g
 }
@@ -155,14 +148,12 @@ func tool() result.Tool {
 	return t
 }
 
-func (r *run) machineFacts() result.Machine {
+func (r *run) machineFacts(e *epoch) result.Machine {
 	f := r.machine.Fingerprint()
 	m := result.Machine{OS: f.OS, Arch: f.Arch, Kernel: f.Kernel, CPU: f.CPU, CPUs: f.CPUs, GOMAXPROCS: f.GOMAXPROCS,
 		MemBytes: f.MemBytes, CgroupCPUs: f.CgroupCPUs, Virtual: f.Virtual, Environment: probe.Environment()}
-	for _, e := range r.epochs {
-		if e.machine != nil {
-			m.Epochs = append(m.Epochs, machineEpoch(*e.machine))
-		}
+	if e.machine != nil {
+		m.Epochs = append(m.Epochs, machineEpoch(*e.machine))
 	}
 	return m
 }

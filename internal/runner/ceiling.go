@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -32,6 +31,7 @@ type block struct {
 	measured  *worker.Measured
 	server    [2]*worker.Reading
 	room      float64 // CPUs that the server may use at once; 0: not known
+	showed    result.Step
 }
 
 // errCut ends a climb that cannot go on: what failed is the arm's, or nothing did and
@@ -181,11 +181,7 @@ func (r *run) points(a *armEpoch) []ceiling.Point {
 	var points []ceiling.Point
 	for i := range a.blocks {
 		if b := &a.blocks[i]; !b.search && !b.again {
-			s, err := r.step(b)
-			if err != nil {
-				continue // a histogram that cannot be read is the assembly's error
-			}
-			points = append(points, s.Point(r.plan.Ceiling.SLO, 1))
+			points = append(points, b.showed.Point(r.plan.Ceiling.SLO, 1))
 		}
 	}
 	return points
@@ -235,6 +231,10 @@ func (r *run) block(ctx context.Context, e *epoch, a *armEpoch, b block) (result
 	}
 	b.measured = &m
 	a.account(worker.DoAccount)
+	if b.showed, err = b.step(r.plan); err != nil {
+		a.fail(err)
+		return result.Step{}, errCut
+	}
 	a.blocks = append(a.blocks, b)
 	if len(a.blocks) == 1 && e.blocks() == 1 {
 		e.start = r.machine.Now().Add(time.Duration(b.start - probe.Monotonic()))
@@ -243,12 +243,7 @@ func (r *run) block(ctx context.Context, e *epoch, a *armEpoch, b block) (result
 	if a.failed != nil || ctx.Err() != nil || m.Stopped {
 		return result.Step{}, errCut
 	}
-	s, err := r.step(&b)
-	if err != nil {
-		a.fail(err)
-		return result.Step{}, errCut
-	}
-	return s, nil
+	return b.showed, nil
 }
 
 // stillThere asks a server of which no RPC of a window ended well for one more: one that
@@ -275,144 +270,59 @@ func (e *epoch) blocks() (n int) {
 }
 
 // step is what a block showed.
-func (r *run) step(b *block) (result.Step, error) {
-	t := newStepTally(r.plan)
-	err := t.add(b)
-	if err != nil {
-		return result.Step{}, err
-	}
-	return t.step(b)
-}
-
-// stepTally adds up windows of one arm at one number of callers or rate.
-type stepTally struct {
-	*tally
-	over        []int64
-	growth      int64
-	client      cost // by CPU time there was
-	server      cost
-	windowsHere int
-}
-
-func newStepTally(p plan.Plan) *stepTally {
-	return &stepTally{tally: newTally(p), over: make([]int64, len(p.Ceiling.SLO))}
-}
-
-func (t *stepTally) add(b *block) error {
+func (b *block) step(p plan.Plan) (result.Step, error) {
 	m := b.measured
-	if err := t.addWindow(m); err != nil {
-		return err
+	s := result.Step{Callers: b.callers, Rate: b.rate, Growth: max(0, m.InFlight[1]-m.InFlight[0])}
+	s.Ledger.Add(m.Ledger)
+	over, err := overs(p.Ceiling.SLO, m)
+	if err != nil {
+		return s, err
 	}
-	t.windowsHere++
-	t.growth += max(0, m.InFlight[1]-m.InFlight[0])
+	s.Over = over
+	sums := windowSums(m)
+	sums.Service, sums.GC = hist.Encoded{}, result.Quotient{}
+	if m.Stopped {
+		sums.ClientTime = result.Quotient{}
+	} else {
+		sums.ClientCPU, sums.ServerCPU = result.Spent(withoutPacer(m), m.Ledger.Scheduled), result.Spent(used(b.server), m.Ledger.Scheduled)
+		sums.ServerTime = result.Spent(used(b.server), int64(float64(m.Elapsed)*cmp.Or(b.room, m.Capacity)))
+	}
+	return result.NewStep(s, sums)
+}
+
+// overs counts the RPCs of a window that broke each limit of an SLO; nil: there is none.
+func overs(slo []plan.Threshold, m *worker.Measured) ([]int64, error) {
+	if len(slo) == 0 {
+		return nil, nil
+	}
 	latency, err := hist.Decode(m.Latency)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i, limit := range t.plan.Ceiling.SLO {
-		t.over[i] += m.Ledger.Scheduled - m.Ledger.OK
+	over := make([]int64, len(slo))
+	for i, limit := range slo {
+		over[i] = m.Ledger.Scheduled - m.Ledger.OK
 		switch {
 		case limit.Metric == metric.Failed:
 		case limit.Op == "<":
-			t.over[i] += latency.AtLeast(int64(math.Ceil(limit.Value)))
+			over[i] += latency.AtLeast(int64(math.Ceil(limit.Value)))
 		default:
-			t.over[i] += latency.AtLeast(int64(limit.Value) + 1)
+			over[i] += latency.AtLeast(int64(limit.Value) + 1)
 		}
 	}
-	if !m.Stopped {
-		t.addCPU(b)
-	}
-	return nil
-}
-
-// addCPU adds the CPU time of a whole window, each side's as a share of what it may use.
-func (t *stepTally) addCPU(b *block) {
-	m := b.measured
-	own := m.CPU
-	if m.CPU != nil && m.PacerCPU != nil {
-		own = new(*m.CPU - *m.PacerCPU)
-	}
-	t.clientCPU.add(own, m.Ledger.Scheduled)
-	t.serverCPU.add(used(b.server), m.Ledger.Scheduled)
-	t.client.add(m.CPU, int64(float64(m.Elapsed)*m.Capacity))
-	t.server.add(used(b.server), int64(float64(m.Elapsed)*cmp.Or(b.room, m.Capacity)))
-}
-
-// step is what the tally comes to.
-func (t *stepTally) step(of *block) (result.Step, error) {
-	f, err := t.figures(false)
-	s := result.Step{Callers: of.callers, Rate: of.rate, Ledger: f.Ledger, Offered: f.Offered, Achieved: f.Achieved,
-		Latency: f.Latency, Lag: f.Lag, ClientCPU: f.ClientCPU, ServerCPU: f.ServerCPU,
-		ClientShare: share(t.client), ServerShare: share(t.server), Growth: t.growth}
-	if len(t.over) > 0 {
-		s.Over = t.over
-	}
-	return s, err
-}
-
-// share is a cost as a share; the readings of CPU and time are not of one instant.
-func share(c cost) *float64 {
-	if v := c.per(); v != nil {
-		return new(min(1, *v))
-	}
-	return nil
-}
-
-// levels are an arm's steps over all epochs, without those of the search and those that
-// were measured again.
-func (r *run) levels(arm int) ([]result.Level, error) {
-	tallies := map[float64]*stepTally{}
-	of := map[float64]*block{}
-	kept := map[float64]int{}
-	for _, e := range r.epochs {
-		for i := range e.arms[arm].blocks {
-			b := &e.arms[arm].blocks[i]
-			if b.search || b.again {
-				continue
-			}
-			key := max(b.rate, float64(b.callers))
-			if tallies[key] == nil {
-				tallies[key], of[key] = newStepTally(r.plan), b
-			}
-			if err := tallies[key].add(b); err != nil {
-				return nil, err
-			}
-			s, err := r.step(b)
-			if err != nil {
-				return nil, err
-			}
-			if b.rate > 0 && s.Keeps(r.plan.Ceiling.SLO) {
-				kept[key]++
-			}
-		}
-	}
-	var all []result.Level
-	for _, key := range slices.Sorted(maps.Keys(tallies)) {
-		s, err := tallies[key].step(of[key])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, result.Level{Step: s, Windows: tallies[key].windowsHere, Kept: kept[key]})
-	}
-	return all, nil
+	return over, nil
 }
 
 // resultBlocks are the windows of an arm's epoch as they are stored.
-func (r *run) resultBlocks(a *armEpoch, first int64) ([]result.Block, error) {
-	var all []result.Block
-	for i := range a.blocks {
-		b := &a.blocks[i]
-		s, err := r.step(b)
-		if err != nil {
-			return nil, err
-		}
-		block := result.Block{Step: s, Search: b.search, Disturbed: b.disturbed, Again: b.again, Start: b.start - first, Interrupted: b.measured.Stopped}
-		if b.measured.Window != r.plan.Window {
+func (a *armEpoch) resultBlocks(p plan.Plan, first int64) (all []result.Block) {
+	for _, b := range a.blocks {
+		block := result.Block{Step: b.showed, Search: b.search, Disturbed: b.disturbed, Again: b.again, Start: b.start - first, Interrupted: b.measured.Stopped}
+		if b.measured.Window != p.Window {
 			block.Length = int64(b.measured.Window)
 		}
 		all = append(all, block)
 	}
-	return all, nil
+	return all
 }
 
 // first is when the first window of an epoch began, of all arms.

@@ -43,7 +43,7 @@ func FuzzAnswers(f *testing.F) {
 			if json.Unmarshal(data, &of) != nil {
 				return
 			}
-			a := &armEpoch{arm: r.plan.Arms[i], measured: &of.Measured, server: of.Server, saturated: of.Saturated, satServer: of.SatServer, finished: &of.Finished}
+			a := &armEpoch{arm: r.plan.Arms[i], book: newBook(), measured: &of.Measured, server: of.Server, saturated: of.Saturated, satServer: of.SatServer, finished: &of.Finished}
 			for _, c := range of.Connected {
 				a.connected = append(a.connected, connection{Connected: c})
 			}
@@ -52,11 +52,10 @@ func FuzzAnswers(f *testing.F) {
 			}
 			e.arms = append(e.arms, a)
 		}
-		r.epochs = []*epoch{e}
-		made, err := r.result(nil, "")
-		if err != nil {
+		if r.finish(e) != nil {
 			return
 		}
+		made := r.result(nil, "")
 		compare.Judge(made)
 		if made.Verdict == "" {
 			t.Error("no verdict")

@@ -11,7 +11,6 @@ import (
 
 	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
-	"grpcbench/internal/result"
 	"grpcbench/internal/worker"
 )
 
@@ -54,8 +53,7 @@ func (r *run) handshakeEpoch(ctx context.Context, index int) (*epoch, error) {
 		if a.account(worker.DoFinish); a.finished == nil {
 			return nil, r.armErr(a.arm.Name, a.failed)
 		}
-		a.book.rush(a, r.plan)
-		a.book.serverSaw(a)
+		a.book.rush(a.rushed)
 	}
 	r.took(time.Since(began))
 	return e, errors.Join(failure, r.failure(e))
@@ -212,29 +210,6 @@ func (r *run) rush(ctx context.Context, e *epoch, order *rand.Rand) {
 			a.rushed, a.rushWhole = &got, a.failed == nil && ctx.Err() == nil
 		}
 	}
-}
-
-// assembleHandshakes puts together what an arm of a handshake plan showed.
-func (r *run) assembleHandshakes(i int) (result.Arm, error) {
-	of := r.plan.Arms[i]
-	arm := result.Arm{Name: of.Name, AA: of.AA, Settings: of.Settings, Windows: []result.Window{}}
-	all, seen := newBook(), newWitness()
-	for _, e := range r.epochs {
-		a := e.arms[i]
-		h, err := a.book.handshakes(false)
-		if err != nil {
-			return arm, err
-		}
-		arm.Epochs = append(arm.Epochs, result.Epoch{Index: e.index, Start: e.start, Took: e.took, Interrupted: e.interrupted, Handshake: h})
-		if err := all.merge(a.book); err != nil {
-			return arm, err
-		}
-		seen.shaken(a)
-	}
-	var err error
-	arm.Handshake, err = all.handshakes(true)
-	arm.Observed = seen.observed()
-	return arm, err
 }
 
 // estimateHandshakes is how long an epoch of a handshake plan should take.

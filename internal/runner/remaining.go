@@ -42,7 +42,7 @@ func (r *run) remaining(elapsed time.Duration) time.Duration {
 	if each == 0 {
 		each = r.estimate()
 	}
-	return max(0, each*time.Duration(r.plan.Epochs.Max-len(r.epochs))-(elapsed-r.spent))
+	return max(0, each*time.Duration(r.plan.Epochs.Max-r.epochs)-(elapsed-r.spent))
 }
 
 // remainingCurves is how long the windows take that are still to come if each takes as much
@@ -52,8 +52,8 @@ func (r *run) remainingCurves(elapsed time.Duration) time.Duration {
 	if r.curves.began == 0 {
 		return 0
 	}
-	left := r.grid() * time.Duration(r.plan.Epochs.Max-len(r.epochs))
-	if r.curves.epoch == len(r.epochs)+1 { // the present epoch has begun its own
+	left := r.grid() * time.Duration(r.plan.Epochs.Max-r.epochs)
+	if r.curves.epoch == r.epochs+1 { // the present epoch has begun its own
 		left += r.curves.todo - r.grid()
 	}
 	if r.curves.done == 0 {

@@ -12,7 +12,7 @@ func TestWhatRemainsFollowsTheLatestEpoch(t *testing.T) {
 	if got := r.remaining(time.Second); got != 23*time.Second { // 8 of 3 s
 		t.Errorf("%v before the first epoch has ended, want 23s", got)
 	}
-	r.epochs = make([]*epoch, 3) // one with a search, of 60 s, and two of 10 s
+	r.epochs = 3 // one with a search, of 60 s, and two of 10 s
 	r.longest, r.last, r.spent = 60*time.Second, 10*time.Second, 80*time.Second
 	if got := r.remaining(84 * time.Second); got != 46*time.Second {
 		t.Errorf("%v, want 46s: five of 10 s, four of them over", got)
@@ -39,15 +39,15 @@ func TestWhatRemainsOfASearchIsThatOfItsCurves(t *testing.T) {
 		t.Errorf("%v where windows take twice as long as planned, want 125s", got) // 2 · (68 − 5.5)
 	}
 	r.grids[1] = append(r.grids[1], 1500) // in the second epoch: 10 s each from now on
-	r.epochs, r.curves.epoch, r.curves.todo, r.curves.done = make([]*epoch, 1), 2, 0, 10*time.Second
+	r.epochs, r.curves.epoch, r.curves.todo, r.curves.done = 1, 2, 0, 10*time.Second
 	if got := r.remaining(30 * time.Second); got != 60*time.Second {
 		t.Errorf("%v at the end of the second epoch, want 60s: six of 10 s", got)
 	}
-	r.epochs = make([]*epoch, 2)
+	r.epochs = 2
 	if got := r.remaining(30 * time.Second); got != 60*time.Second {
 		t.Errorf("%v between epochs, want 60s", got)
 	}
-	r.epochs, r.curves.epoch = make([]*epoch, 7), 8
+	r.epochs, r.curves.epoch = 7, 8
 	if got := r.remaining(30 * time.Second); got != 0 {
 		t.Errorf("%v after the last window, want none", got)
 	}

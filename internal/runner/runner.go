@@ -77,17 +77,17 @@ func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
 	var failure error
 	for i := 0; i < p.Epochs.Max && r.timeFor(i); i++ {
 		e, err := r.epoch(ctx, i)
-		if e != nil {
-			r.epochs = append(r.epochs, e)
+		if failure = err; e != nil {
+			failure = errors.Join(err, r.finish(e))
 		}
-		if failure = err; err != nil || ctx.Err() != nil {
+		if failure != nil || ctx.Err() != nil {
 			break
 		}
 		if r.enough() {
 			break
 		}
 	}
-	if len(r.epochs) == 0 {
+	if r.found == nil {
 		if failure == nil {
 			failure = context.Cause(ctx)
 		}
@@ -97,7 +97,16 @@ func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
 	if ctx.Err() != nil {
 		interrupted = context.Cause(ctx).Error()
 	}
-	return r.result(failure, interrupted)
+	return r.result(failure, interrupted), nil
+}
+
+// finish takes in what an epoch has measured.
+func (r *run) finish(e *epoch) error {
+	r.epochs++
+	for _, a := range e.arms {
+		r.lost += a.lost()
+	}
+	return r.collect(e)
 }
 
 // run is a plan being executed.
@@ -106,12 +115,14 @@ type run struct {
 	secrets mask.Secrets // of the plan
 	options Options
 	machine probe.Machine
-	began   time.Time // monotonic
-	created time.Time // of the result, by the machine's wall clock
-	epochs  []*epoch
-	longest time.Duration // of the epochs so far
-	last    time.Duration // the latest epoch; 0: none
-	spent   time.Duration // until its end
+	began   time.Time      // monotonic
+	created time.Time      // of the result, by the machine's wall clock
+	epochs  int            // that have been measured
+	lost    int64          // failed, abandoned and not started in them
+	found   *result.Result // in these; nil: none
+	longest time.Duration  // of the epochs so far
+	last    time.Duration  // the latest epoch; 0: none
+	spent   time.Duration  // until its end
 	// grids are the rates that every epoch of a ceiling measures, by arm.
 	grids   [][]float64
 	curves  curves          // how far the windows of these are
@@ -122,15 +133,12 @@ type run struct {
 
 // enough hands out the result so far and says whether it suffices.
 func (r *run) enough() bool {
-	n, o := len(r.epochs), r.options
+	n, o := r.epochs, r.options
 	asked := o.Enough != nil && n >= r.plan.Epochs.Min && n < r.plan.Epochs.Max
 	if o.Finished == nil && !asked {
 		return false
 	}
-	sofar, err := r.result(nil, "")
-	if err != nil {
-		return false // the same error comes at the end
-	}
+	sofar := r.result(nil, "")
 	if o.Finished != nil {
 		o.Finished(sofar)
 	}
@@ -149,12 +157,7 @@ func (r *run) progress(step string, epoch int) {
 	if r.options.Progress == nil {
 		return
 	}
-	p := Progress{Step: step, Epoch: epoch + 1, Epochs: r.plan.Epochs.Max, Elapsed: time.Since(r.began), Rate: r.plan.Load.Rate}
-	for _, e := range r.epochs {
-		for _, a := range e.arms {
-			p.Failures += a.lost()
-		}
-	}
+	p := Progress{Step: step, Epoch: epoch + 1, Epochs: r.plan.Epochs.Max, Elapsed: time.Since(r.began), Rate: r.plan.Load.Rate, Failures: r.lost}
 	p.Remaining = r.remaining(p.Elapsed)
 	r.options.Progress(p)
 }

@@ -50,9 +50,9 @@ func ceilings() []Mutant {
 		New: "return attempt < 1 && ",
 	}, {
 		Name: "a window that was measured again counts",
-		File: "internal/runner/ceiling.go", Package: "internal/runner", Test: "TestADisturbedWindowIsMeasuredAgain",
-		Old: "if b.search || b.again {",
-		New: "if b.search {",
+		File: "internal/result/ceiling.go", Package: "internal/runner", Test: "TestADisturbedWindowIsMeasuredAgain",
+		Old: "return !b.Search && !b.Again",
+		New: "return !b.Search",
 	}, {
 		Name: "windows of a low rate are as short as others",
 		File: "internal/runner/ceiling.go", Package: "internal/runner", Test: "TestASearchKeepsToItsCap",

@@ -60,9 +60,9 @@ func churn() []Mutant {
 		New: "if true {",
 	}, {
 		Name: "the bytes of handshakes are lost under churn",
-		File: runners + "/tally.go", Package: runners, Test: "TestBytesUnderChurnAreRPCsAndHandshakes",
-		Old: "together(t.sent, t.openingSent)",
-		New: "t.sent.per()",
+		File: "internal/result/derive.go", Package: runners, Test: "TestBytesUnderChurnAreRPCsAndHandshakes",
+		Old: "with(s.SentBytes, s.OpeningSent)",
+		New: "s.SentBytes.Value()",
 	}, {
 		Name: "the bytes of handshakes are taken for RPCs'",
 		File: workers + "/generator.go", Package: runners, Test: "TestBytesUnderChurnAreRPCsAndHandshakes",

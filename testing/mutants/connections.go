@@ -20,12 +20,12 @@ func connections() []Mutant {
 		New: "return fmt.Sprintf(\"#%d\", min(n, 1))",
 	}, {
 		Name: "a connection that failed is not booked",
-		File: runners + "/shakes.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
+		File: runners + "/book.go", Package: runners, Test: "TestConnectionsThatFailAreBookedByClass",
 		Old: "\t\tone.Fail(c.Class, 1)\n",
 		New: "",
 	}, {
 		Name: "a resumed handshake is booked as a full one",
-		File: runners + "/shakes.go", Package: runners, Test: "TestFullAndResumedHandshakesAreCountedExactly",
+		File: runners + "/book.go", Package: runners, Test: "TestFullAndResumedHandshakesAreCountedExactly",
 		Old: "case c.Link.Resumed:",
 		New: "case c.Link.Resumed && c.Class != \"\":",
 	}, {
@@ -45,9 +45,9 @@ func connections() []Mutant {
 		New: "return Persist(ctx, o.Endpoint()",
 	}, {
 		Name: "a HelloRetryRequest counts once for all connections alike",
-		File: runners + "/witness.go", Package: runners, Test: "TestEachHelloRetryRequestIsCounted",
-		Old: "w.seen.HelloRetryRequests += n",
-		New: "w.seen.HelloRetryRequests++",
+		File: "internal/result/seen.go", Package: runners, Test: "TestEachHelloRetryRequestIsCounted",
+		Old: "o.HelloRetryRequests += l.Connections",
+		New: "o.HelloRetryRequests++",
 	}, {
 		Name: "each attempt of a connection has a limit of its own",
 		File: channels + "/dial.go", Package: channels, Test: "TestAttemptsTogetherHaveOneLimit",

@@ -121,7 +121,7 @@ func Sample(all []Mutant, n int, seed string) []Mutant {
 // what is shown.
 func All() []Mutant {
 	var all []Mutant
-	for _, some := range [][]Mutant{schedule(), account(), wire(), engine(), churn(), connections(), outside(), ceilings(), verdicts(), gates(), shown()} {
+	for _, some := range [][]Mutant{schedule(), account(), merging(), wire(), engine(), churn(), connections(), outside(), ceilings(), verdicts(), gates(), shown()} {
 		all = append(all, some...)
 	}
 	return all

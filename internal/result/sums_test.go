@@ -1,4 +1,4 @@
-package runner
+package result
 
 import (
 	"testing"
@@ -26,11 +26,11 @@ func TestACostOfSomeEpochsIsTheirSumOverTheirRPCs(t *testing.T) {
 		{"no RPC was due at all", []spent{{new(int64(600)), 0}}, nil},
 		{"no epoch", nil, nil},
 	} {
-		var c cost
+		var q Quotient
 		for _, e := range tt.epochs {
-			c.add(e.ns, e.rpcs)
+			q.Add(Spent(e.ns, e.rpcs))
 		}
-		if diff := cmp.Diff(tt.want, c.per()); diff != "" {
+		if diff := cmp.Diff(tt.want, q.Value()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
