@@ -19,6 +19,7 @@ type progress struct {
 	last  runner.Progress
 	at    time.Time
 	wide  int
+	over  bool // nothing more is written
 	quit  chan struct{}
 	ended sync.WaitGroup
 }
@@ -85,11 +86,31 @@ func (p *progress) line() string {
 	return l + fmt.Sprintf(" · %d failed", p.last.Failures)
 }
 
+// interrupted acknowledges a signal, in a line of its own.
+func (p *progress) interrupted(cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := exitInterrupted[cause]; !ok || p.over {
+		return
+	}
+	p.clear()
+	fmt.Fprintf(p.w, "grpc-bench: interrupted (%v): storing what was measured; a second signal stops at once\n", cause)
+}
+
+// clear empties the line, if there is one.
+func (p *progress) clear() {
+	if p.columns != nil && p.wide > 0 {
+		fmt.Fprintf(p.w, "\r%*s\r", p.wide, "")
+		p.wide = 0
+	}
+}
+
 // stop clears the line.
 func (p *progress) stop() {
 	close(p.quit)
 	p.ended.Wait()
-	if p.columns != nil && p.wide > 0 {
-		fmt.Fprintf(p.w, "\r%*s\r", p.wide, "")
-	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	p.clear()
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -100,6 +101,9 @@ func runPlan(ctx context.Context, config plan.Config, stdout, stderr io.Writer) 
 		// Nothing is lost: what was measured is shown, though it could not be kept.
 		return errors.Join(fmt.Errorf("store result: %w", err), format.Render(stdout, *r))
 	}
+	if stored.Interrupted != "" {
+		fmt.Fprintf(stderr, "grpc-bench: stored in %s\n", filepath.Join(config.Results, stored.ID))
+	}
 	if err := format.Render(stdout, stored); err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
@@ -137,6 +141,7 @@ func execute(ctx context.Context, p plan.Plan, keep *keeper, stderr io.Writer) (
 	}
 	line := startProgress(stderr, columns(stderr))
 	defer line.stop()
+	defer context.AfterFunc(ctx, func() { line.interrupted(context.Cause(ctx)) })()
 	r, err := runner.Run(ctx, p, runner.Options{
 		Command: []string{self}, Progress: line.update, ID: keep.draft.ID(), Finished: keep.checkpoint, Enough: enough(p, keep.gates.epochs),
 	})

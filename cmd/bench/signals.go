@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 var (
@@ -16,8 +17,13 @@ var (
 // exitInterrupted are the codes of an interrupted run: 128 and the signal.
 var exitInterrupted = map[error]exitError{errInterrupt: 130, errTerminate: 143}
 
+// oneStop is how soon after a signal the same one is still the same stop: timeout(1) and
+// service managers send one to the process and one to its group. It is shorter than what
+// an interrupted run waits for RPCs in flight, so that a second Ctrl-C still cuts that short.
+const oneStop = 500 * time.Millisecond
+
 // untilSignal returns a context that the first SIGINT or SIGTERM ends, with a
-// cause that names it. The second ends the program.
+// cause that names it. A second one ends the program, unless it is the same stop.
 //
 // Whoever reads the output may be gone: that ends no measurement, and is an error
 // when the answer cannot be printed.
@@ -27,22 +33,31 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	signal.Ignore(syscall.SIGPIPE)
 	quit := make(chan struct{})
-	go func() {
-		for n := 0; ; n++ {
-			select {
-			case s := <-signals:
-				cause := errInterrupt
-				if s == syscall.SIGTERM {
-					cause = errTerminate
-				}
-				if n > 0 {
-					os.Exit(int(exitInterrupted[cause]))
-				}
-				cancel(cause)
-			case <-quit:
-				return
-			}
-		}
-	}()
+	go watch(signals, quit, cancel, func(cause error) { os.Exit(int(exitInterrupted[cause])) })
 	return ctx, func() { signal.Stop(signals); signal.Reset(syscall.SIGPIPE); close(quit); cancel(nil) }
+}
+
+// watch calls stop at the first signal and exit at each later one that is no repetition of
+// the first, until quit is closed.
+func watch(signals <-chan os.Signal, quit <-chan struct{}, stop, exit func(cause error)) {
+	var first error
+	var at time.Time
+	for {
+		select {
+		case s := <-signals:
+			cause := errInterrupt
+			if s == syscall.SIGTERM {
+				cause = errTerminate
+			}
+			switch {
+			case first == nil:
+				first, at = cause, time.Now()
+				stop(cause)
+			case cause != first || time.Since(at) >= oneStop:
+				exit(cause)
+			}
+		case <-quit:
+			return
+		}
+	}
 }

@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -102,6 +104,8 @@ func TestOneSignalSavesWhatWasMeasured(t *testing.T) {
 			p := startProgram(t, short(results, "2")...)
 			p.await(t, "epoch 2 of 2")
 			p.signal(t, of.signal)
+			p.await(t, "grpc-bench: interrupted")
+			p.signal(t, of.signal) // as timeout(1): one to the process, one to its group
 			if code := p.end(t); code != of.code {
 				t.Errorf("exit code %d, want %d", code, of.code)
 			}
@@ -113,6 +117,15 @@ func TestOneSignalSavesWhatWasMeasured(t *testing.T) {
 			if r.Verdict != result.Partial || r.Interrupted != of.name || len(r.Arms[0].Epochs) < 1 {
 				t.Errorf("verdict %s, interrupted by %q, %d epochs, want PARTIAL by %s with the first epoch",
 					r.Verdict, r.Interrupted, len(r.Arms[0].Epochs), of.name)
+			}
+			said := strings.Join(p.said, "\n")
+			for _, line := range []string{
+				"grpc-bench: interrupted (" + of.name + "): storing what was measured; a second signal stops at once",
+				"grpc-bench: stored in " + filepath.Join(results, id),
+			} {
+				if strings.Count(said, line) != 1 {
+					t.Errorf("stderr has not one line %q:\n%s", line, said)
+				}
 			}
 			if !strings.Contains(p.stdout.String(), "PARTIAL") {
 				t.Errorf("the report does not say PARTIAL:\n%s", p.stdout.String())
@@ -219,5 +232,43 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(results, "2*")); len(left) != 0 || p.stdout.Len() != 0 {
 		t.Errorf("results %v and %d bytes on stdout, want none: the first signal's second of waiting was cut short", left, p.stdout.Len())
+	}
+}
+
+// TestTheSameSignalSoonAfterIsOneStop: timeout(1) sends SIGTERM to a process and then to its
+// group. Another signal, or the same one later, ends the program.
+func TestTheSameSignalSoonAfterIsOneStop(t *testing.T) {
+	for _, of := range []struct {
+		name   string
+		second os.Signal
+		after  time.Duration
+		exits  error
+	}{
+		{"the same at once", syscall.SIGTERM, 0, nil},
+		{"the same a moment later", syscall.SIGTERM, oneStop - 1, nil},
+		{"the same later", syscall.SIGTERM, oneStop, errTerminate},
+		{"another at once", os.Interrupt, 0, errInterrupt},
+	} {
+		t.Run(of.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				signals, quit := make(chan os.Signal, 2), make(chan struct{})
+				var stopped, exited []error
+				go watch(signals, quit, func(cause error) { stopped = append(stopped, cause) }, func(cause error) { exited = append(exited, cause) })
+				signals <- syscall.SIGTERM
+				synctest.Wait()
+				time.Sleep(of.after)
+				signals <- of.second
+				synctest.Wait()
+				close(quit)
+				synctest.Wait()
+				var want []error
+				if of.exits != nil {
+					want = []error{of.exits}
+				}
+				if !slices.Equal(stopped, []error{errTerminate}) || !slices.Equal(exited, want) {
+					t.Errorf("stopped by %v, exits by %v, want one stop and exits by %v", stopped, exited, want)
+				}
+			})
+		})
 	}
 }
