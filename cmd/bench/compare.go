@@ -86,7 +86,7 @@ func (o compareOptions) between(base, new string, gates plan.Gates) (compare.Bet
 		return compare.Between{}, err
 	}
 	if n.Plan.Kind != "" && gates.Asked() {
-		return compare.Between{}, usageError{fmt.Errorf("--threshold, --fail-on-regression: must be left out with results of grpc-bench %s: gates are about the figures of a run", n.Plan.Kind)}
+		return compare.Between{}, usageError{fmt.Errorf("--threshold, --fail-on-regression: cannot be used with results of grpc-bench %s: gates are about the figures of a run", n.Plan.Kind)}
 	}
 	between, err := compare.Results(&b, &n, o.force)
 	if errors.Is(err, compare.ErrUnlike) {

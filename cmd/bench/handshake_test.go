@@ -58,7 +58,7 @@ func TestHandshakesAreStoredShownAndCompared(t *testing.T) {
 		t.Errorf("compare: exit code %d, %q", code, stderr)
 	}
 	for _, gate := range []string{"--fail-on-regression", "--threshold=p99<5ms"} {
-		if code, _, stderr := command(t, "compare", "--results", results, all[0], all[1], gate); code != exitUsage || !strings.Contains(stderr, "must be left out with results of grpc-bench handshake") {
+		if code, _, stderr := command(t, "compare", "--results", results, all[0], all[1], gate); code != exitUsage || !strings.Contains(stderr, "cannot be used with results of grpc-bench handshake") {
 			t.Errorf("compare %s: exit code %d, %q, want a refusal", gate, code, stderr)
 		}
 	}

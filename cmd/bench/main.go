@@ -89,17 +89,21 @@ func flagError(c *cobra.Command, err error) error {
 	case !ok:
 		return usageError{err}
 	case slices.Contains(laterFlags, e.GetSpecifiedName()):
-		return usageError{fmt.Errorf("--%s: must be left out: this version does not have it", e.GetSpecifiedName())}
+		return usageError{fmt.Errorf("--%s is not supported by this version", e.GetSpecifiedName())}
 	case e.GetSpecifiedShortnames() != "":
-		return usageError{fmt.Errorf("unknown flag -%s: must be --NAME, with two dashes", nameIn(e.GetSpecifiedName()))}
+		return usageError{fmt.Errorf("unknown flag -%s: must be --NAME, with two dashes%s", nameIn(e.GetSpecifiedName()), didYouMean(c, e.GetSpecifiedShortnames()))}
 	}
 	switch others := having(c.Root(), e.GetSpecifiedName()); {
 	case len(others) > 0 && c.HasParent():
-		return usageError{fmt.Errorf("--%s: must be left out of grpc-bench %s: it is a flag of %s", e.GetSpecifiedName(), c.Name(), strings.Join(others, ", "))}
+		return usageError{fmt.Errorf("--%s is not a flag of grpc-bench %s: it is one of %s", e.GetSpecifiedName(), c.Name(), strings.Join(others, ", "))}
 	case len(others) > 0:
 		return usageError{fmt.Errorf("--%s: must come after a command that has it: %s", e.GetSpecifiedName(), strings.Join(others, ", "))}
 	}
-	return usageError{fmt.Errorf("unknown flag: --%s", nameIn(e.GetSpecifiedName()))}
+	hint := didYouMean(c, e.GetSpecifiedName())
+	if name := nameIn(e.GetSpecifiedName()); name != "" {
+		hint = ": --" + name + hint
+	}
+	return usageError{errors.New("unknown flag" + hint)}
 }
 
 // having lists the commands under root that have a flag.
@@ -152,7 +156,7 @@ Exit codes: 0 done, 1 the run could not be done, 2 wrong command line or plan,
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 && slices.Contains(laterCommands, args[0]) {
-				return usageError{fmt.Errorf("command %q: must be left out: this version does not have it", args[0])}
+				return usageError{fmt.Errorf("command %q is not supported by this version", args[0])}
 			}
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q: see grpc-bench --help", nameIn(args[0]))}

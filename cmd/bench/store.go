@@ -22,9 +22,12 @@ type keeper struct {
 
 // begin makes the place of a run, and results of what dead runs had finished.
 func begin(dir string, stderr io.Writer) (*keeper, error) {
+	if dir == "" {
+		return nil, usageError{errors.New("--results \"\": must be a directory")}
+	}
 	d, err := result.Begin(dir, time.Now())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--results %q: %w", dir, err)
 	}
 	recoverRuns(dir, stderr)
 	return &keeper{draft: d}, nil

@@ -224,7 +224,7 @@ func TestAPlaceThatCannotHoldResultsIsFoundBeforeTheLoad(t *testing.T) {
 
 func wantRefused(t *testing.T, results string, code int, stdout, stderr string) {
 	t.Helper()
-	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "grpc-bench: write results directory: ") || strings.Contains(stderr, "epoch 1") {
+	if code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "grpc-bench: --results \""+results+"\": write results directory: ") || strings.Contains(stderr, "epoch 1") {
 		t.Errorf("%s: exit code %d, stdout %q, stderr %q, want exit code 1 and the cause before any epoch", results, code, stdout, stderr)
 	}
 }

@@ -27,6 +27,9 @@ const (
 // longest abstract name, as a NUL comes before it.
 const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
+// maxHost is the longest name that a host can have (RFC 1035, 2.3.4).
+const maxHost = 255
+
 // IsUnix reports whether text is the address of a Unix socket.
 func IsUnix(text string) bool {
 	return strings.HasPrefix(text, scheme) || strings.HasPrefix(text, abstractScheme)
@@ -83,6 +86,9 @@ func Check(text string) error {
 	}
 	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/@?#", r) }) {
 		return errors.New("must be HOST:PORT without scheme, user or path")
+	}
+	if len(host) > maxHost {
+		return fmt.Errorf("host must be at most %d bytes, not %d", maxHost, len(host))
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n < 1 {
 		return errors.New("port must be in [1, 65535]")

@@ -41,7 +41,7 @@ func withoutZone(address string) string {
 // forbids it): HOST or HOST:PORT.
 func parseAuthority(text string) (string, error) {
 	if text == "" || len(text) > maxAuthority || strings.ContainsFunc(text, func(r rune) bool { return !inAuthority(r) }) {
-		return "", fmt.Errorf("must be HOST or HOST:PORT in ASCII, without @, spaces and slashes, of at most %d bytes", maxAuthority)
+		return "", fmt.Errorf("must be HOST or HOST:PORT in ASCII, without @, commas, spaces and slashes, of at most %d bytes", maxAuthority)
 	}
 	return text, nil
 }
@@ -58,7 +58,8 @@ func parseServerName(text string) (string, error) {
 }
 
 // inAuthority reports whether r can be part of a host and port (RFC 3986, 3.2.2):
-// unreserved, percent-encoded, sub-delims, or the colons and brackets of an address.
+// unreserved, percent-encoded, sub-delims, or the colons and brackets of an address. A
+// comma, which no host name has, would be a list of two.
 func inAuthority(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~!$&'()*+,;=:%[]", r)
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~!$&'()*+;=:%[]", r)
 }

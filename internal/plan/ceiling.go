@@ -190,7 +190,7 @@ func (r request) completeCeiling(d *draft, m *mistakes) {
 	p.Load = Load{Loop: Closed, MaxInFlight: p.Load.MaxInFlight, Arrival: p.Load.Arrival}
 	if e := p.Epochs; len(r.options["epochs"]) > 0 && e.Max > 0 && (e.Min < ceilingEpochs || e.Min != e.Max) {
 		v := r.options["epochs"][0]
-		m.add("%s %s: must be one number with grpc-bench ceiling, %d or more", v.where, v.text, ceilingEpochs)
+		m.add("%s %s: must be one number with grpc-bench ceiling, %d or more", v.where, v.shown(), ceilingEpochs)
 	}
 	if slices.ContainsFunc(p.Arms, func(a Arm) bool { return a.Settings.Churns() }) {
 		m.add("--churn, --max-rpcs-per-connection, --connection-age: must be none with grpc-bench ceiling, whose windows are of many loads")
@@ -201,7 +201,7 @@ func (r request) completeCeiling(d *draft, m *mistakes) {
 	}
 	p.Load.Loop = Open
 	for _, v := range r.options["max-concurrency"] {
-		m.add("%s %s: must be left out with --slo, which offers rates", v.where, v.text)
+		m.add("%s %s: cannot be used with --slo, which offers rates", v.where, v.shown())
 	}
 	c.MaxConcurrency = 0
 	r.completeSLO(d, m)
@@ -222,7 +222,7 @@ func rateText(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 6
 func (r request) completeCallers(d *draft, m *mistakes) {
 	for _, name := range []string{"first-rate", "max-rate", "arrival", "max-in-flight"} {
 		for _, v := range r.options[name] {
-			m.add("%s %q: must come with --slo: a closed loop offers what is answered", v.where, v.text)
+			m.add("%s %q: must come with --slo: a closed loop offers what is answered", v.where, v.shown())
 		}
 	}
 	if r.hasTarget() {
@@ -262,6 +262,6 @@ func (r request) completeSLO(d *draft, m *mistakes) {
 		c.SLO = append(c.SLO, d.plan.failuresAllowed())
 	} else if ok && len(r.options["allow-failures"]) > 0 {
 		v := r.options["allow-failures"][0]
-		m.add("%s %s: must be left out, since --slo %s says it", v.where, v.text, seen[metric.Failed])
+		m.add("%s %s: cannot be used, since --slo %s says it", v.where, v.shown(), seen[metric.Failed])
 	}
 }

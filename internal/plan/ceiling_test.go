@@ -103,7 +103,7 @@ func TestACeilingRefusesWhatItCannotObey(t *testing.T) {
 		{"--slo p99<5ms --first-rate 2000000", `--first-rate 2000000: must be at most --max-rate 1000000`},
 		{"--max-rate 50", `--max-rate "50": must come with --slo: a closed loop offers what is answered`},
 		{"--arrival uniform", `--arrival "uniform": must come with --slo: a closed loop offers what is answered`},
-		{"--slo p99<5ms --max-concurrency 8", `--max-concurrency 8: must be left out with --slo, which offers rates`},
+		{"--slo p99<5ms --max-concurrency 8", `--max-concurrency 8: cannot be used with --slo, which offers rates`},
 		{"--max-concurrency 100", `--max-concurrency 100: must be a power of two, such as 64`},
 		{"--max-concurrency 1", `--max-concurrency "1": must be a whole number in [2, 65536]`},
 		{"--epochs 7", `--epochs 7: must be one number with grpc-bench ceiling, 8 or more`},
@@ -117,7 +117,7 @@ func TestACeilingRefusesWhatItCannotObey(t *testing.T) {
 		{"--slo failed<0", `--slo failed<0%: must be a limit that can be kept`},
 		{"--slo failed<100%", `--slo failed<100%: must be below 100%, which every rate keeps`},
 		{"--slo p99<5ms --slo p99<9ms", `--slo latency_p99<9ms: must be the one limit on latency_p99, and contradicts latency_p99<5ms`},
-		{"--slo failed<1% --allow-failures 0.1", `--allow-failures 0.1: must be left out, since --slo failed<1% says it`},
+		{"--slo failed<1% --allow-failures 0.1", `--allow-failures 0.1: cannot be used, since --slo failed<1% says it`},
 	} {
 		_, err := ceilingOf(t, strings.Fields(row.args)...)
 		if err == nil {

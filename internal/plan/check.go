@@ -78,7 +78,7 @@ func (r request) checkKeys(m *mistakes) {
 	if r.hasTarget() {
 		for _, c := range r.allChoices() {
 			for _, v := range c["key"] {
-				m.add("%s %q: must be left out with a TARGET, whose server has its key already", v.where, v.text)
+				m.add("%s %q: cannot be used with a TARGET, whose server has its key already", v.where, v.shown())
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func (r request) checkKeys(m *mistakes) {
 	for _, c := range r.allChoices() {
 		for _, v := range slices.Concat(c["key"], c["group"]) {
 			if secure, effective := used[v]; effective && !secure {
-				m.add("%s %q: must be left out with --tls off", v.where, v.text)
+				m.add("%s %q: cannot be used with --tls off", v.where, v.shown())
 			}
 		}
 	}

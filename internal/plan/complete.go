@@ -76,7 +76,7 @@ func (r request) completeLoad(d *draft, m *mistakes) {
 	if l.Loop == Closed {
 		for _, name := range []string{"rate", "arrival", "max-in-flight"} {
 			for _, v := range r.options[name] {
-				m.add("%s %q: must be left out with --loop closed", v.where, v.text)
+				m.add("%s %q: cannot be used with --loop closed", v.where, v.shown())
 			}
 		}
 		l.Rate, l.Arrival, l.MaxInFlight = 0, "", 0
@@ -92,7 +92,7 @@ func (r request) completeLoad(d *draft, m *mistakes) {
 	case len(given) == 0:
 		l.Concurrency = max(64, most)
 	case l.Loop == Open && d.plan.Saturated == 0:
-		m.add("%s %d: must be left out with --loop open and a TARGET, where nothing waits", given[0].where, l.Concurrency)
+		m.add("%s %d: cannot be used with --loop open and a TARGET, where nothing waits", given[0].where, l.Concurrency)
 	case l.Concurrency > 0 && l.Concurrency < most:
 		m.add("%s %d: must be at least --connections %d", given[0].where, l.Concurrency, most)
 	}
@@ -124,7 +124,7 @@ func (o option) apply(d *draft, values []given) error {
 	var m mistakes
 	for _, v := range values {
 		if err := o.set(d, v.text); err != nil {
-			m.add("%s %q: %w", v.where, v.text, err)
+			m.add("%s %q: %w", v.where, v.shown(), err)
 		}
 	}
 	return m.err()

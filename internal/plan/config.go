@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"grpcbench/internal/mask"
 )
 
 // Config is what the user asked, as given: nothing of it is checked before
@@ -34,6 +36,18 @@ type choices map[string][]given
 type given struct {
 	text  string
 	where string // names it in a sentence: "--rate", "nightly.yaml:3:7: rate"
+}
+
+// shown is the text as messages repeat it.
+func (g given) shown() string { return shown(g.text) }
+
+// shown is a value without what may be a user and a password before an @, cut at 200
+// bytes. The @ of a path or of NAME=@FILE has none before it.
+func shown(text string) string {
+	if at := strings.LastIndexByte(text, '@'); at > 0 && (strings.Contains(text[:at], ":") || !strings.ContainsAny(text[:at], "/=")) {
+		text = "…" + text[at:]
+	}
+	return mask.Cut(text)
 }
 
 // Flags registers every flag of a run.
@@ -110,7 +124,7 @@ func (v *onceValue) Type() string { return v.kind }
 
 func (v *onceValue) Set(text string) error {
 	if v.set && text != *v.text {
-		return fmt.Errorf("must be given once, not as %q too", *v.text)
+		return fmt.Errorf("must be given once, not as %q too", shown(*v.text))
 	}
 	*v.text, v.set = text, true
 	return nil
@@ -211,13 +225,13 @@ func (r *request) setFlag(name string, values []given, m *mistakes) {
 	values = oneValue(values, s.clear != nil, m)
 	if base := r.settings[name]; r.varied && len(base) > 0 {
 		if !s.same(values, base) {
-			m.add("%s: must be left out or the first value of %s", values[0].where, base[0].where)
+			m.add("%s: must be omitted or be the first value of %s", values[0].where, base[0].where)
 		}
 		return
 	}
 	for _, g := range r.groups {
 		if g.sets(name) {
-			m.add("%s: must be left out, since %s sets it too", values[0].where, g.where)
+			m.add("%s: cannot be used, since %s sets it too", values[0].where, g.where)
 			return
 		}
 	}
@@ -231,7 +245,7 @@ func oneValue(values []given, repeats bool, m *mistakes) []given {
 	}
 	for _, v := range values[1:] {
 		if v.text != values[0].text {
-			m.add("%s: must be given once, not as %q and %q", v.where, values[0].text, v.text)
+			m.add("%s: must be given once, not as %q and %q", v.where, values[0].shown(), v.shown())
 		}
 	}
 	return values[:1]

@@ -126,7 +126,7 @@ func (r request) completeGates(d *draft, m *mistakes) {
 		for _, v := range group.thresholds {
 			t, err := ParseThreshold(v.text)
 			if err != nil {
-				m.add("%s %q: %w", v.where, v.text, err)
+				m.add("%s %q: %w", v.where, v.shown(), err)
 				continue
 			}
 			t.Group = group.name
@@ -144,7 +144,7 @@ func (r request) completeGates(d *draft, m *mistakes) {
 	}
 	compared := g.Compared()
 	if v := r.options["baseline"]; len(v) > 0 && len(compared) == 0 {
-		m.add("%s %q: must come with a gate that compares: --fail-on-regression, or a relative --threshold", v[0].where, v[0].text)
+		m.add("%s %q: must come with a gate that compares: --fail-on-regression, or a relative --threshold", v[0].where, v[0].shown())
 	}
 	if len(compared) > 0 && g.Baseline == "" && len(d.plan.Arms) < 2 {
 		m.add("%s: must be compared with another arm (--vary server-binary=OLD,NEW or --vary target=OLD,NEW), and there is one arm%s", r.comparing(), orBaseline(compared))
@@ -170,7 +170,7 @@ func (r request) dropUnused(d *draft, m *mistakes) {
 	}
 	for _, name := range []string{"inconclusive", "allow-degraded"} {
 		if v := r.options[name]; len(v) > 0 && !(name == "allow-degraded" && r.saves) {
-			m.add("%s %s: must come with a gate: --threshold or --fail-on-regression", v[0].where, v[0].text)
+			m.add("%s %s: must come with a gate: --threshold or --fail-on-regression", v[0].where, v[0].shown())
 		}
 	}
 	g.Inconclusive = ""
@@ -350,7 +350,7 @@ func (r request) completeEpochs(d *draft, m *mistakes) {
 	if e := &d.plan.Epochs; len(r.options["epochs"]) == 0 {
 		e.Min, e.Max = max(e.Min, needed), max(e.Max, needed)
 	} else if v := r.options["epochs"][0]; e.Max > 0 && e.Max < needed {
-		m.add("%s %s: must allow %d epochs, which %d gated comparisons need, or fewer be gated", v.where, v.text, needed, d.plan.gated())
+		m.add("%s %s: must allow %d epochs, which %d gated comparisons need, or fewer be gated", v.where, v.shown(), needed, d.plan.gated())
 	}
 }
 

@@ -98,7 +98,7 @@ func (r request) checkHandshakeSettings(m *mistakes) {
 	for _, c := range r.allChoices() {
 		for name, values := range c {
 			if !slices.Contains(HandshakeSettings(), name) && len(values) > 0 {
-				m.add("%s: must be left out of a handshake plan, which opens connections and has no load", values[0].where)
+				m.add("%s: cannot be used in a handshake plan, which opens connections and has no load", values[0].where)
 			}
 		}
 	}
@@ -120,7 +120,7 @@ func (r request) completeHandshakes(d *draft, m *mistakes) {
 		return
 	}
 	if l.Concurrency = 1; len(given) > 0 {
-		m.add("%s %s: must be left out with a TARGET, whose server is not saturated", given[0].where, given[0].text)
+		m.add("%s %s: cannot be used with a TARGET, whose server is not saturated", given[0].where, given[0].shown())
 	}
 }
 

@@ -74,17 +74,17 @@ func TestWhatAHandshakeDoesNotHaveIsRefused(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		{"", []string{"--vary", "compression=none,gzip:low"}, "--vary compression: must be left out of a handshake plan"},
-		{"", []string{"--vary", "connections=1,2"}, "must be left out of a handshake plan"},
+		{"", []string{"--vary", "compression=none,gzip:low"}, "--vary compression: cannot be used in a handshake plan"},
+		{"", []string{"--vary", "connections=1,2"}, "cannot be used in a handshake plan"},
 		{"", []string{"--window", "1s"}, "unknown flag: --window"},
 		{"", []string{"--threshold", "p99<5ms"}, "unknown flag: --threshold"},
 		{"", []string{"--handshakes", "0"}, "--handshakes"},
 		{"", []string{"--timeout", "0s"}, "--timeout"},
 		{"", []string{"--suite", "overheads"}, "--suite"},
-		{"h:1", []string{"--concurrency", "4"}, "--concurrency 4: must be left out with a TARGET"},
+		{"h:1", []string{"--concurrency", "4"}, "--concurrency 4: cannot be used with a TARGET"},
 		{"h:1", []string{"--handshakes", "2000"}, "20000 connections to a TARGET are more than 10000"},
 		{"h:1", []string{"--handshakes", "600", "--resumption", "on"}, "12000 connections to a TARGET"},
-		{"h:1", []string{"--key", "p256"}, "must be left out with a TARGET"},
+		{"h:1", []string{"--key", "p256"}, "cannot be used with a TARGET"},
 	} {
 		_, err := handshakePlan(t, c.target, c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

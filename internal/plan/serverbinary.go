@@ -43,7 +43,7 @@ func (r request) completeServers(p Plan, m *mistakes) {
 	for _, o := range serverOptions() {
 		for _, v := range r.options[o.name] {
 			if o.start == "" || v.text != o.start {
-				m.add("%s %q: must come with --server-binary, the server that is started", v.where, v.text)
+				m.add("%s %q: must come with --server-binary, the server that is started", v.where, v.shown())
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func checkCommand(s Settings) []string {
 		}
 	}
 	has := func(place string) bool { return strings.Contains(s.ServerBinary, place) }
-	refuse(s.Target != "", "must be left out with a TARGET, which is a server already")
+	refuse(s.Target != "", "cannot be used with a TARGET, which is a server already")
 	secure := s.TLS != Off
 	refuse(secure && !(has(CertPlace) && has(KeyPlace)), "must hold {cert} and {key}, the files of its certificate, or come with --tls off")
 	refuse(!secure && slices.ContainsFunc([]string{CertPlace, KeyPlace}, has), "must not hold {cert} or {key} with --tls off")

@@ -52,7 +52,7 @@ func TestCommandsThatCannotBeStartedAreRefused(t *testing.T) {
 		{"no limit", []string{"--server-start-timeout", "0s"}, `--server-start-timeout "0s": must be a duration in [100ms, 1h0m0s] as in 2.5s
 --server-start-timeout "0s": must come with --server-binary, the server that is started`},
 		{"no server in place", []string{"--server-in-place"}, `--server-in-place "true": must come with --server-binary, the server that is started`},
-		{"a target", []string{"--server-binary", tlsCommand, "h:1"}, `--server-binary ./s {addr} {cert} {key}: must be left out with a TARGET, which is a server already`},
+		{"a target", []string{"--server-binary", tlsCommand, "h:1"}, `--server-binary ./s {addr} {cert} {key}: cannot be used with a TARGET, which is a server already`},
 	} {
 		if _, err := planned(t, c.args...); err == nil || !strings.HasSuffix(err.Error(), c.want) {
 			t.Errorf("%s: %v\nwant … %s", c.name, err, c.want)

@@ -209,7 +209,7 @@ func (s setting) apply(a *Arm, values []given) error {
 		case s.secret != nil && s.secret(v.text):
 			errs = append(errs, fmt.Errorf("%s: %w", v.where, err))
 		default:
-			errs = append(errs, fmt.Errorf("%s %q: %w", v.where, v.text, err))
+			errs = append(errs, fmt.Errorf("%s %q: %w", v.where, v.shown(), err))
 		}
 	}
 	return errors.Join(errs...)

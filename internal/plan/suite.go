@@ -158,7 +158,7 @@ func (s suiteReader) group(n ast.Node) (g groupRequest, ok bool) {
 			for _, v := range s.values(key, value, false) {
 				name, err := parseLabel(v.text)
 				if err != nil {
-					s.add("%s %q: %w", v.where, v.text, err)
+					s.add("%s %q: %w", v.where, v.shown(), err)
 				}
 				g.name = name
 			}

@@ -108,7 +108,7 @@ func TestFlagsOverrideTheSuiteFile(t *testing.T) {
 			p.Load.Rate, s.Connections, s.Metadata, p.Tags, p.Window)
 	}
 	_, err := planOf(t, "--suite", file, "--payload", "0")
-	if want := `--payload: must be left out, since group "PAYLOAD" of ` + file + ` sets it too`; err == nil || err.Error() != want {
+	if want := `--payload: cannot be used, since group "PAYLOAD" of ` + file + ` sets it too`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -121,7 +121,7 @@ func TestSuiteMistakesNameLineAndColumn(t *testing.T) {
 		{"unknown setting", "groups:\n- name: A\n  control: {}\n  arms:\n  - {conections: 2}\n",
 			`FILE:5:6: key "conections": must be a known name, such as connections
 group "A" of FILE: must have two different arms`},
-		{"later key", rest + "gates: {}\n", `FILE:2:1: key "gates": must be left out: this version does not have it`},
+		{"later key", rest + "gates: {}\n", `FILE:2:1: key "gates" is not supported by this version`},
 		{"thresholds have a list", rest + "threshold: p50<5ms\n", `FILE:2:1: key "threshold": must be a known name, such as thresholds`},
 		{"threshold", rest + "thresholds: [p50<5 parsecs]\n", `FILE:2:14: thresholds "p50<5 parsecs": value "5 parsecs": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`},
 		{"threshold of a group", "groups: [{name: A, control: {}, arms: [{tls: off}], thresholds: [\"p50>+5%\"]}]\n",
@@ -147,7 +147,7 @@ group "A" of FILE: must have two different arms`},
 		{"two groups of a name", "groups: [{name: A, control: {}, arms: [{tls: off}]}, {name: A, control: {}, arms: [{tls: 1.2}]}]\n",
 			`FILE:1:55: group "A": must have a name of its own`},
 		{"arm like its control", "groups: [{name: A, control: {}, arms: [{tls: 1.3}]}]\n", `group "A" of FILE: must have two different arms`},
-		{"contradiction", "loop: closed\nrate: 5\n" + rest, `FILE:2:7: rate "5": must be left out with --loop closed`},
+		{"contradiction", "loop: closed\nrate: 5\n" + rest, `FILE:2:7: rate "5": cannot be used with --loop closed`},
 		{"bundled and target", "groups: [{name: A, control: {}, arms: [{target: \"h:1\"}]}]\n",
 			`target: must be set for every arm or for none, but target= and target=h:1 differ`},
 		{"too large", strings.Repeat("#", 65<<10), `--suite "FILE": file must be at most 64KiB`},

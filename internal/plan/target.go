@@ -17,7 +17,7 @@ func (r request) completeTarget(d *draft, m *mistakes) {
 	if !r.hasTarget() {
 		for _, o := range targetOptions() {
 			for _, v := range r.options[o.name] {
-				m.add("%s %q: must be left out without a TARGET", v.where, v.text)
+				m.add("%s %q: cannot be used without a TARGET", v.where, v.shown())
 			}
 		}
 		return
@@ -55,12 +55,12 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 	if !secure {
 		for _, name := range []string{"cacert", "cert", "key-file", "server-name", "allow-readable-key", "insecure-skip-verify", "allow-no-alpn"} {
 			for _, v := range r.options[name] {
-				m.add("%s %q: must be left out with --tls off", v.where, v.text)
+				m.add("%s %q: cannot be used with --tls off", v.where, v.shown())
 			}
 		}
 	}
 	if t.InsecureSkipVerify && f.caCert != "" {
-		m.add("--insecure-skip-verify: must be left out with --cacert, which is for verifying")
+		m.add("--insecure-skip-verify: cannot be used with --cacert, which is for verifying")
 	}
 	checkCredentials(d.plan.Arms, t, m)
 	if (f.cert == "") != (f.key == "") {
@@ -88,9 +88,9 @@ func (r request) checkTarget(d *draft, m *mistakes) {
 		}
 	}
 	if t.ServerPID > 0 && slices.ContainsFunc(d.plan.Arms, func(a Arm) bool { return a.Settings.Target != t.Address }) {
-		m.add("--server-pid %d: must be left out with several targets, which are several processes", t.ServerPID)
+		m.add("--server-pid %d: cannot be used with several targets, which are several processes", t.ServerPID)
 	} else if t.ServerPID > 0 && len(d.plan.Arms) > 1 {
-		m.add("--server-pid %d: must be left out with several arms, whose shares of one process cannot be told apart", t.ServerPID)
+		m.add("--server-pid %d: cannot be used with several arms, whose shares of one process cannot be told apart", t.ServerPID)
 	}
 }
 

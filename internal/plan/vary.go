@@ -14,7 +14,7 @@ func laterNames() []string {
 // unknown says that no such name exists, and which one is meant perhaps.
 func unknown(name string, known []string) error {
 	if slices.Contains(laterNames(), name) {
-		return fmt.Errorf("%q: must be left out: this version does not have it", name)
+		return fmt.Errorf("%q is not supported by this version", name)
 	}
 	return fmt.Errorf("%q: must be a known name, such as %s", name, nearest(name, known))
 }
@@ -66,13 +66,13 @@ func (r *request) vary(flags []string, m *mistakes) {
 
 // nearest returns the known name that the fewest edits make of name.
 func nearest(name string, known []string) string {
-	return slices.MinFunc(known, func(a, b string) int { return edits(name, a) - edits(name, b) })
+	return slices.MinFunc(known, func(a, b string) int { return Edits(name, a) - Edits(name, b) })
 }
 
-// edits is the number of bytes to insert, delete or replace to make b of a
+// Edits is the number of bytes to insert, delete or replace to make b of a
 // (Levenshtein 1966), one row of the table at a time. Names longer than any
 // known one are cut, to bound the work.
-func edits(a, b string) int {
+func Edits(a, b string) int {
 	a = a[:min(len(a), 64)]
 	row := make([]int, len(b)+1)
 	for j := range row {

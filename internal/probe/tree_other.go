@@ -18,7 +18,7 @@ func Holders(connections []Ends) [][]int { return make([][]int, len(connections)
 
 // Find finds none.
 func Find(int) (Process, error) {
-	return Process{}, errors.New("must be left out on this system, which does not tell the CPU time of other processes")
+	return Process{}, errors.New("is not supported on this system, which does not report the CPU time of other processes")
 }
 
 // ProgramOf is not known.
