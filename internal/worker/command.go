@@ -46,7 +46,7 @@ func startCommand(ctx context.Context, s Serve) (*command, Listening, error) {
 	at, err := c.start(ctx, words, s)
 	if err != nil {
 		c.stop()
-		return nil, Listening{}, fmt.Errorf("--server-binary %s: %w%s%s", c.name, err, c.note(), c.whereItRan(err))
+		return nil, Listening{}, fmt.Errorf("--server-binary %s: %w%s%s", c.name, err, c.note(), cmp.Or(c.onStandardError(), c.whereItRan(err)))
 	}
 	return c, at, nil
 }
@@ -54,7 +54,7 @@ func startCommand(ctx context.Context, s Serve) (*command, Listening, error) {
 func (c *command) start(ctx context.Context, words []string, s Serve) (Listening, error) {
 	var err error
 	if c.dir, err = os.MkdirTemp("", "grpc-bench-"); err != nil {
-		return Listening{}, err
+		return Listening{}, fmt.Errorf("make a temporary directory (set TMPDIR to another folder): %w", err)
 	}
 	places := []string{plan.AddrPlace, "127.0.0.1:0"}
 	for _, f := range []struct {
@@ -81,7 +81,7 @@ func (c *command) start(ctx context.Context, words []string, s Serve) (Listening
 	}
 	out, err := c.launch(cmd, s.Environment)
 	if err != nil {
-		return Listening{}, err
+		return Listening{}, unstarted(cmd.Path, err)
 	}
 	address, err := c.address(ctx, out, cmp.Or(s.StartTimeout, plan.ServerStartTimeout))
 	if err != nil {

@@ -56,6 +56,7 @@ func TestAServerBinaryThatDoesNotComeUpIsNamedWithItsLastWords(t *testing.T) {
 		{"never ends its line", "yes x | tr -d '\\n'; " + waits, `but printed "xxxx`},
 		{"never stops", "yes; " + waits, `but printed "y", "y", "y", 997 lines more and went on: more than 1000 lines or 64 KiB are not read`},
 		{"acts on the terminal", `printf '\033[2J\n'; exit 1`, `but printed "\x1b[2J"`},
+		{"prints its address elsewhere", "echo starting >&2; echo 127.0.0.1:4711 >&2; " + waits, "127.0.0.1:4711 (its address is on standard error: print it on standard output)"},
 		{"prints nothing", waits, "within 600ms (raise --server-start-timeout), but printed nothing: if it prints its address, its standard output may be buffered: flush it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -213,6 +214,33 @@ func TestAServerBinaryThatIsNotThereIsNamed(t *testing.T) {
 	_, _, err := startCommand(t.Context(), Serve{Settings: plan.Settings{ServerBinary: "/nonexistent/server {addr}"}})
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent/server: ") || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("%v, want the file and the system's reason", err)
+	}
+}
+
+// TestAScriptWithoutItsInterpreterNamesIt: the system reports that there is no such file,
+// though the script is there.
+func TestAScriptWithoutItsInterpreterNamesIt(t *testing.T) {
+	lane.Long(t, "starts processes")
+	for line, want := range map[string]string{
+		"#!/nonexistent/python3 -u": `the interpreter "/nonexistent/python3", which its first line names, does not exist`,
+		"#!/bin/sh\r":               `the interpreter "/bin/sh\r", which its first line names, does not exist`,
+	} {
+		path := filepath.Join(t.TempDir(), "server")
+		if err := place(path, 0o700, strings.NewReader(line+"\necho 127.0.0.1:1\n")); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := startCommand(t.Context(), Serve{Settings: plan.Settings{ServerBinary: path + " {addr}"}})
+		if err == nil || !strings.Contains(err.Error(), path+": "+want) {
+			t.Errorf("%q: %v, want %s", line, err, want)
+		}
+	}
+}
+
+func TestAServerBinaryWithoutATemporaryDirectoryNamesTMPDIR(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
+	_, _, err := startCommand(t.Context(), Serve{Settings: plan.Settings{ServerBinary: "/bin/true {addr}"}})
+	if err == nil || !strings.Contains(err.Error(), "--server-binary /bin/true: make a temporary directory (set TMPDIR to another folder): ") {
+		t.Errorf("%v, want the variable", err)
 	}
 }
 
