@@ -16,7 +16,7 @@ const (
 	// shortest is the length in bytes from which a part of a secret is hidden:
 	// shorter ones are words that any text may hold.
 	shortest = 6
-	// longest is the length in bytes that Cut cuts text at.
+	// longest is the length in bytes that Clean cuts text at.
 	longest = 200
 	// most is how many bytes of a text are looked at, to bound the work.
 	most  = 16 << 10
@@ -34,10 +34,8 @@ func New(values ...string) Secrets {
 }
 
 // Clean is Hide, cut at 200 bytes: for a message of a server in a sentence.
-func (s Secrets) Clean(text string) string { return Cut(s.Hide(text)) }
-
-// Cut returns at most the first 200 bytes of text, with an ellipsis if there are more.
-func Cut(text string) string {
+func (s Secrets) Clean(text string) string {
+	text = s.Hide(text)
 	if len(text) <= longest {
 		return text
 	}

@@ -125,13 +125,14 @@ func (s setting) lacks(values []string) bool {
 	return s.absent != "" && len(values) == 1 && values[0] == s.absent
 }
 
-// metadataArgs has the lengths of values.
+// metadataArgs has the lengths of values, as names of files that do not exist: the command
+// is refused until they are replaced, and never runs with other values.
 func metadataArgs(s Settings) (args []string) {
 	if len(s.Metadata) == 0 {
 		return []string{none}
 	}
 	for _, m := range s.Metadata {
-		args = append(args, fmt.Sprintf("%s=(%d bytes)", m.Name, m.Bytes))
+		args = append(args, fmt.Sprintf("%s=@(%d bytes)", m.Name, m.Bytes))
 	}
 	return args
 }

@@ -102,13 +102,16 @@ func TestArgsHoldCommandsAndNoSecrets(t *testing.T) {
 	p := planFrom(t, words)
 	got := strings.Join(p.Args(), "|")
 	for _, want := range []string{"--vary|server-binary=taskset -c 0,1 ./a {addr}|--vary|server-binary=./b {addr}|",
-		"|--metadata|authorization=(13 bytes)|--metadata|a=(1 bytes)|", "|--server-start-timeout|20s|--server-in-place"} {
+		"|--metadata|authorization=@(13 bytes)|--metadata|a=@(1 bytes)|", "|--server-start-timeout|20s|--server-in-place"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q, want it to hold %q", got, want)
 		}
 	}
 	if strings.Contains(got, "s3cret") {
 		t.Errorf("%q holds a metadata value", got)
+	}
+	if _, err := planOf(t, p.Args()[1:]...); err == nil || strings.Count(err.Error(), "no such file") != 2 {
+		t.Errorf("%v, want a refusal until the values are given", err)
 	}
 }
 

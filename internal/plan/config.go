@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-
-	"grpcbench/internal/mask"
 )
 
 // Config is what the user asked, as given: nothing of it is checked before
@@ -41,13 +39,18 @@ type given struct {
 // shown is the text as messages repeat it.
 func (g given) shown() string { return shown(g.text) }
 
-// shown is a value without what may be a user and a password before an @, cut at 200
-// bytes. The @ of a path or of NAME=@FILE has none before it.
+// maxShown is how many bytes of a value messages repeat.
+const maxShown = 200
+
+// shown is a value without what may be a user and a password before an @, cut. The @ of a path or of NAME=@FILE has none before it.
 func shown(text string) string {
 	if at := strings.LastIndexByte(text, '@'); at > 0 && (strings.Contains(text[:at], ":") || !strings.ContainsAny(text[:at], "/=")) {
 		text = "…" + text[at:]
 	}
-	return mask.Cut(text)
+	if len(text) > maxShown {
+		return strings.ToValidUTF8(text[:maxShown], "") + "…"
+	}
+	return text
 }
 
 // Flags registers every flag of a run.

@@ -167,7 +167,7 @@ func TestRepeatSaysWhatTheStoredFormDoesNot(t *testing.T) {
 	late.Deadline, late.Group = time.Second, "x25519"
 	late.Churn, late.MaxRPCs, late.ConnectionAge = 0.5, 100, 2*time.Second
 	got := strings.Join(repeat(plan.Plan{Arms: []plan.Arm{{Settings: base}, {Settings: late}}}), " ")
-	for _, want := range []string{"--metadata 'a=(1 bytes)' --metadata 'b=(2 bytes)'", "--vary deadline=none,1s", "--vary group=default,x25519", "--vary churn=none,0.5/s", "--vary max-rpcs-per-connection=none,100", "--vary connection-age=none,2s", "--payload @b.bin --"} {
+	for _, want := range []string{"--metadata 'a=@(1 bytes)' --metadata 'b=@(2 bytes)'", "--vary deadline=none,1s", "--vary group=default,x25519", "--vary churn=none,0.5/s", "--vary max-rpcs-per-connection=none,100", "--vary connection-age=none,2s", "--payload @b.bin --"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q, want it to hold %q", got, want)
 		}
