@@ -7,6 +7,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"grpcbench/internal/servercmd"
 )
 
 var (
@@ -16,11 +18,6 @@ var (
 
 // exitInterrupted are the codes of an interrupted run: 128 and the signal.
 var exitInterrupted = map[error]exitError{errInterrupt: 130, errTerminate: 143}
-
-// oneStop is how soon after a signal the same one is still the same stop: timeout(1) and
-// service managers send one to the process and one to its group. It is shorter than what
-// an interrupted run waits for RPCs in flight, so that a second Ctrl-C still cuts that short.
-const oneStop = 500 * time.Millisecond
 
 // untilSignal returns a context that the first SIGINT or SIGTERM ends, with a
 // cause that names it. A second one ends the program, unless it is the same stop.
@@ -53,7 +50,7 @@ func watch(signals <-chan os.Signal, quit <-chan struct{}, stop, exit func(cause
 			case first == nil:
 				first, at = cause, time.Now()
 				stop(cause)
-			case cause != first || time.Since(at) >= oneStop:
+			case cause != first || time.Since(at) >= servercmd.OneStop:
 				exit(cause)
 			}
 		case <-quit:

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"grpcbench/internal/result"
+	"grpcbench/internal/servercmd"
 	serverpb "grpcbench/proto"
 	"grpcbench/testing/lane"
 )
@@ -245,8 +246,8 @@ func TestTheSameSignalSoonAfterIsOneStop(t *testing.T) {
 		exits  error
 	}{
 		{"the same at once", syscall.SIGTERM, 0, nil},
-		{"the same a moment later", syscall.SIGTERM, oneStop - 1, nil},
-		{"the same later", syscall.SIGTERM, oneStop, errTerminate},
+		{"the same a moment later", syscall.SIGTERM, servercmd.OneStop - 1, nil},
+		{"the same later", syscall.SIGTERM, servercmd.OneStop, errTerminate},
 		{"another at once", os.Interrupt, 0, errInterrupt},
 	} {
 		t.Run(of.name, func(t *testing.T) {

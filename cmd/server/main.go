@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"grpcbench/internal/mask"
 	"grpcbench/internal/servercmd"
@@ -23,10 +24,16 @@ type usageError struct{ error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process
+	secondEnds(ctx, stop)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// secondEnds calls stop, from when on a second signal ends the process, once ctx has ended
+// and what is still the same stop has passed.
+func secondEnds(ctx context.Context, stop func()) {
+	context.AfterFunc(ctx, func() { time.AfterFunc(servercmd.OneStop, stop) })
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
