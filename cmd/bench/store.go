@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 	"time"
 
@@ -36,7 +37,7 @@ func begin(dir string, stderr io.Writer) (*keeper, error) {
 // recoverRuns says which results were made of runs that died. That others cannot
 // be made is told and ends nothing.
 func recoverRuns(dir string, stderr io.Writer) {
-	ids, err := result.Recover(dir, reports)
+	ids, err := result.Recover(dir, complete, reports)
 	for _, id := range ids {
 		fmt.Fprintf(stderr, "grpc-bench: a run ended without storing its result; what it had finished is %s\n", id)
 	}
@@ -45,21 +46,37 @@ func recoverRuns(dir string, stderr io.Writer) {
 	}
 }
 
-// checkpoint is runner.Options.Finished: it keeps the result so far, as that of a
-// run that does not live to store it.
+// complete makes a result of the epochs that a run had finished when it died. It is PARTIAL at
+// best, so that its gates need no baseline.
+func complete(r *result.Result) error {
+	if err := r.Total(); err != nil {
+		return err
+	}
+	compare.Judge(r)
+	r.Gates = compare.Gates(r.Plan.Gates, r, nil)
+	return nil
+}
+
+// checkpoint is runner.Options.Finished: it keeps the epochs so far, as those of a
+// run that does not live to store its result.
 func (k *keeper) checkpoint(r *result.Result) {
 	sofar := *r
-	sofar.Unfinished = true
-	k.judge(&sofar)
+	sofar.Unfinished, sofar.Warnings = true, k.unkept(r.Warnings)
 	k.failed = k.draft.Save(sofar)
+}
+
+// unkept adds to warnings that epochs could not be kept, if so.
+func (k *keeper) unkept(warnings []result.Warning) []result.Warning {
+	if k.failed == nil {
+		return warnings
+	}
+	return append(slices.Clone(warnings), result.Warning{Code: "no_checkpoint",
+		Text: fmt.Sprintf("what was finished could not be kept while the run lasted: %v", reason(k.failed))})
 }
 
 // judge fills in what is made of the numbers.
 func (k *keeper) judge(r *result.Result) {
-	if k.failed != nil {
-		r.Warnings = append(r.Warnings, result.Warning{Code: "no_checkpoint",
-			Text: fmt.Sprintf("what was finished could not be kept while the run lasted: %v", reason(k.failed))})
-	}
+	r.Warnings = k.unkept(r.Warnings)
 	compare.Judge(r)
 	r.Gates = k.gates.judge(r)
 }

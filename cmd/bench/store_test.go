@@ -124,7 +124,7 @@ func TestARunKilledAtEachStepLeavesNothingUnreadable(t *testing.T) {
 			kill(t, p)
 			// A process that it was just starting holds the lock until it is its own program.
 			until(t, func() bool {
-				if _, err := result.Recover(results, reports); err != nil {
+				if _, err := result.Recover(results, complete, reports); err != nil {
 					t.Error(err)
 				}
 				return !has(t, results, ".running-*")

@@ -158,7 +158,7 @@ func (b *bed) check() (v Verdict) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if _, err := Recover(b.results, report); err != nil {
+	if _, err := Recover(b.results, judged, report); err != nil {
 		b.t.Error(err)
 	}
 	if err := d.Close(); err != nil {

@@ -94,11 +94,17 @@ func (d *Draft) place() string { return filepath.Join(d.results, runningName+d.i
 
 func (d *Draft) checkpoint(n int) string { return filepath.Join(d.place(), strconv.Itoa(n)) }
 
-// Save keeps an examined result as safely as Publish, in case the process does not
-// live to publish one; see [Recover]. It takes the place of what was saved before.
-// After an error that is still there.
+// Save keeps the epochs of a result as safely as Publish, in case the process does not
+// live to publish one; see [Recover]. Nothing is worked out of them, and nothing asked. It
+// takes the place of what was saved before. After an error that is still there.
 func (d *Draft) Save(r Result) error {
-	if err := d.store(r, nil, d.checkpoint(d.saves+1)); err != nil {
+	own, err := files(normal(r))
+	if err == nil {
+		err = d.store(r.ID, d.checkpoint(d.saves+1), func(dir string) error {
+			return errors.Join(writeFiles(dir, own), syncDir(dir))
+		})
+	}
+	if err != nil {
 		return fmt.Errorf("save result %s: %w", d.id, err)
 	}
 	d.saves++
@@ -116,7 +122,11 @@ func (d *Draft) Save(r Result) error {
 // Directories are 0700, files 0600.
 func (d *Draft) Publish(r Result, render Render) (path string, err error) {
 	path = filepath.Join(d.results, d.id)
-	if err := d.store(r, render, path); err != nil {
+	own, err := encode(r)
+	if err == nil {
+		err = d.store(r.ID, path, func(dir string) error { return fill(dir, r, own, render) })
+	}
+	if err != nil {
 		return "", fmt.Errorf("write result %s: %w", d.id, err)
 	}
 	d.published = true
@@ -137,18 +147,14 @@ func (d *Draft) Close() error {
 }
 
 // store writes r, and what render makes of it, as a directory of that path.
-func (d *Draft) store(r Result, render Render, path string) error {
-	if r.ID != d.id {
-		return fmt.Errorf("id %q: must be that of the draft", r.ID)
-	}
-	own, err := encode(r)
-	if err != nil {
-		return err
+func (d *Draft) store(id, path string, fill func(dir string) error) error {
+	if id != d.id {
+		return fmt.Errorf("id %q: must be that of the draft", id)
 	}
 	next := filepath.Join(d.place(), nextName)
-	err = os.Mkdir(next, 0o700)
+	err := os.Mkdir(next, 0o700)
 	if err == nil {
-		err = fill(next, r, own, render)
+		err = fill(next)
 	}
 	if err == nil {
 		err = publish(next, path)
@@ -160,12 +166,12 @@ func (d *Draft) store(r Result, render Render, path string) error {
 }
 
 // Recover clears away what runs left whose process has died. What such a run had
-// saved becomes its result, verdict PARTIAL, with what render makes of it; the ids of
-// these are returned. Runs that still go on are left alone, and so are those of which that cannot be told:
+// saved becomes its result, verdict PARTIAL, when judge has filled in what is made of its
+// epochs, with what render makes of that; the ids of these are returned. Runs that still go on are left alone, and so are those of which that cannot be told:
 // of another user, or on a file system without locks. A place that cannot be read
 // is renamed and an error; one whose reports cannot be made or written is an error and
 // stays as it is for the next time. The others are recovered none the less.
-func Recover(results string, render Render) (ids []string, err error) {
+func Recover(results string, judge Judge, render Render) (ids []string, err error) {
 	found, err := places(results)
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -177,7 +183,7 @@ func Recover(results string, render Render) (ids []string, err error) {
 	defer release()
 	var failed []error
 	for _, id := range found {
-		kept, err := (&Draft{results: results, id: id}).takeOver(render)
+		kept, err := (&Draft{results: results, id: id}).takeOver(judge, render)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("recover result %s: %w", id, err))
 		}
@@ -208,7 +214,7 @@ func places(results string) (ids []string, err error) {
 // takeOver ends the draft of another process if that has died, and says whether
 // there is a result of it now. The directory's lock must be held: then a place
 // without a lock is not one that is being made.
-func (d *Draft) takeOver(render Render) (kept bool, err error) {
+func (d *Draft) takeOver(judge Judge, render Render) (kept bool, err error) {
 	holder, err := os.OpenFile(filepath.Join(d.place(), holderName), os.O_RDWR, 0)
 	switch {
 	case err == nil:
@@ -228,7 +234,7 @@ func (d *Draft) takeOver(render Render) (kept bool, err error) {
 	}
 	path := filepath.Join(d.results, d.id)
 	if _, err := os.Lstat(path); last != "" && errors.Is(err, fs.ErrNotExist) {
-		r, err := d.read(last)
+		r, err := d.complete(last, judge)
 		if err != nil {
 			broken := filepath.Join(d.results, brokenName+d.id)
 			return false, errors.Join(fmt.Errorf("%w; it is kept as %s", err, filepath.Base(broken)), os.Rename(d.place(), broken))
@@ -262,13 +268,32 @@ func (d *Draft) last() (string, error) {
 	return d.checkpoint(highest), nil
 }
 
-// read reads a checkpoint. The error says what is wrong with it.
-func (d *Draft) read(checkpoint string) (Result, error) {
-	r, err := readFile(filepath.Join(checkpoint, FileName))
+// complete makes a result of a checkpoint, in its place. Done again it is the same.
+func (d *Draft) complete(checkpoint string, judge Judge) (Result, error) {
+	path := filepath.Join(checkpoint, FileName)
+	r, err := readFile(path)
 	if err == nil && r.ID != d.id {
 		err = fmt.Errorf("id %q: must be that of the run", r.ID)
 	}
 	if err != nil {
+		return r, err
+	}
+	if err := judge(&r); err != nil {
+		return r, err
+	}
+	r = normal(r)
+	data, err := marshal(r)
+	if err != nil {
+		return r, err
+	}
+	next := path + "." + nextName
+	if err := os.RemoveAll(next); err != nil {
+		return r, err
+	}
+	if err := errors.Join(writeSynced(next, data), os.Rename(next, path), syncDir(checkpoint)); err != nil {
+		return r, err
+	}
+	if r, err = readFile(path); err != nil {
 		return r, err
 	}
 	return r, Recheck(r)

@@ -56,9 +56,15 @@ func beside(files ...File) Render {
 	return func(Result) ([]File, error) { return files, nil }
 }
 
+// judged is all that is made of a fixture, whose arms have their figures.
+func judged(r *Result) error {
+	Examine(r)
+	return nil
+}
+
 func recoverAll(t *testing.T, dir string, want ...string) {
 	t.Helper()
-	got, err := Recover(dir, nil)
+	got, err := Recover(dir, judged, nil)
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("recovered %v (%v), want %v", got, err, want)
 	}
@@ -126,7 +132,7 @@ func TestWhatADeadRunHadFinishedIsItsResult(t *testing.T) {
 	wantListed(t, d.place(), "2", "lock")
 	wantListed(t, d.checkpoint(2), "latency.hlog", "result.json")
 	die(t, d)
-	if ids, err := Recover(dir, beside(File{"report.md", []byte("# so far\n")})); err != nil || !slices.Equal(ids, []string{d.ID()}) {
+	if ids, err := Recover(dir, judged, beside(File{"report.md", []byte("# so far\n")})); err != nil || !slices.Equal(ids, []string{d.ID()}) {
 		t.Errorf("recovered %v (%v), want %s", ids, err, d.ID())
 	}
 	wantListed(t, dir, d.ID())
@@ -162,7 +168,7 @@ func TestWhatIsRenderedWasReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRendered(t, rendered, dir, d.ID())
-	if _, err := Recover(dir, render); err != nil {
+	if _, err := Recover(dir, judged, render); err != nil {
 		t.Fatal(err)
 	}
 	wantRendered(t, rendered, dir, dead.ID())
@@ -202,11 +208,11 @@ func TestARecoveryThatCannotRenderIsTriedAgain(t *testing.T) {
 				if err := os.WriteFile(filepath.Join(d.checkpoint(1), "report.md"), []byte("# ha"), 0o600); err != nil {
 					t.Fatal(err)
 				}
-			} else if ids, err := Recover(dir, first); len(ids) > 0 || err == nil || !strings.Contains(err.Error(), "recover result "+d.ID()) {
+			} else if ids, err := Recover(dir, judged, first); len(ids) > 0 || err == nil || !strings.Contains(err.Error(), "recover result "+d.ID()) {
 				t.Errorf("recovered %v (%v), want an error that names the run", ids, err)
 			}
 			wantListed(t, dir, ".running-"+d.ID())
-			if ids, err := Recover(dir, whole); err != nil || !slices.Equal(ids, []string{d.ID()}) {
+			if ids, err := Recover(dir, judged, whole); err != nil || !slices.Equal(ids, []string{d.ID()}) {
 				t.Errorf("recovered %v (%v), want %s", ids, err, d.ID())
 			}
 			wantListed(t, filepath.Join(dir, d.ID()), "latency.hlog", "report.html", "report.md", "result.json")
@@ -303,7 +309,7 @@ func TestACheckpointThatCannotBeReadIsKeptAndNamed(t *testing.T) {
 		die(t, d)
 	}
 	flip(t, filepath.Join(damaged.checkpoint(1), FileName), 5000)
-	ids, err := Recover(dir, nil)
+	ids, err := Recover(dir, judged, nil)
 	if !slices.Equal(ids, []string{other.ID()}) || err == nil || !strings.Contains(err.Error(), "kept as .broken-"+damaged.ID()) {
 		t.Errorf("recovered %v (%v), want the other and an error that names the damaged one", ids, err)
 	}
@@ -344,7 +350,7 @@ func TestManyRunsWriteAndRecoverAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if _, err := Recover(dir, nil); err != nil {
+	if _, err := Recover(dir, judged, nil); err != nil {
 		t.Error(err)
 	}
 	ids := listed(t, dir)
@@ -364,7 +370,7 @@ func oneRun(dir string, r Result, dies bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := Recover(dir, nil); err != nil {
+	if _, err := Recover(dir, judged, nil); err != nil {
 		return err
 	}
 	r.ID = d.ID()

@@ -13,10 +13,11 @@ import (
 	"grpcbench/internal/plan"
 )
 
-// Total works out the figures of r's arms of those of their epochs, as [NewEpoch] makes them.
+// Total works out the figures of r's arms of the sums of their epochs, as [NewEpoch] makes
+// them. Those of an older tool, without sums, stay as they are.
 func (r *Result) Total() error {
 	for i := range r.Arms {
-		if err := r.Arms[i].total(r.Plan, true); err != nil {
+		if err := r.Arms[i].total(r.Plan); err != nil {
 			return fmt.Errorf("arm %s: %w", r.Arms[i].Name, err)
 		}
 	}
@@ -26,11 +27,11 @@ func (r *Result) Total() error {
 // Merge returns what a and b found together: two parts of one plan, be it epochs of one
 // run, or the same epochs on two machines. A result is a map from epoch and arm to sums;
 // those of equal keys are added, the others united, and all else is worked out of them, so
-// that order and grouping do not matter. a and b stay as they are. The figures of their arms
-// need not be there.
+// that order and grouping do not matter. a and b stay as they are.
 //
-// What is judged of a result is not merged and absent: comparisons, ceilings, gates, checks,
-// the verdict and their warnings.
+// What is worked out and judged is not merged and absent: the figures of arms over their
+// epochs, which [Result.Total] fills in; comparisons, ceilings, gates, checks, the verdict and
+// their warnings.
 func Merge(a, b *Result) (*Result, error) {
 	if err := samePlan(a.Plan, b.Plan); err != nil {
 		return nil, fmt.Errorf("merge results: %w", err)
@@ -56,7 +57,7 @@ func Merge(a, b *Result) (*Result, error) {
 		if i >= len(a.Arms) || i >= len(b.Arms) || a.Arms[i].Name != b.Arms[i].Name {
 			return nil, errors.New("merge results: they have different arms")
 		}
-		arm, err := mergeArm(out.Plan, a.Arms[i], b.Arms[i])
+		arm, err := mergeArm(a.Arms[i], b.Arms[i])
 		if err != nil {
 			return nil, fmt.Errorf("merge results: arm %s: %w", a.Arms[i].Name, err)
 		}
@@ -146,10 +147,9 @@ func mergeMachines(a, b *Result) []Machine {
 }
 
 // mergeArm merges one arm of two results.
-func mergeArm(p plan.Plan, a, b Arm) (Arm, error) {
+func mergeArm(a, b Arm) (Arm, error) {
 	out := Arm{Name: a.Name, AA: a.AA, Settings: a.Settings}
 	epochs := map[int]Epoch{}
-	overlap := false
 	for _, e := range slices.Concat(a.Epochs, b.Epochs) {
 		if e.Sums == nil || e.Seen == nil {
 			return out, fmt.Errorf("epoch %d has no sums: it is of an older tool", e.Index)
@@ -157,7 +157,6 @@ func mergeArm(p plan.Plan, a, b Arm) (Arm, error) {
 		e.CeilingRate = nil
 		e.unjudged()
 		if known, ok := epochs[e.Index]; ok {
-			overlap = true
 			var err error
 			if e, err = mergeEpoch(known, e); err != nil {
 				return out, fmt.Errorf("epoch %d: %w", e.Index, err)
@@ -169,37 +168,23 @@ func mergeArm(p plan.Plan, a, b Arm) (Arm, error) {
 		out.Epochs = append(out.Epochs, epochs[i])
 	}
 	var err error
-	if out.Windows, err = mergeWindows(a.Windows, b.Windows); err != nil {
-		return out, err
-	}
-	return out, out.total(p, overlap, a, b)
+	out.Windows, err = mergeWindows(a.Windows, b.Windows)
+	return out, err
 }
 
-// total works out what an arm found over its epochs. Where no epoch is of both parts, it is
-// the sum of what they found.
-func (a *Arm) total(p plan.Plan, overlap bool, parts ...Arm) error {
-	if overlap {
-		parts = []Arm{{Epochs: a.Epochs}}
+// total works out what an arm found over its epochs.
+func (a *Arm) total(p plan.Plan) error {
+	if len(a.Epochs) == 0 || a.Epochs[0].Sums == nil {
+		return nil
 	}
-	for _, part := range parts {
-		for _, one := range part.summed(p) {
-			if err := a.add(one); err != nil {
-				return err
-			}
+	a.Figures, a.Handshake, a.Churn, a.Levels, a.Ceiling = Figures{}, nil, nil, nil, nil
+	for _, e := range a.Epochs {
+		one := Arm{Figures: e.Figures, Handshake: e.Handshake, Churn: e.Churn, Levels: levels(p, e)}
+		if err := a.add(one); err != nil {
+			return err
 		}
 	}
 	return a.derive()
-}
-
-// summed is a if its sums are there, or else its epochs as arms of one epoch each.
-func (a Arm) summed(p plan.Plan) (all []Arm) {
-	if a.Sums != nil {
-		return []Arm{a}
-	}
-	for _, e := range a.Epochs {
-		all = append(all, Arm{Figures: e.Figures, Handshake: e.Handshake, Churn: e.Churn, Levels: levels(p, e)})
-	}
-	return all
 }
 
 // add adds what other epochs found.
@@ -219,9 +204,6 @@ func (a *Arm) add(o Arm) (err error) {
 
 // derive works out all that an arm and its epochs are said to have found.
 func (a *Arm) derive() error {
-	if a.Sums == nil {
-		return nil
-	}
 	ofArm := a.Seen.Server.ofArm()
 	if err := a.Figures.derive(ofArm, true); err != nil {
 		return err

@@ -205,6 +205,9 @@ func merged(t *testing.T, a, b *Result) *Result {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := sum.Total(); err != nil {
+		t.Fatal(err)
+	}
 	if !bytes.Equal(before[0], sealed(t, a)) || !bytes.Equal(before[1], sealed(t, b)) {
 		t.Error("Merge changed what it was given")
 	}

@@ -49,6 +49,9 @@ type File struct {
 // disk; nil: there are none.
 type Render func(Result) ([]File, error)
 
+// Judge fills in all that is made of the epochs of a result.
+type Judge func(*Result) error
+
 // Write stores an examined result that has an id already, as [Draft.Publish] does,
 // without anything beside it.
 func Write(results string, r Result) (path string, err error) { return writeWith(results, r, nil) }
@@ -71,6 +74,10 @@ func encode(r Result) ([]File, error) {
 	if err := Recheck(r); err != nil {
 		return nil, err
 	}
+	return files(r)
+}
+
+func files(r Result) ([]File, error) {
 	data, err := marshal(r)
 	if err != nil {
 		return nil, err

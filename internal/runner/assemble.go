@@ -10,15 +10,14 @@ import (
 	"grpcbench/internal/worker"
 )
 
-// result is what the run has found so far. Comparisons and checks are made of it by others,
-// who may change it.
-func (r *run) result(failure error, interrupted string) *result.Result {
-	out := r.found.Clone()
+// result is what the run has found. Comparisons and checks are made of it by others.
+func (r *run) result(failure error, interrupted string) (*result.Result, error) {
+	out := r.found
 	out.Interrupted = interrupted
 	if failure != nil {
 		out.Failure = failure.Error()
 	}
-	return out
+	return out, out.Total()
 }
 
 // collect adds what an epoch has measured to what the run has found.
@@ -39,7 +38,7 @@ func (r *run) collect(e *epoch) error {
 	}
 	if r.found == nil {
 		r.found = one
-		return one.Total()
+		return nil
 	}
 	var err error
 	r.found, err = result.Merge(r.found, one)

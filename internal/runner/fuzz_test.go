@@ -55,7 +55,10 @@ func FuzzAnswers(f *testing.F) {
 		if r.finish(e) != nil {
 			return
 		}
-		made := r.result(nil, "")
+		made, err := r.result(nil, "")
+		if err != nil {
+			return
+		}
 		compare.Judge(made)
 		if made.Verdict == "" {
 			t.Error("no verdict")

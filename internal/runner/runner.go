@@ -30,10 +30,10 @@ type Options struct {
 	// Machine is where the run takes place; the zero value is this machine.
 	Machine probe.Machine
 	// Finished, when not nil, is given the result so far after each epoch that
-	// nothing ended early. It may change it.
+	// nothing ended early, without what result.Total works out. It may change it.
 	Finished func(*result.Result)
 	// Enough, when not nil, is asked after each epoch from the plan's least number
-	// on whether more are needed.
+	// on whether more are needed; of the same result.
 	Enough func(*result.Result) bool
 }
 
@@ -97,7 +97,7 @@ func Run(ctx context.Context, p plan.Plan, o Options) (*result.Result, error) {
 	if ctx.Err() != nil {
 		interrupted = context.Cause(ctx).Error()
 	}
-	return r.result(failure, interrupted), nil
+	return r.result(failure, interrupted)
 }
 
 // finish takes in what an epoch has measured.
@@ -138,7 +138,7 @@ func (r *run) enough() bool {
 	if o.Finished == nil && !asked {
 		return false
 	}
-	sofar := r.result(nil, "")
+	sofar := r.found.Clone()
 	if o.Finished != nil {
 		o.Finished(sofar)
 	}

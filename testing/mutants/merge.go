@@ -14,7 +14,7 @@ func merging() []Mutant {
 		Old: "if e, err = mergeEpoch(known, e); err != nil {",
 		New: "if _, err = mergeEpoch(known, e); err != nil {",
 	}, {
-		Name: "the arm of a merge forgets the epochs of one part",
+		Name: "an arm forgets its epochs",
 		File: results + "/merge.go", Package: results, Test: "TestRatesOfMachinesAddUpAndThoseOfEpochsDoNot",
 		Old: "if err := a.add(one); err != nil {",
 		New: "if err := (&Arm{}).add(one); err != nil {",
