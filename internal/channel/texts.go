@@ -168,6 +168,6 @@ func among(all []known, code codes.Code, text string) string {
 // limited says whether a text is of a response above this client's own limit: a server
 // says the same of a request, with a limit of its own.
 func limited(text string, most int) bool {
-	return strings.HasPrefix(text, "grpc: received message larger than max ") &&
-		strings.HasSuffix(text, " vs. "+strconv.Itoa(most)+")")
+	return text == "grpc: received message after decompression larger than max "+strconv.Itoa(most) ||
+		strings.HasPrefix(text, "grpc: received message larger than max ") && strings.HasSuffix(text, " vs. "+strconv.Itoa(most)+")")
 }

@@ -39,7 +39,7 @@ type Plan struct {
 	Warmup  Duration `json:"warmup_ns"` // before it, not measured
 	Drain   Duration `json:"drain_ns"`  // how long calls in flight are waited for
 	MaxTime Duration `json:"max_time_ns,omitempty"`
-	// MaxMessage is the largest message of --method in bytes; 0: 4 MiB and some framing.
+	// MaxMessage is the largest message of --method in bytes; 0: 4 MiB.
 	MaxMessage int `json:"max_message_bytes,omitempty"`
 	// Expect lists the codes that make an RPC good, in gRPC's order; none: OK alone.
 	Expect []string `json:"expect,omitempty"`

@@ -9,9 +9,11 @@ import (
 	"strings"
 )
 
-// maxMessageBytes bounds payloads, and requests unless --max-message raises it: the bundled server's limit, and
-// gRPC's customary one for a received message.
-const maxMessageBytes = 4 << 20
+// MaxMessage bounds payloads, and messages of --method unless --max-message raises it: the
+// bundled server's limit, and gRPC's customary one for a received message.
+const MaxMessage = 4 << 20
+
+const maxMessageBytes = MaxMessage
 
 // mostMessageBytes is the most that --max-message can be: a message is in memory several
 // times.

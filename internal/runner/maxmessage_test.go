@@ -65,7 +65,7 @@ func TestAResponseAboveTheLimitNamesTheFlag(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		answer := answering(t, 5<<20)
 		err := refusal(t, engine, []string{"--tls", "off", "--method", "/p.S/M", answer})
-		for _, want := range []string{"RESOURCE_EXHAUSTED", "--max-message", "vs. 4198400"} {
+		for _, want := range []string{"RESOURCE_EXHAUSTED", "--max-message", "vs. 4194304"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("error %q, want %q", err, want)
 			}

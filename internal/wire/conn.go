@@ -97,7 +97,10 @@ func (c *conn) open(p pending) {
 		c.channel.messagesSent++
 	}
 	if r := &c.channel.options.Request; r.Check != nil {
-		if c.answers < 100 || c.answers%1000 == 0 {
+		switch {
+		case r.Length < 0:
+			s.response.keep, s.response.packed = int(c.channel.options.maxMessage()), true
+		case c.answers < 100 || c.answers%1000 == 0:
 			s.response.keep = r.keep()
 		}
 		c.answers++

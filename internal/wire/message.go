@@ -21,6 +21,7 @@ type messages struct {
 	length     uint32 // of the latest
 	left       uint32 // of it, still to come
 	keep       int    // how many bytes of the first message to keep at most
+	packed     bool   // keep them of a compressed one alone
 	kept       []byte
 }
 
@@ -40,7 +41,7 @@ func (m *messages) take(b []byte, limit uint32) (failed load.End) {
 	for len(b) > 0 {
 		if m.left > 0 {
 			n := min(uint32(len(b)), m.left)
-			if room := m.keep - len(m.kept); room > 0 && m.n == 1 {
+			if room := m.keep - len(m.kept); room > 0 && m.n == 1 && (m.compressed || !m.packed) {
 				m.kept = append(m.kept, b[:min(int(n), room)]...)
 			}
 			m.left -= n

@@ -31,20 +31,16 @@ type Request struct {
 
 	// Length is the length of a response message that is not compressed; -1: not known.
 	Length int
-	// Check, when not nil, looks into the first 100 responses of a connection and
-	// every 1000th after that. It returns how the RPC ended.
-	Check func(encoding string, compressed bool, message []byte) load.End
+	// Check, when not nil, looks into the first 100 responses of a connection and every
+	// 1000th after that, or, where their length is not known, into each that is compressed.
+	// A message may have limit bytes. It returns how the RPC ended.
+	Check func(encoding string, compressed bool, message []byte, limit int) load.End
 }
 
 // keep is how much of a response is kept to be looked into: the whole message, also
 // where a codec has made it longer, which none does by more than a sixth and a few
 // bytes. What is longer is wrong, and is wrong when it is cut off too.
-func (r *Request) keep() int {
-	if r.Length < 0 {
-		return MaxMessage
-	}
-	return r.Length + r.Length/6 + 1024
-}
+func (r *Request) keep() int { return r.Length + r.Length/6 + 1024 }
 
 // accepts says whether a response may be compressed in this way.
 func (r *Request) accepts(encoding string) bool {

@@ -144,8 +144,12 @@ func (c *conn) outcome(s *stream, m *meaning) load.End {
 	if r.Length >= 0 && (!s.response.compressed && int(s.response.length) != r.Length || int(s.response.length) > r.keep()) {
 		return load.End{Code: load.BadPayload, Cause: cause.Response}
 	}
-	if s.response.keep > 0 {
-		return r.Check(s.encoding, s.response.compressed, s.response.kept)
+	if s.response.keep > 0 && (s.response.compressed || !s.response.packed) {
+		end := r.Check(s.encoding, s.response.compressed, s.response.kept, int(c.channel.options.maxMessage()))
+		if end.Cause == cause.MessageLimit {
+			c.channel.words.Said = fmt.Sprintf("received message after decompression larger than max %d", c.channel.options.maxMessage())
+		}
+		return end
 	}
 	return load.Good
 }

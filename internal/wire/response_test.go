@@ -166,8 +166,8 @@ func TestEachResponseIsItsCode(t *testing.T) {
 }
 
 // is returns a Check for one message that knows gzip.
-func is(want string) func(encoding string, compressed bool, message []byte) load.End {
-	return func(encoding string, compressed bool, message []byte) load.End {
+func is(want string) func(encoding string, compressed bool, message []byte, limit int) load.End {
+	return func(encoding string, compressed bool, message []byte, _ int) load.End {
 		if compressed {
 			r, err := gzip.NewReader(bytes.NewReader(message))
 			if err != nil || encoding != "gzip" {

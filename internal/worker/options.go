@@ -65,7 +65,7 @@ func echo(s plan.Settings, body []byte) (*benchv1.EchoRequest, error) {
 // Channel returns the options of one channel; each has session tickets of its
 // own. presented is set when a server asks for the client certificate.
 func (t Trial) Channel(presented *atomic.Bool) (channel.Options, error) {
-	o := channel.Options{Address: t.Address, MaxMessage: t.MaxMessage, Authority: t.Authority, DynamicWindows: t.Settings.Windows == plan.Dynamic, Timeout: t.Timeout, TimeoutFlag: t.TimeoutFlag}
+	o := channel.Options{Address: t.Address, MaxMessage: t.maxMessage(), Authority: t.Authority, DynamicWindows: t.Settings.Windows == plan.Dynamic, Timeout: t.Timeout, TimeoutFlag: t.TimeoutFlag}
 	if t.Settings.TLS == plan.Off {
 		return o, nil
 	}
@@ -76,6 +76,15 @@ func (t Trial) Channel(presented *atomic.Bool) (channel.Options, error) {
 	o.AllowNoALPN = t.AllowNoALPN
 	o.TLS, err = config.Config()
 	return o, err
+}
+
+// maxMessage is the limit of messages: of the bundled server's methods the engines' own, which
+// has room for a payload's framing.
+func (t Trial) maxMessage() int {
+	if t.MaxMessage == 0 && t.Settings.Method != "" {
+		return plan.MaxMessage
+	}
+	return t.MaxMessage
 }
 
 // tls is what the client decides about TLS.

@@ -68,6 +68,10 @@ func message(r *wire.Request, o call.Options) (err error) {
 	switch {
 	case o.Method != "":
 		r.Message = o.Request
+		r.Check = func(encoding string, compressed bool, message []byte, limit int) load.End {
+			_, end := unpack(encoding, compressed, message, limit)
+			return end
+		}
 		return nil
 	case o.Echo != nil:
 		r.Message, err = proto.Marshal(o.Echo)
@@ -78,8 +82,8 @@ func message(r *wire.Request, o call.Options) (err error) {
 	}
 	size := proto.Size(want)
 	r.Length = size
-	r.Check = func(encoding string, compressed bool, message []byte) load.End {
-		message, failed := unpack(encoding, compressed, message)
+	r.Check = func(encoding string, compressed bool, message []byte, limit int) load.End {
+		message, failed := unpack(encoding, compressed, message, limit)
 		switch {
 		case failed != load.Good:
 			return failed
@@ -93,8 +97,8 @@ func message(r *wire.Request, o call.Options) (err error) {
 	return err
 }
 
-// unpack decompresses a response, at most to the size that gRPC takes.
-func unpack(name string, compressed bool, message []byte) ([]byte, load.End) {
+// unpack decompresses a response, at most to limit bytes.
+func unpack(name string, compressed bool, message []byte, limit int) ([]byte, load.End) {
 	if !compressed {
 		return message, load.Good
 	}
@@ -102,11 +106,11 @@ func unpack(name string, compressed bool, message []byte) ([]byte, load.End) {
 	if err != nil {
 		return nil, unreadable
 	}
-	b, err := io.ReadAll(io.LimitReader(r, wire.MaxMessage+1))
+	b, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	switch {
 	case err != nil:
 		return nil, unreadable
-	case len(b) > wire.MaxMessage:
+	case len(b) > limit:
 		return nil, load.End{Code: code.ResourceExhausted, Cause: cause.MessageLimit}
 	}
 	return b, load.Good
