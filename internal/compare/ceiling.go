@@ -106,9 +106,7 @@ func (c *climber) callers() {
 	l := levels[at]
 	found.Callers, found.Rate = l.Callers, l.Throughput
 	c.limit(found, l)
-	if at+1 < len(levels) {
-		c.streams(found, levels[at+1])
-	}
+	c.streams(found, levels[min(at+1, len(levels)-1)])
 	c.judge(levels[at:])
 	c.saturated(l)
 	found.Text = c.callersText(found)
@@ -195,7 +193,7 @@ func (c *climber) slo() {
 		c.streams(found, c.arm.Levels[at+1])
 		at++
 	}
-	if found.Outcome == result.NoneKeeps {
+	if found.Outcome != result.Reached {
 		c.streams(found, l)
 	}
 	c.judge(c.arm.Levels[at:])
@@ -261,7 +259,7 @@ func interval(e *result.Estimate) string {
 
 func (c climber) callersText(f *result.Ceiling) string {
 	if f.Outcome == result.NotReached {
-		return fmt.Sprintf("not reached: %d callers achieve %s, and more might gain 5 %% or more", f.Callers, interval(f.Rate))
+		return fmt.Sprintf("not reached: %d callers achieve %s, and more might gain 5 %% or more", f.Callers, interval(f.Rate)) + c.bound(f)
 	}
 	return fmt.Sprintf("%s: %s with %d callers; twice as many gain less than 5 %%%s", c.whose(f), interval(f.Rate), f.Callers, c.why(f))
 }
@@ -271,15 +269,19 @@ func (c climber) sloText(f *result.Ceiling) string {
 	slo := SLO(*c.r.Plan.Ceiling)
 	switch f.Outcome {
 	case result.NoneKeeps:
-		text := fmt.Sprintf("no rate keeps %s: the lowest that was tried is %s RPC/s", slo, rpc(f.Rate.Value))
-		if f.Bottleneck == string(ceiling.Streams) {
-			text += "; " + c.streamsText()
-		}
-		return text
+		return fmt.Sprintf("no rate keeps %s: the lowest that was tried is %s RPC/s", slo, rpc(f.Rate.Value)) + c.bound(f)
 	case result.NotReached:
-		return fmt.Sprintf("not reached: every rate up to the cap of %s RPC/s (--max-rate) keeps %s", rpc(f.Rate.Value), slo)
+		return fmt.Sprintf("not reached: every rate up to the cap of %s RPC/s (--max-rate) keeps %s", rpc(f.Rate.Value), slo) + c.bound(f)
 	}
 	return fmt.Sprintf("%s: %s keep %s%s", c.whose(f), interval(f.Rate), slo, c.why(f))
+}
+
+// bound says that it was the server's limit of streams that held the load; "" if it was not.
+func (c climber) bound(f *result.Ceiling) string {
+	if f.Bottleneck != string(ceiling.Streams) {
+		return ""
+	}
+	return "; " + c.streamsText()
 }
 
 // SLO is what a rate must keep, in one line.

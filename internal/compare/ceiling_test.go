@@ -86,6 +86,19 @@ func TestACeilingThatIsNotReachedSaysSo(t *testing.T) {
 	}
 }
 
+// A ceiling that the server's limit of streams keeps from being reached names it.
+func TestALimitOfStreamsIsNamedWhereNoCeilingIsReached(t *testing.T) {
+	r := callersCurve(8, 0.1, 0.1, func(n int) float64 { return 1000 * math.Pow(float64(n), 0.2) })
+	a := &r.Arms[0]
+	a.Observed.Connections, a.Observed.ServerSettings = 1, []result.ServerSettings{result.SettingsOf(map[uint16]uint32{3: 20}, 8)}
+	last := &a.Levels[len(a.Levels)-1].Ledger
+	last.Started, last.StreamWaits = 100, 100
+	compare.Ceilings(&r)
+	if c := a.Ceiling; c.Outcome != result.NotReached || !strings.HasSuffix(c.Text, "the server allows 20 streams on its 1 connection: use more --connections") {
+		t.Errorf("%+v, want the limit of streams", c)
+	}
+}
+
 func TestTheGeneratorsCeilingIsNotCalledTheServers(t *testing.T) {
 	flat := func(int) float64 { return 1000 }
 	for _, u := range []struct {

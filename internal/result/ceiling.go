@@ -228,6 +228,24 @@ func (r *Result) ServerAmongOthers(a *Arm) bool {
 	return r.Plan.Target != nil && r.Plan.Target.ServerPID == 0 && r.local(*a)
 }
 
+// askJudged holds against a ceiling that nothing can be said of it, which is what it was
+// measured for. One that was interrupted is PARTIAL for that.
+func askJudged(q *question) {
+	for _, a := range q.r.Arms {
+		text := "nothing was measured to the end"
+		if a.Ceiling != nil {
+			text = a.Ceiling.Text
+		}
+		if a.Ceiling == nil || a.Ceiling.Outcome == TooFew {
+			v := Invalid
+			if q.r.Interrupted != "" || q.r.Unfinished {
+				v = Partial
+			}
+			q.find(finding{verdict: v, arm: a.Name, text: "the ceiling is not judged: " + text})
+		}
+	}
+}
+
 func askWhoseCeiling(q *question) {
 	for i := range q.r.Arms {
 		a := &q.r.Arms[i]

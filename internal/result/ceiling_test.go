@@ -57,6 +57,14 @@ func ceilingMutations() map[string][]mutation {
 			{"a window that was measured again is of no level", climbing(func(r *Result) { blocks(r)[0].Again = true }), Invalid, true},
 			{"a level that is missing", climbing(func(r *Result) { first(r).Levels = nil }), Invalid, true},
 		},
+		"ceiling_not_judged": {
+			{"a run", nothing, "", false},
+			{"judged", climbing(nothing), Valid, false},
+			{"not reached, which is a bound", climbing(func(r *Result) { first(r).Ceiling.Outcome = NotReached }), Valid, false},
+			{"too few epochs", climbing(func(r *Result) { first(r).Ceiling.Outcome = TooFew }), Invalid, true},
+			{"no window at all", climbing(func(r *Result) { first(r).Ceiling = nil }), Invalid, true},
+			{"interrupted before there were enough", climbing(func(r *Result) { first(r).Ceiling.Outcome, r.Interrupted = TooFew, "interrupt" }), Partial, true},
+		},
 		"windows_disturbed": {
 			{"a run", nothing, "", false},
 			{"a closed loop", climbing(nothing), "", false},

@@ -161,6 +161,7 @@ func checks() []check {
 		{"overloaded", ofPaced, "what was started in a window ended in it, but for 2 %", askOverload},
 		{"generator_busy", ofPaced, "generators use at most half of their cores", askGeneratorCPU},
 		{"client_limited", ofPaced, "in a closed loop generators use at most 90 % of their cores", askClientLimited},
+		{"ceiling_not_judged", ofCeilings, "there are enough whole epochs to say what every arm's ceiling is", askJudged},
 		{"windows_disturbed", ofCeilings, "no window of a search was disturbed by a stall, by the hypervisor or by other processes", askDisturbed},
 		{"generator_limited", ofCeilings, "the generator is not what limits a ceiling", askWhoseCeiling},
 		{"generator_gc", ofRuns, "garbage collection takes at most 5 % of the CPUs that a generator may use", askGC},
