@@ -87,7 +87,7 @@ func TestARowIsCompletedAndInTheHelp(t *testing.T) {
 		{[]string{"run", "--help"}, "handshake_resumed_received_bytes,latency_p95\n"},
 		{[]string{"track", "--help"}, "latency_p95"},
 		{[]string{"ceiling", "--slo", "sent_bytes_per_rpc<1"}, "latency_p95 or failed"},
-		{[]string{"run", "--threshold", "p95<bad"}, `value "bad": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`},
+		{[]string{"run", "--threshold", "p95<bad"}, `value "bad": must be a duration as in 5ms, or a change as in +3%`},
 		{[]string{"run", "--threshold", "p94<5ms"}, "such as latency_p9"},
 	} {
 		_, stdout, stderr := command(t, c.args...)

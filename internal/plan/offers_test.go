@@ -22,7 +22,9 @@ func TestEveryValueOfferedIsTaken(t *testing.T) {
 	for _, o := range slices.Concat(options(), ceilingOptions()) {
 		for _, value := range offers[o.name] {
 			if strings.HasSuffix(value, "<") { // the beginning of a limit
-				value += "0.5"
+				if value += "0.5"; strings.HasPrefix(value, "latency_") {
+					value += "ms"
+				}
 			}
 			if err := o.set(&draft{}, value); err != nil {
 				t.Errorf("--%s %s: %v", o.name, value, err)

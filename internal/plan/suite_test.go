@@ -123,7 +123,7 @@ func TestSuiteMistakesNameLineAndColumn(t *testing.T) {
 group "A" of FILE: must have two different arms`},
 		{"later key", rest + "gates: {}\n", `FILE:2:1: key "gates" is not supported by this version`},
 		{"thresholds have a list", rest + "threshold: p50<5ms\n", `FILE:2:1: key "threshold": must be a known name, such as thresholds`},
-		{"threshold", rest + "thresholds: [p50<5 parsecs]\n", `FILE:2:14: thresholds "p50<5 parsecs": value "5 parsecs": must be a duration as in 5ms, or nanoseconds, or a change as in +3%`},
+		{"threshold", rest + "thresholds: [p50<5 parsecs]\n", `FILE:2:14: thresholds "p50<5 parsecs": value "5 parsecs": must be a duration as in 5ms, or a change as in +3%`},
 		{"threshold of a group", "groups: [{name: A, control: {}, arms: [{tls: off}], thresholds: [\"p50>+5%\"]}]\n",
 			`FILE:1:66: thresholds "p50>+5%": latency_p50>+5%: must have < or <=: a change is limited from above`},
 		{"value out of bounds", "rate: -5\n" + rest, `FILE:1:7: rate "-5": must be RPC/s, above 0 and at most 10000000`},

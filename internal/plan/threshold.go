@@ -67,6 +67,9 @@ func ParseThreshold(text string) (Threshold, error) {
 	if strings.HasPrefix(value, "+") || strings.HasPrefix(value, "-") {
 		return t.relative(m, value)
 	}
+	if bare(m, value) {
+		return Threshold{}, fmt.Errorf("value %q: must have its unit, as in %sms", value, value)
+	}
 	if t.Value, err = parseValue(m.Unit, value); err != nil {
 		must := givenIn(m.Unit)
 		if m.Against != metric.Nothing {
@@ -97,13 +100,20 @@ func (t Threshold) relative(m metric.Metric, value string) (Threshold, error) {
 func givenIn(u metric.Unit) string {
 	switch u {
 	case metric.Time:
-		return "a duration as in 5ms, or nanoseconds"
+		return "a duration as in 5ms"
 	case metric.Bytes:
 		return "bytes as in 3KiB"
 	case metric.Share:
 		return "a share as in 0.1%"
 	}
 	return "a number"
+}
+
+// bare reports whether a time has no unit although the metric's name has none: 5 of p99 would
+// be nanoseconds.
+func bare(m metric.Metric, value string) bool {
+	v, err := strconv.ParseFloat(value, 64)
+	return err == nil && v > 0 && m.Unit == metric.Time && !strings.Contains(m.Name, "_ns")
 }
 
 // parseValue reads a value that is not negative.
