@@ -88,6 +88,9 @@ func (o compareOptions) between(base, new string, gates plan.Gates) (compare.Bet
 	if n.Plan.Kind != "" && gates.Asked() {
 		return compare.Between{}, usageError{fmt.Errorf("--threshold, --fail-on-regression: cannot be used with results of grpc-bench %s: gates are about the figures of a run", n.Plan.Kind)}
 	}
+	if b.ID == n.ID && gates.Asked() {
+		return compare.Between{}, usageError{fmt.Errorf("compare %s with %s: they are one result, %s, beside which no gate can fail: give another one", base, new, b.ID)}
+	}
 	between, err := compare.Results(&b, &n, o.force)
 	if errors.Is(err, compare.ErrUnlike) {
 		err = fmt.Errorf("%w: --force compares what they have in common", err)

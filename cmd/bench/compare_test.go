@@ -243,3 +243,15 @@ func fingerprint(t *testing.T, dir string) map[string]string {
 	}
 	return all
 }
+
+// A gate beside the very same result cannot fail, by whatever names it is given.
+func TestGatesBetweenAResultAndItselfAreRefused(t *testing.T) {
+	lane.Long(t, "starts processes")
+	results, ids := twoRuns(t)
+	for _, base := range []string{ids[1], filepath.Join(results, ids[1]), filepath.Join(results, ids[1], result.FileName)} {
+		code, _, stderr := command(t, "compare", base, ids[1], "--results", results, "--fail-on-regression")
+		if code != exitUsage || !strings.Contains(stderr, "they are one result, "+ids[1]) {
+			t.Errorf("compare %s %s: exit code %d, %s", base, ids[1], code, stderr)
+		}
+	}
+}
