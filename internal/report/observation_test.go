@@ -56,7 +56,7 @@ func TestWhyThereIsNoCountOfTheServersIsSaid(t *testing.T) {
 
 func TestWhatResponsesCameAsIsSaidOfEveryArm(t *testing.T) {
 	mirror := plan.ResponseCodec{Mirror: true}
-	gzip := plan.Settings{ResponseCompression: mirror}
+	gzip := plan.Settings{ResponseCompression: mirror, Method: "/p.S/M"}
 	gzip.Compression.Name, gzip.Compression.Level = "gzip", 3
 	none := plan.Settings{ResponseCompression: mirror}
 	came := &result.Responses{Compressed: 178, ByEncoding: map[string]int64{"gzip": 178}}
@@ -69,6 +69,10 @@ func TestWhatResponsesCameAsIsSaidOfEveryArm(t *testing.T) {
 		{result.Arm{Settings: gzip, Observed: result.Observed{Responses: &result.Responses{}}}, "the server did not compress its responses"},
 		{result.Arm{Settings: gzip, Observed: result.Observed{Responses: &result.Responses{}, ResponseBytes: new(int64(0))}}, "no response compressed"},
 		{result.Arm{Settings: none, Observed: result.Observed{Responses: &result.Responses{}}}, "no response compressed"},
+		{result.Arm{Settings: gzip, Figures: result.Figures{LedgerTotal: result.Ledger{OKByCode: map[string]int64{"NOT_FOUND": 200}}},
+			Observed: result.Observed{Responses: &result.Responses{}}}, "no response compressed"},
+		{result.Arm{Settings: none, Figures: result.Figures{LedgerTotal: result.Ledger{OKByCode: map[string]int64{"NOT_FOUND": 20}}},
+			Observed: result.Observed{Responses: came}}, "responses compressed gzip 178 of 180"},
 	} {
 		of.a.LedgerTotal.OK = 200
 		if got := strings.Join(seen(of.a), " · "); !strings.Contains(got, of.want) {

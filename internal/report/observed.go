@@ -88,11 +88,10 @@ func encodings(direction string, m map[string]int64, codec string) []string {
 
 // cameCompressed says how many responses a server that tells nothing has compressed.
 func cameCompressed(r result.Responses, a result.Arm) string {
-	empty := a.Observed.ResponseBytes != nil && *a.Observed.ResponseBytes == 0
 	switch {
 	case r.Compressed > 0:
-		return "responses compressed " + tallies(r.ByEncoding) + " of " + count(a.LedgerTotal.OK)
-	case a.Settings.Compression.Compresses() && a.Settings.ResponseCompression.Mirror && !empty:
+		return "responses compressed " + tallies(r.ByEncoding) + " of " + count(a.Responses())
+	case a.NoneCompressed() && a.Settings.ResponseCompression.Mirror:
 		return "the server did not compress its responses"
 	}
 	return "no response compressed"

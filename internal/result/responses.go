@@ -5,32 +5,47 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"grpcbench/internal/load"
 )
 
 // askResponses: an arm without a compressor whose responses came compressed is no control
 // for one, and where a server mirrors no compressor nothing is saved on the way back. A bundled
 // server's responses are held to the settings by askSettings.
 func askResponses(q *question) {
-	q.skip("every server is bundled, or the responses were not counted")
+	q.skip("every server is bundled, or responses were not counted, or none came")
 	for _, a := range q.r.Arms {
-		seen := a.Observed.Responses
-		if seen == nil || q.r.bundled(a.Settings) {
+		seen, came := a.Observed.Responses, a.Responses()
+		if seen == nil || q.r.bundled(a.Settings) || came == 0 {
 			continue
 		}
 		q.skip("")
-		switch compresses := a.Settings.Compression.Compresses(); {
-		case compresses && seen.Compressed == 0 && !a.emptyResponse():
+		if a.NoneCompressed() {
 			q.find(finding{verdict: Valid, arm: a.Name,
-				text: fmt.Sprintf("the server did not compress its responses, none of %d: what the arm saves is the requests' alone", a.LedgerTotal.OK)})
-			continue
-		case compresses || seen.Compressed == 0:
+				text: fmt.Sprintf("the server did not compress its responses, none of %d: what the arm saves is the requests' alone", came)})
+		}
+		if a.Settings.Compression.Compresses() || seen.Compressed == 0 {
 			continue
 		}
 		q.find(finding{verdict: Valid, arm: a.Name,
 			text: fmt.Sprintf("%d of %d responses came compressed (%s), although the arm has no compressor: its bytes and CPU have them in (--accept-compression none asks the server not to)",
-				seen.Compressed, a.LedgerTotal.OK, strings.Join(slices.Sorted(maps.Keys(seen.ByEncoding)), ", ")),
+				seen.Compressed, came, strings.Join(slices.Sorted(maps.Keys(seen.ByEncoding)), ", ")),
 			values: map[string]float64{"compressed": float64(seen.Compressed)}})
 	}
+}
+
+// Responses is how many messages a's server is known to have answered with over the whole
+// life. An RPC that was to end with another code than OK, and did, has none.
+func (a Arm) Responses() int64 {
+	l := a.LedgerTotal
+	return l.OK - expected(l) + l.Failed[load.UnexpectedOK] + l.Failed[load.BadPayload]
+}
+
+// NoneCompressed reports whether a has a compressor, and its server had responses to compress
+// and compressed none.
+func (a Arm) NoneCompressed() bool {
+	seen := a.Observed.Responses
+	return seen != nil && seen.Compressed == 0 && a.Settings.Compression.Compresses() && a.Responses() > 0 && !a.emptyResponse()
 }
 
 // emptyResponse reports whether a's responses are known to have no bytes, which no server

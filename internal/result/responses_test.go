@@ -1,6 +1,21 @@
 package result
 
-import "grpcbench/internal/plan"
+import (
+	"testing"
+
+	"grpcbench/internal/load"
+	"grpcbench/internal/plan"
+)
+
+// TestResponsesAreThoseThatCame: what a server ended with another code has none, and what
+// is held against an RPC may be its response.
+func TestResponsesAreThoseThatCame(t *testing.T) {
+	a := Arm{Figures: Figures{LedgerTotal: Ledger{OK: 10, OKByCode: map[string]int64{"NOT_FOUND": 7},
+		Failed: map[string]int64{load.UnexpectedOK: 20, load.BadPayload: 40, "UNAVAILABLE": 80}, Abandoned: 160}}}
+	if got := a.Responses(); got != 63 {
+		t.Errorf("%d responses, want 3 that are ok, 20 that were not to be and 40 of another content", got)
+	}
+}
 
 func encodingMutations() map[string][]mutation {
 	return map[string][]mutation{
@@ -20,6 +35,21 @@ func encodingMutations() map[string][]mutation {
 				a := arm(r, "compression=gzip:low")
 				a.Observed.Responses, a.Settings.ResponsePayload.Bytes = &Responses{}, 0
 			}), Valid, false},
+			{"a compressor and no response", foreign(func(r *Result) {
+				a := arm(r, "compression=gzip:low")
+				a.Observed.Responses, a.Settings.Method = &Responses{}, "/p.S/M"
+				a.LedgerTotal.OKByCode = map[string]int64{"NOT_FOUND": a.LedgerTotal.OK}
+			}), "", false},
+			{"a compressor and nothing ok", foreign(func(r *Result) {
+				a := arm(r, "compression=gzip:low")
+				a.Observed.Responses, a.Settings.Method = &Responses{}, "/p.S/M"
+				a.LedgerTotal.OK, a.LedgerTotal.Failed = 0, map[string]int64{"UNAVAILABLE": a.LedgerTotal.OK}
+			}), "", false},
+			{"a compressor and one response", foreign(func(r *Result) {
+				a := arm(r, "compression=gzip:low")
+				a.Observed.Responses, a.Settings.Method = &Responses{}, "/p.S/M"
+				a.LedgerTotal.OKByCode = map[string]int64{"NOT_FOUND": a.LedgerTotal.OK - 1}
+			}), Valid, true},
 			{"none", foreign(func(r *Result) { first(r).Observed.Responses = &Responses{} }), Valid, false},
 			{"not counted", foreign(nothing), "", false},
 			{"bundled", func(r *Result) { first(r).Observed.Responses = &Responses{Compressed: 3} }, "", false},
