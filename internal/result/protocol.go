@@ -44,10 +44,19 @@ func SettingsOf(sent map[uint16]uint32, n int64) ServerSettings {
 
 // Streams says how many streams the server allows at once on a connection.
 func (s ServerSettings) Streams() string {
-	if s.MaxConcurrentStreams == nil {
-		return "no limit of streams"
+	if n, ok := s.streamLimit(); ok {
+		return streams(n)
 	}
-	return streams(*s.MaxConcurrentStreams)
+	return "no limit of streams"
+}
+
+// streamLimit is how many streams the server allows at once on a connection; !ok: as many as
+// a connection can have (RFC 9113, 5.1.1), which some servers write as the largest number.
+func (s ServerSettings) streamLimit() (n uint32, ok bool) {
+	if s.MaxConcurrentStreams == nil || *s.MaxConcurrentStreams >= 1<<31-1 {
+		return 0, false
+	}
+	return *s.MaxConcurrentStreams, true
 }
 
 func streams(n uint32) string {
@@ -138,13 +147,13 @@ func plural(n int64, noun string) string {
 func (o Observed) StreamLimit() string {
 	least, most, known := uint32(0), uint32(0), false
 	for _, s := range o.ServerSettings {
-		n := s.MaxConcurrentStreams
+		n, ok := s.streamLimit()
 		switch {
-		case n == nil:
+		case !ok:
 		case !known:
-			least, most, known = *n, *n, true
+			least, most, known = n, n, true
 		default:
-			least, most = min(least, *n), max(most, *n)
+			least, most = min(least, n), max(most, n)
 		}
 	}
 	switch {
@@ -164,8 +173,11 @@ func (a Arm) waitsForStreams() string {
 		return ""
 	}
 	where := ""
-	if n := a.Observed.Connections; n > 0 {
-		where = fmt.Sprintf(" on each of %s", plural(int64(n), "connection"))
+	switch n := a.Observed.Connections; {
+	case n == 1:
+		where = " on its 1 connection"
+	case n > 1:
+		where = fmt.Sprintf(" on each of %d connections", n)
 	}
 	limit := a.Observed.StreamLimit()
 	if slices.ContainsFunc(a.Observed.ServerSettings, func(s ServerSettings) bool { return s.MaxConcurrentStreams != nil && *s.MaxConcurrentStreams == 0 }) {

@@ -22,11 +22,12 @@ func TestAWaitForAStreamHasItsSentence(t *testing.T) {
 		connections int
 		want        string
 	}{
-		{limited(100), 1, "25 % of the RPCs waited for one of the server's 100 streams on each of 1 connection: raise --connections"},
+		{limited(100), 1, "25 % of the RPCs waited for one of the server's 100 streams on its 1 connection: raise --connections"},
 		{limited(1), 4, "25 % of the RPCs waited for the server's 1 stream on each of 4 connections: raise --connections"},
 		{limited(128, 100), 2, "25 % of the RPCs waited for one of the server's 100 to 128 streams on each of 2 connections: raise --connections"},
+		{limited(100, 1<<32-1), 2, "25 % of the RPCs waited for one of the server's 100 streams on each of 2 connections: raise --connections"},
 		{limited(0), 1, "25 % of the RPCs waited for a stream of a server that allows 0 of them: it is stopping, or takes no RPCs at present (see its log)"},
-		{[]ServerSettings{{Connections: 1}}, 1, "25 % of the RPCs waited for one of the server's streams on each of 1 connection: raise --connections"},
+		{[]ServerSettings{{Connections: 1}}, 1, "25 % of the RPCs waited for one of the server's streams on its 1 connection: raise --connections"},
 	} {
 		a := Arm{Observed: Observed{Connections: of.connections, ServerSettings: of.settings}}
 		a.Ledger.Started, a.Ledger.StreamWaits = 200, 50
@@ -75,7 +76,7 @@ func TestSettingsHaveTheirNames(t *testing.T) {
 	if got := append([]string{s.Streams()}, s.Rest()...); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if none := SettingsOf(nil, 1); none.Streams() != "no limit of streams" || len(none.Rest()) != 0 {
+	if none := SettingsOf(nil, 1); none.Streams() != "no limit of streams" || limited(1<<31 - 1)[0].Streams() != "no limit of streams" || len(none.Rest()) != 0 {
 		t.Errorf("%q, %q", none.Streams(), none.Rest())
 	}
 }

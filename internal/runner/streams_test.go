@@ -45,7 +45,7 @@ func TestCallersThatWaitForAStreamAreWarnedOf(t *testing.T) {
 				if (a.Ledger.StreamWaits > 0) != waits || (text != "") != waits || a.Ledger.OK != a.Ledger.Scheduled {
 					t.Errorf("ledger %+v, warned %q; want waits: %t", a.Ledger, text, waits)
 				}
-				if waits && !strings.HasSuffix(text, "of the RPCs waited for one of the server's 2 streams on each of 1 connection: raise --connections") {
+				if waits && !strings.HasSuffix(text, "of the RPCs waited for one of the server's 2 streams on its 1 connection: raise --connections") {
 					t.Errorf("warned %q", text)
 				}
 				if o := a.Observed.ServerSettings; len(o) != 1 || o[0].MaxConcurrentStreams == nil || *o[0].MaxConcurrentStreams != 2 {
