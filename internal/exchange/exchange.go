@@ -153,6 +153,8 @@ func once(ctx context.Context, o call.Options, secrets []string, conn *channel.C
 		s = Status{Code: heard.Expected, Cause: cause.Expected}
 	}
 	switch {
+	case worker.NotAccepted(o, heard) != nil:
+		return s, worker.NotAccepted(o, heard)
 	case err == nil:
 		return s, nil
 	case context.Cause(within) == worker.ErrPatience:

@@ -314,3 +314,29 @@ func TestAPayloadOfAFileIsSentAsItIs(t *testing.T) {
 		t.Errorf("request %+v, failure %v, want 305 bytes", e.Request, e.Failure)
 	}
 }
+
+// A server that does not name the codec of a request cannot have read it, whatever it answers.
+func TestACodecThatTheServerDoesNotNameFailsACall(t *testing.T) {
+	p, err := faultproxy.NewPeer(func(s *faultproxy.Stream) {
+		s.Begin(faultproxy.Field{Name: "grpc-accept-encoding", Value: "identity, deflate, gzip"})
+		s.Message(nil)
+		s.Status(0, "")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	for name, want := range map[string]string{
+		"zstd": "the server accepts identity, deflate, gzip, and not zstd: it may take a compressed message for the message itself (change --compression)",
+		"gzip": "",
+	} {
+		of := trial(p.Address(), func(s *plan.Settings) {
+			s.Method, s.Compression = "/p.S/M", codec.Spec{Name: name, Level: codec.LevelLow}
+		})
+		of.Request = []byte("\x0a\xf4\x03" + strings.Repeat("a", 500))
+		e := do(t, of)
+		if want == "" && e.Failure != nil || want != "" && (e.Failure == nil || !strings.Contains(e.Failure.Error(), want)) {
+			t.Errorf("%s: %v, want %q", name, e.Failure, want)
+		}
+	}
+}

@@ -32,6 +32,16 @@ var ErrPatience = errors.New("no answer")
 // ProbeLimit is how long the preflight of an arm takes at most.
 func ProbeLimit(deadline time.Duration) time.Duration { return max(patience, coldCalls*deadline) }
 
+// NotAccepted returns an error if a server names the codecs that it accepts, and that of o is
+// not among them: what it answers then is to a message that it could not read.
+func NotAccepted(o call.Options, heard call.Heard) error {
+	if c := o.Compression; c.Announced() && heard.Lacks(c.Name) {
+		return fmt.Errorf("call %s: the server accepts %s, and not %s: it may take a compressed message for the message itself (change --compression)",
+			o.Name(), strings.Join(heard.Accepts, ", "), c.Name)
+	}
+	return nil
+}
+
 // probe makes one RPC and explains its failure. RPCs that run into --deadline do not end a
 // run: the load counts them, and its checks judge them.
 func (g *generator) probe(ctx context.Context) (Probed, error) {
@@ -40,11 +50,10 @@ func (g *generator) probe(ctx context.Context) (Probed, error) {
 	}
 	for n := 1; ; n++ {
 		heard, err := g.probeOnce(ctx)
-		codec := g.options.Compression
+		unread := NotAccepted(g.options, heard)
 		switch {
-		case codec.Announced() && heard.Lacks(codec.Name):
-			return Probed{}, fmt.Errorf("call %s: the server accepts %s, and not %s: it may take a compressed message for the message itself (change --compression)",
-				g.options.Name(), strings.Join(heard.Accepts, ", "), codec.Name)
+		case unread != nil:
+			return Probed{}, unread
 		case err == nil:
 			return Probed{ResponseBytes: heard.Size}, nil
 		case errors.Is(err, ErrPatience):
