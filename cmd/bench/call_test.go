@@ -224,7 +224,7 @@ func TestACallThatFailsEndsWith1AndASentence(t *testing.T) {
 		stdout string // "": nothing
 	}{
 		{"nothing listens", []string{refusing(t), "--tls", "off"}, "nothing listens there (check TARGET)", ""},
-		{"another authority", []string{secure, "--cacert", other}, "not trusted (use --cacert FILE)", ""},
+		{"another authority", []string{secure, "--cacert", other}, "is not signed by the authority in --cacert", ""},
 		{"another name", []string{secure, "--cacert", mine, "--server-name", "api.example"}, "(use --server-name)", ""},
 		{"TLS to plaintext", []string{open}, "the server does not speak TLS (use --tls off)", ""},
 		{"plaintext to TLS", []string{secure, "--tls", "off"}, "in plaintext (is it a gRPC server? one with TLS needs --tls 1.2 or 1.3)", ""},

@@ -76,7 +76,7 @@ func explain(e Endpoint, cause error) error {
 }
 
 func advise(cause error, e Endpoint) string {
-	if s := adviseCertificate(cause); s != "" {
+	if s := adviseCertificate(cause, e); s != "" {
 		return s
 	}
 	var record tls.RecordHeaderError
@@ -135,13 +135,15 @@ func (e Endpoint) needs() string {
 }
 
 // adviseCertificate explains a certificate that does not verify.
-func adviseCertificate(cause error) string {
+func adviseCertificate(cause error, e Endpoint) string {
 	var host x509.HostnameError
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(cause, &host):
 		return fmt.Sprintf("the certificate is for %s, not for %s (use --server-name)", names(host.Certificate), host.Host)
+	case errors.As(cause, &unknown) && e.TLS != nil && e.TLS.RootCAs != nil:
+		return "the certificate is not signed by the authority in --cacert (give that of the server)"
 	case errors.As(cause, &unknown):
 		return "the certificate is signed by an authority that is not trusted (use --cacert FILE)"
 	case errors.As(cause, &invalid) && invalid.Reason == x509.Expired:

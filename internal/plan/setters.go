@@ -153,12 +153,13 @@ func deadlineText(s Settings) string {
 }
 
 func parseMethod(text string) (string, error) {
-	service, method, ok := strings.Cut(strings.TrimPrefix(text, "/"), "/")
+	name := strings.TrimPrefix(text, "/") // grpcurl and descriptors write it without
+	service, method, ok := strings.Cut(name, "/")
 	bad := strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
-	if !strings.HasPrefix(text, "/") || !ok || bad || service == "" || method == "" || strings.Contains(method, "/") {
+	if !ok || bad || service == "" || method == "" || strings.Contains(method, "/") {
 		return "", errors.New("must be /PKG.SERVICE/METHOD")
 	}
-	return text, nil
+	return "/" + name, nil
 }
 
 func requestText(s Settings) string {

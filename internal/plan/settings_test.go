@@ -153,6 +153,14 @@ func TestKeysShareTheirBytesEvenly(t *testing.T) {
 	}
 }
 
+// A method is one method, with its leading slash or without.
+func TestAMethodNeedsNoLeadingSlash(t *testing.T) {
+	with, without := mustPlan(t, "h:1", "--method", "/pkg.Service/Get"), mustPlan(t, "h:1", "--method", "pkg.Service/Get")
+	if got := without.Arms[0].Settings.Method; got != "/pkg.Service/Get" || with.Hash() != without.Hash() {
+		t.Errorf("method %q, want that with the slash, and one plan", got)
+	}
+}
+
 func TestRequestIsReadFromItsFile(t *testing.T) {
 	file := writeFile(t, "get.bin", "abc")
 	p := mustPlan(t, "h:1", "--method", "/pkg.Service/Get", "--request", "@"+file, "--deadline", "1s")

@@ -244,9 +244,9 @@ func TestPreflightNamesTheFlagBeforeAnyLoad(t *testing.T) {
 		rpcs   int      // the probe, where it can reach the server
 	}{
 		{"wrong authority", func(t *testing.T) *target { return newTarget(t, id.server) },
-			[]string{"--cacert", id.other}, []string{"not trusted", "--cacert"}, 0},
+			[]string{"--cacert", id.other}, []string{"is not signed by the authority in --cacert (give that of the server)"}, 0},
 		{"authority of the system", func(t *testing.T) *target { return newTarget(t, id.server) },
-			nil, []string{"not trusted", "--cacert"}, 0},
+			nil, []string{"not trusted (use --cacert FILE)"}, 0},
 		{"wrong host", func(t *testing.T) *target { return newTarget(t, elsewhere.server) },
 			[]string{"--cacert", elsewhere.ca}, []string{"elsewhere.example", "127.0.0.1", "--server-name"}, 0},
 		{"no client certificate", func(t *testing.T) *target { return newTarget(t, mutual) },
