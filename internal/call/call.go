@@ -128,7 +128,7 @@ func Once(ctx context.Context, o Options, conn grpc.ClientConnInterface) (Heard,
 		return heard, f
 	}
 	if f.Code != load.OK {
-		heard.Expected = f.Code
+		heard.Expected, heard.Ended = f.Code, f
 	}
 	return heard, nil
 }

@@ -12,6 +12,8 @@ import (
 type Heard struct {
 	// Expected is the code that the RPC ended with where that was expected and is not OK.
 	Expected string
+	// Ended is the error behind Expected.
+	Ended error
 	// Accepts are the codecs that the server accepts, by its grpc-accept-encoding; nil: it
 	// named none, as grpc-go's do.
 	Accepts []string

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc"
 
 	"grpcbench/internal/call"
-	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
 	"grpcbench/internal/codec"
 	"grpcbench/internal/plan"
@@ -150,7 +149,7 @@ func once(ctx context.Context, o call.Options, secrets []string, conn *channel.C
 	heard, err := call.Once(within, o, conn)
 	s := statusOf(err)
 	if heard.Expected != "" {
-		s = Status{Code: heard.Expected, Cause: cause.Expected}
+		s = statusOf(heard.Ended)
 	}
 	switch {
 	case worker.NotAccepted(o, heard) != nil:

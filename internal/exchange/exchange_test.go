@@ -340,3 +340,22 @@ func TestACodecThatTheServerDoesNotNameFailsACall(t *testing.T) {
 		}
 	}
 }
+
+// What a server says with a code that was expected is shown as ever, and fails nothing; a code
+// that was not is explained with the flag.
+func TestAnExpectedCodeIsNoFailure(t *testing.T) {
+	addr := foreign(t, func(grpc.ServerStream, []byte) error { return status.Error(codes.NotFound, "no user 7") })
+	for _, expected := range []bool{true, false} {
+		of := trial(addr, func(s *plan.Settings) { s.Method = "/p.S/M" })
+		if expected {
+			of.Expect = []string{"OK", "NOT_FOUND"}
+		}
+		e := do(t, of)
+		if s := e.Status; s.Code != "NOT_FOUND" || s.Message != "no user 7" || s.Good() != expected {
+			t.Errorf("expected %t: status %+v", expected, s)
+		}
+		if expected != (e.Failure == nil) || !expected && !strings.Contains(e.Failure.Error(), "(use --expect code=NOT_FOUND if it is the right one)") {
+			t.Errorf("expected %t: failure %v", expected, e.Failure)
+		}
+	}
+}

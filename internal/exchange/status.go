@@ -22,6 +22,9 @@ type Status struct {
 // OK says that the RPC succeeded.
 func (s Status) OK() bool { return s.Code == code.OK }
 
+// Good reports whether the RPC ended with OK, or as was expected of it.
+func (s Status) Good() bool { return s.OK() || s.Cause == cause.Expected }
+
 // Detail is one message of google.rpc.Status.details.
 type Detail struct {
 	Type string // full name
@@ -39,7 +42,7 @@ func statusOf(err error) Status {
 	s := status.Convert(err)
 	end := call.EndOf(err)
 	out := Status{Code: end.Code, Cause: end.Cause}
-	if end.Cause != cause.Status && end.Cause != "" {
+	if end.Cause != cause.Status && end.Cause != cause.Expected && end.Cause != "" {
 		return out // what the text is of, the server has not written as its own
 	}
 	out.Message = s.Message()

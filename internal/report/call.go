@@ -62,7 +62,7 @@ func (v callView) outcome() {
 	}
 	v.items("", []string{"grpc-bench call", v.Method, at})
 	hue := green
-	if !v.Status.OK() {
+	if !v.Status.Good() {
 		hue = red
 	}
 	v.paint(hue, func() {
@@ -70,9 +70,13 @@ func (v callView) outcome() {
 		if v.Moments.End > 0 {
 			rpc = took("RPC", v.Moments.End)
 		}
-		v.items("", []string{v.Status.Code, rpc, took("connecting", v.Connection.Total())})
+		ended := v.Status.Code
+		if v.Status.Good() && !v.Status.OK() {
+			ended += " as expected"
+		}
+		v.items("", []string{ended, rpc, took("connecting", v.Connection.Total())})
 	})
-	if v.Status.Cause != "" {
+	if v.Status.Cause != "" && !v.Status.Good() {
 		v.fact("cause", v.Status.Cause)
 	}
 	v.attempts()

@@ -168,6 +168,8 @@ func Explain(o call.Options, secrets []string, err error) error {
 		advice = "the server ran into a deadline, its own or the one of --deadline (raise it, or see its log)"
 	case s.Code() == codes.Unauthenticated, s.Code() == codes.PermissionDenied:
 		advice = "the server refuses the caller (add --metadata)"
+	case failed == cause.Status && o.Method != "":
+		advice = fmt.Sprintf("the server's own answer (use --expect code=%s if it is the right one)", call.Code(err))
 	}
 	switch {
 	case advice == "" && strings.TrimSpace(text) == "":
