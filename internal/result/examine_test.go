@@ -294,6 +294,8 @@ func machineMutations() map[string][]mutation {
 			{"one arm, 4 %", alone(competing(0.04)), Valid, false},
 			{"a target on this machine", targetAt("localhost:1337", 0), "", false},
 			{"a target at a loopback address", targetAt("[::1]:1337", 0), "", false},
+			{"a target on this machine, which is full", func(r *Result) { targetAt("localhost:1337", 0)(r); competing(0.55)(r) }, Degraded, true},
+			{"a target on this machine, which is full in a closed loop", func(r *Result) { targetAt("localhost:1337", 0)(r); competing(0.55)(r); r.Plan.Load.Loop = "closed" }, "", false},
 			{"a target on this machine, its process known", targetAt("127.0.0.1:1337", 4711), Degraded, true},
 			{"a target elsewhere", targetAt("example.org:1337", 0), Degraded, true},
 			{"another run, which leaves the machine alone", beside(0.04, 4711), Valid, false},

@@ -66,11 +66,24 @@ func competingLimits(paired bool, cpus int) limits {
 	return limits{warn: 0.05, degraded: max(0.05, 0.5/float64(max(cpus, 1)))}
 }
 
+// full is the share of a machine from which on an RPC waits for a CPU more often than not.
+const full = 0.9
+
 func askCompeting(q *question) {
 	if q.r.localTarget() {
 		q.skip("the target runs on this machine and is not told from other processes (--server-pid)")
 		if text := q.r.Machine.OtherRuns(); text != "" {
 			q.find(finding{verdict: Valid, text: text + ": read " + q.r.disturbed() + " with care"})
+		}
+		used, ok := q.r.machineMean(func(e MachineEpoch) *float64 {
+			if e.CompetingShare == nil {
+				return nil
+			}
+			return new(e.OursShare + *e.CompetingShare)
+		})
+		if ok && used > full && q.r.openLoop() && !q.r.seeksCeiling() {
+			q.find(finding{verdict: Degraded, values: map[string]float64{"share": used},
+				text: fmt.Sprintf("the CPUs of this machine were used up (%s), by the server or by other processes: which is not known (use --server-pid)", percent(used))})
 		}
 		return
 	}

@@ -54,7 +54,8 @@ type armEpoch struct {
 	printed   []string        // the first lines that it printed before its address, harmless
 	connected []connection
 	probed    *worker.Probed // in the first epoch
-	holders   *bool          // in the first epoch: whether --server-pid was seen to hold the connections
+	holders   *bool          // whether --server-pid was seen to hold the connections
+	stranger  string         // who else holds them, in a later epoch than the first
 	// cpusShared is whether generator and server may run on one CPU, of a ceiling; nil: not known.
 	cpusShared *bool
 	book       *book          // of a handshake plan
@@ -107,6 +108,8 @@ func (r *run) epoch(ctx context.Context, index int) (*epoch, error) {
 	}
 	if index == 0 {
 		err = r.preflight(ctx, e, err)
+	} else if err == nil {
+		e.hold()
 	}
 	if err != nil {
 		return nil, r.unlessStopped(ctx, err)
@@ -251,7 +254,7 @@ func (a *armEpoch) serverProcesses() []int {
 	case a.bundled():
 		return []int{a.host.pid()}
 	}
-	return a.pids
+	return probe.Descendants(a.pids, nil)
 }
 
 // bundled says whether the arm's server is one of ours, which tells what it saw.
@@ -261,7 +264,7 @@ func (a *armEpoch) serverCPU() (ns int64, ok bool) {
 	if a.host == nil {
 		return a.targetCPU()
 	}
-	for _, pid := range a.pids {
+	for _, pid := range a.serverProcesses() {
 		one, ok := probe.CPUOf(pid)
 		if !ok {
 			return 0, false
@@ -279,11 +282,7 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 	}
 	r.progress("preflight", e.index)
 	for _, a := range e.arms {
-		var links []worker.Link
-		for _, c := range a.connected {
-			links = append(links, c.Link)
-		}
-		if err := a.checkHolders(links...); err != nil {
+		if err := a.checkHolders(a.links()...); err != nil {
 			return fmt.Errorf("%w: %w", ErrPreflight, err)
 		}
 	}
@@ -293,6 +292,25 @@ func (r *run) preflight(ctx context.Context, e *epoch, connected error) error {
 		}
 	}
 	return nil
+}
+
+// links are those of the connections that a has opened.
+func (a *armEpoch) links() []worker.Link {
+	links := make([]worker.Link, len(a.connected))
+	for i, c := range a.connected {
+		links[i] = c.Link
+	}
+	return links
+}
+
+// hold asks anew, in a later epoch, who holds the connections: several servers may share a
+// port, and another one may have it by now. It leaves a server of which nothing is known.
+func (e *epoch) hold() {
+	for _, a := range e.arms {
+		if err := a.checkHolders(a.links()...); err != nil {
+			a.stranger, a.pids = err.Error(), nil
+		}
+	}
 }
 
 // probeLimit bounds the order for a preflight.
@@ -414,11 +432,8 @@ func (r *run) pids(e *epoch) (pids []int) {
 		pids = append(pids, p.pid())
 	}
 	for _, a := range e.arms {
-		switch {
-		case a.host == nil:
-			pids = append(pids, a.targetProcesses()...)
-		case !a.bundled():
-			pids = append(pids, a.pids...)
+		if !a.bundled() {
+			pids = append(pids, a.serverProcesses()...)
 		}
 	}
 	return pids

@@ -49,6 +49,9 @@ func (e *epoch) seen(a *armEpoch) *result.Seen {
 	links.into(s)
 	s.Backends = a.backends(func(b worker.Backend) int64 { return b.Connections })
 	s.Server = e.serverSeen(a)
+	if a.stranger != "" {
+		s.Mismatches = append(s.Mismatches, a.stranger)
+	}
 	return s
 }
 

@@ -256,3 +256,72 @@ func TestAServerPIDThatEndsLeavesNoFigure(t *testing.T) {
 		t.Errorf("%+v, want that it has ended", c)
 	}
 }
+
+// TestAnotherServerOnThePortInALaterEpochIsNoticed:
+//
+//	fault:   two servers share a port, and after the first epoch the one that was not named answers
+//	promise: INVALID with the process that holds the connections; no figure of the server's CPU
+//	figure:  0 figures of it
+func TestAnotherServerOnThePortInALaterEpochIsNoticed(t *testing.T) {
+	lane.Long(t, "starts processes")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids [2]int
+	for i := range pids {
+		shell, addresses := serving(t, "exec $SERVE inherited", file)
+		line(t, addresses)
+		if pids[i], err = strconv.Atoi(shell); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(l.Close(), file.Close(), syscall.Kill(pids[1], syscall.SIGSTOP)); err != nil {
+		t.Fatal(err)
+	}
+	p := planOf(t, "--tls", "off", "--epochs", "2", "--window", "200ms", "--server-pid", strconv.Itoa(pids[0]), l.Addr().String())
+	r := measure(t, t.Context(), p, runner.Options{Progress: func(p runner.Progress) {
+		if p.Step == "starting" && p.Epoch == 2 {
+			if err := errors.Join(syscall.Kill(pids[0], syscall.SIGSTOP), syscall.Kill(pids[1], syscall.SIGCONT)); err != nil {
+				t.Error(err)
+			}
+		}
+	}})
+	want := fmt.Sprintf("--server-pid %d: process %d (", pids[0], pids[1])
+	if a := r.Arms[0]; r.Verdict != result.Invalid || len(a.Observed.Mismatches) != 1 || !strings.HasPrefix(a.Observed.Mismatches[0], want) || a.ServerCPU != nil {
+		t.Errorf("verdict %s, mismatches %q, server CPU %v: want %q", r.Verdict, a.Observed.Mismatches, deref(a.ServerCPU), want)
+	}
+}
+
+// TestAServerBinaryThatGoesIntoTheBackgroundIsRefused:
+//
+//	fault:   a server binary starts its server as a process that does not descend from it
+//	promise: refused in the preflight, with the process that holds the connections
+//	figure:  0 RPCs of a load
+func TestAServerBinaryThatGoesIntoTheBackgroundIsRefused(t *testing.T) {
+	lane.Long(t, "starts processes")
+	file := filepath.Join(t.TempDir(), "daemon")
+	serve := strings.ReplaceAll(binary(t, "{addr}"), "{addr}", "$1")
+	// It has a session of its own, and its parent ends at once: it descends from no process of
+	// the script and is in no group of one.
+	text := fmt.Sprintf("#!/bin/sh\n(setsid %s & echo $! >%s.pid) | while read line; do echo $line; done &\nwhile :; do sleep 1; done\n", serve, file)
+	if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(file + ".pid"); err == nil {
+			if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+			}
+		}
+	})
+	p := planOf(t, "--tls", "off", "--epochs", "1", "--server-binary", file+" {addr}")
+	_, err := runner.Run(t.Context(), p, runner.Options{Command: newChildren(t).command(t)})
+	if err == nil || !errors.Is(err, runner.ErrPreflight) || !strings.Contains(err.Error(), "holds the connections, and does not descend from the command: give a server that stays in the foreground") {
+		t.Errorf("%v, want that it is in the background", err)
+	}
+}

@@ -61,9 +61,10 @@ func withoutPacer(m *worker.Measured) *int64 {
 	return new(*m.CPU - *m.PacerCPU)
 }
 
-// used is the CPU between two readings.
+// used is the CPU between two readings, which is not known if it is none: a server that is
+// asked uses some, so that what was read was not its clock.
 func used(r [2]*worker.Reading) *int64 {
-	if r[0] == nil || r[1] == nil || r[0].CPU == nil || r[1].CPU == nil {
+	if r[0] == nil || r[1] == nil || r[0].CPU == nil || r[1].CPU == nil || *r[1].CPU <= *r[0].CPU {
 		return nil
 	}
 	return new(*r[1].CPU - *r[0].CPU)

@@ -47,10 +47,10 @@ func (a *armEpoch) targetUsage(before probe.Usage) (u probe.Usage, ok bool) {
 	return u, ok && !slices.ContainsFunc(a.named, func(p probe.Process) bool { return !p.Runs() })
 }
 
-// spent is the CPU time that a's server has used from one reading to another. A server that
-// was there already and has used none at all is not the one that was named.
+// spent is the CPU time that a's server has used from one reading to another. Processes that
+// have used none at all are not the server: it is another one, and not known.
 func (a *armEpoch) spent(before, after int64) *int64 {
-	if a.host == nil && after <= before {
+	if after <= before {
 		return nil
 	}
 	return new(after - before)
@@ -79,17 +79,20 @@ func (r *run) markTarget(ctx context.Context, a *armEpoch, at []int64) (read [2]
 }
 
 // checkHolders refuses --server-pid if others hold connections of a: their CPU would be
-// taken for the server's, or a proxy before it would be left out. Where the holders cannot
-// be seen it notes that.
+// taken for the server's, or a proxy before it would be left out; and likewise a server
+// binary that is not what answers. Where the holders cannot be seen it notes that.
 func (a *armEpoch) checkHolders(links ...worker.Link) error {
-	if a.host != nil || len(a.pids) == 0 {
+	if a.bundled() || len(a.pids) == 0 {
 		return nil
 	}
 	var ends []probe.Ends
 	for _, l := range links {
 		ends = append(ends, probe.Ends{Local: l.Local, Remote: l.Remote})
 	}
-	h := newHolding(probe.Holders(ends), a.targetProcesses())
+	h := newHolding(probe.Holders(ends), a.serverProcesses())
+	if a.host != nil {
+		return a.strangers(h)
+	}
 	a.holders = &h.seen
 	above := probe.Ancestors(os.Getpid())
 	for _, pid := range a.pids {
@@ -105,6 +108,17 @@ func (a *armEpoch) checkHolders(links ...worker.Link) error {
 		them = "them, or the process they descend from,"
 	}
 	return fmt.Errorf("--server-pid %s: %s the connections: name %s too, or instead", pidList(a.pids), processList(h.others)+" "+verb(h.others), them)
+}
+
+// strangers refuses a server binary whose connections are held by a process that is no
+// descendant of it: one that has put itself in the background can neither be measured nor
+// ended, and another server is not the one that was given.
+func (a *armEpoch) strangers(h holding) error {
+	if len(h.others) == 0 {
+		return nil
+	}
+	return fmt.Errorf("--server-binary: %s the connections, and does not descend from the command: give a server that stays in the foreground, and end that one",
+		processList(h.others)+" "+verb(h.others))
 }
 
 // holding is who holds connections.

@@ -202,8 +202,26 @@ func (c *command) address(ctx context.Context, out *os.File, limit time.Duration
 	}
 }
 
-// pids are the processes of its group: the program, and what it started.
-func (c *command) pids() []int { return probe.Group(c.cmd.Process.Pid) }
+// pids are the program and what it started: its process group, and its descendants, of which
+// some may have a group or a session of their own.
+func (c *command) pids() []int {
+	leader := c.cmd.Process.Pid
+	all := slices.Concat(probe.Group(leader), probe.Descendants([]int{leader}, nil))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// elsewhere are the descendants of the program outside its process group.
+func (c *command) elsewhere() (all []probe.Process) {
+	leader := c.cmd.Process.Pid
+	group := probe.Group(leader)
+	for _, pid := range probe.Descendants([]int{leader}, nil) {
+		if p, err := probe.Find(pid); err == nil && !slices.Contains(group, pid) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
 
 // failure says how the program ended; nil while it runs.
 func (c *command) failure() error {
@@ -239,7 +257,11 @@ func (c *command) read(pids []int) Reading {
 // stop ends the program and everything it started, and removes its files.
 func (c *command) stop() {
 	if c.cmd != nil {
+		others := c.elsewhere()
 		terminateGroup(c.cmd)
+		for _, p := range others {
+			terminate(p)
+		}
 		timer := time.NewTimer(endLimit)
 		defer timer.Stop()
 		select {
@@ -247,6 +269,9 @@ func (c *command) stop() {
 		case <-timer.C:
 		}
 		killGroup(c.cmd)
+		for _, p := range others {
+			kill(p)
+		}
 		<-c.ended
 	}
 	if c.dir != "" {

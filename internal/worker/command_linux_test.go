@@ -309,25 +309,33 @@ func fifo(t *testing.T) string {
 }
 
 // A script that does not exec its server, and a server with workers, count too.
-func TestTheCPUOfAServerBinaryIsThatOfItsWholeGroup(t *testing.T) {
+func TestTheCPUOfAServerBinaryIsThatOfAllItStarted(t *testing.T) {
 	lane.Long(t, "starts processes")
-	c, at, err := startCommand(t.Context(), script(t, "(while :; do :; done) & echo 127.0.0.1:7; wait"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.stop()
-	if len(at.PIDs) != 2 {
-		t.Fatalf("processes %v, want the script and its child", at.PIDs)
-	}
-	for {
-		alone, ok := probe.CPUOf(c.cmd.Process.Pid)
-		all := c.read(at.PIDs)
-		if !ok || all.CPU == nil {
-			t.Fatal("no clock")
-		}
-		if *all.CPU > alone+50e6 { // the child has burnt 50 ms
-			return
-		}
+	for name, child := range map[string]string{
+		"in its group":              "(while :; do :; done) &",
+		"in a session of its own":   "(exec setsid sh -c 'while :; do :; done') &",
+		"in a group and a grandson": "(exec setsid sh -c 'sh -c \"while :; do :; done\" & wait') &",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, at, err := startCommand(t.Context(), script(t, child+" sleep 0.2; echo 127.0.0.1:7; wait"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.stop()
+			if len(at.PIDs) < 2 {
+				t.Fatalf("processes %v, want the script and its child", at.PIDs)
+			}
+			for {
+				alone, ok := probe.CPUOf(c.cmd.Process.Pid)
+				all := c.read(at.PIDs)
+				if !ok || all.CPU == nil {
+					t.Fatal("no clock")
+				}
+				if *all.CPU > alone+50e6 { // the child has burnt 50 ms
+					return
+				}
+			}
+		})
 	}
 }
 
@@ -339,6 +347,7 @@ func TestAServerBinaryEndsWithAllItStartedWhateverItDoes(t *testing.T) {
 		"does not listen": "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo 127.0.0.1:7; while :; do sleep 1; done",
 		"has ended":       "echo 127.0.0.1:7",
 		"left a child":    "sleep 1000 & echo 127.0.0.1:7",
+		"another session": "(exec setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done') & sleep 0.2; echo 127.0.0.1:7; wait",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,7 +2,11 @@
 
 package worker
 
-import "os/exec"
+import (
+	"os/exec"
+
+	"grpcbench/internal/probe"
+)
 
 // ownGroup does nothing: there are no process groups.
 func ownGroup(*exec.Cmd) {}
@@ -12,3 +16,9 @@ func terminateGroup(*exec.Cmd) {}
 
 // killGroup ends cmd. What it started lives on.
 func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
+
+// terminate does nothing: no process is found.
+func terminate(probe.Process) {}
+
+// kill does nothing.
+func kill(probe.Process) {}

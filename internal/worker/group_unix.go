@@ -5,6 +5,8 @@ package worker
 import (
 	"os/exec"
 	"syscall"
+
+	"grpcbench/internal/probe"
 )
 
 // ownGroup makes cmd the leader of a process group, so that what it starts ends with
@@ -16,3 +18,17 @@ func terminateGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.
 
 // killGroup ends what is left of cmd's group.
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+
+// terminate asks a process to end, if it is still the one that was found.
+func terminate(p probe.Process) {
+	if p.Runs() {
+		_ = syscall.Kill(p.PID, syscall.SIGTERM) // it may have ended by now
+	}
+}
+
+// kill ends it.
+func kill(p probe.Process) {
+	if p.Runs() {
+		_ = syscall.Kill(p.PID, syscall.SIGKILL)
+	}
+}
