@@ -57,7 +57,7 @@ func (c *Chain) some(is func(*member) bool) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(c.past, is)
 }
 
 // CauseOf is the cause of an RPC that failed with a text of grpc-go's transport, as far as

@@ -3,6 +3,7 @@ package channel
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,7 @@ type Chain struct {
 
 	mu      sync.Mutex
 	live    map[*member]struct{} // current, and those on which RPCs are to end
+	past    []*member            // the latest that are no more, at most so many as are remembered
 	closed  bool
 	ended   tally // of members that are no more
 	drained int64
@@ -170,9 +172,18 @@ func (c *Chain) retire(m *member) {
 		_ = m.Close() // of a connection that is not needed any more
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.ended.add(m)
-		delete(c.live, m)
+		c.forget(m)
 	})
+}
+
+// forget takes m, which is closed, out of the chain. Its last RPC may have ended it, and asks
+// for the cause only now. c.mu is held.
+func (c *Chain) forget(m *member) {
+	c.ended.add(m)
+	delete(c.live, m)
+	if c.past = append(c.past, m); len(c.past) > remembered {
+		c.past = slices.Delete(c.past, 0, 1)
+	}
 }
 
 func (t *tally) add(m *member) {
