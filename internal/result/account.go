@@ -319,7 +319,7 @@ func askServer(q *question) {
 			case s == nil:
 				q.find(finding{verdict: Degraded, arm: a.Name,
 					text: fmt.Sprintf("epoch %d: the server's own count is missing: it ended or did not answer", e.Index)})
-			case s.Started < l.OK || s.Started > l.Started || s.OK < l.OK-expected(l):
+			case !s.Fits(l):
 				q.invalid(a.Name, "epoch %d: server counted %d started and %d ok; the client's %d ok of %d started do not fit",
 					e.Index, s.Started, s.OK, l.OK, l.Started)
 			default:
@@ -327,6 +327,13 @@ func askServer(q *question) {
 			}
 		}
 	}
+}
+
+// Fits reports whether s may be of the RPCs of l and no others: the server began at least those
+// that are ok and at most those that were started, and answered OK to at least the ok ones but
+// for those that were to end with another code.
+func (s ServerLedger) Fits(l Ledger) bool {
+	return l.OK <= s.Started && s.Started <= l.Started && l.OK-expected(l) <= s.OK
 }
 
 // expected is how many ok RPCs a server has ended with another code than OK.

@@ -116,12 +116,12 @@ func TestARequestThatAServerRefusesIsNamedBeforeTheLoad(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine string) {
 		s, args := newSomebodys(t, 0)
 		for want, more := range map[string][]string{
-			"(change --compression)":                                    append([]string{"--compression", "zstd"}, args...),
-			`NOT_FOUND: service ""`:                                     {"--tls", "off", "--method", "/grpc.health.v1.Health/Check", s.addr}, // no --request: empty
-			"cannot read the request message (change --request)":        {"--tls", "off", "--method", "/grpc.health.v1.Health/Check", "--request", fileOf(t, "\x0a\xff"), s.addr},
-			"the server does not have this method (change --method)":    {"--tls", "off", "--method", "/grpc.health.v1.Health/Chekc", s.addr},
-			"use --method with --request":                               {"--tls", "off", "--payload", fileOf(t, "a body"), s.addr},
-			"--server-pid 4194303: must be a process of this machine, ": append([]string{"--server-pid", "4194303"}, args...),
+			"(change --compression)": append([]string{"--compression", "zstd"}, args...),
+			`(use --expect code=NOT_FOUND if it is the right one): service ""`: {"--tls", "off", "--method", "/grpc.health.v1.Health/Check", s.addr}, // no --request: empty
+			"cannot read the request message (change --request)":               {"--tls", "off", "--method", "/grpc.health.v1.Health/Check", "--request", fileOf(t, "\x0a\xff"), s.addr},
+			"the server does not have this method (change --method)":           {"--tls", "off", "--method", "/grpc.health.v1.Health/Chekc", s.addr},
+			"use --method with --request":                                      {"--tls", "off", "--payload", fileOf(t, "a body"), s.addr},
+			"--server-pid 4194303: must be a process of this machine, ":        append([]string{"--server-pid", "4194303"}, args...),
 		} {
 			if err := refusal(t, engine, more); !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: error %q, want %q", more, err, want)

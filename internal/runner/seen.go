@@ -150,7 +150,7 @@ func (e *epoch) serverSeen(a *armEpoch) result.ServerSeen {
 	if e.shared(a) {
 		s.Shared = 1
 	}
-	if !fits(rpcs, a.finished.Total) {
+	if !(result.ServerLedger{Started: s.Started, OK: s.OK}).Fits(a.finished.Total) {
 		s.Others = 1
 	}
 	return s
@@ -195,10 +195,4 @@ func (e *epoch) shared(a *armEpoch) bool {
 		}
 	}
 	return false
-}
-
-// fits reports whether a server that counted s may have had the RPCs of l and no others.
-func fits(s *benchv1.Rpcs, l result.Ledger) bool {
-	started, ok := int64(s.GetStarted()), int64(s.GetOk())
-	return l.OK <= ok && l.OK <= started && started <= l.Started
 }

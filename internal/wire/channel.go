@@ -195,10 +195,11 @@ func (c *Channel) rested() {
 	}
 }
 
-// late is what a cancelled RPC is whose deadline has passed: a server that keeps
-// the deadline too may be first to say so.
+// late is what an RPC is that a server ended whose deadline has passed: a server that keeps
+// the deadline too may be first to say so, by cancelling the stream or by its status.
 func (c *Channel) late(op load.Op, end load.End) load.End {
-	if d := c.options.Request.Deadline; d > 0 && end.Code == codeCancelled && c.turns.Now() >= op.Sent+d {
+	d := c.options.Request.Deadline
+	if d > 0 && (end.Code == codeCancelled || end.Code == codeDeadlineExceeded) && c.turns.Now() >= op.Sent+d {
 		return pastDeadline
 	}
 	return end

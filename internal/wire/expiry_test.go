@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"grpcbench/internal/cause"
 	"grpcbench/internal/load"
 )
 
@@ -100,4 +101,28 @@ func TestACallerWhoseDeadlinePassedOnAnOldConnectionGoesOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server that keeps the deadline too ends the RPC by a status or by a reset; from the deadline
+// on it is the client's, and before it the server's own.
+func TestWhatAServerSaysOfTheDeadlineIsTheClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const deadline = 20 * time.Millisecond
+		c := newClient(t, Request{Deadline: deadline})
+		op := load.Op{Sent: c.Channel.turns.Now()}
+		status := load.End{Code: codeDeadlineExceeded, Cause: cause.Status}
+		reset := load.End{Code: codeCancelled, Cause: cause.RSTStream(8)}
+		other := load.End{Code: codeUnavailable, Cause: cause.Status}
+		for _, end := range []load.End{status, reset, other} {
+			if got := c.Channel.late(op, end); got != end {
+				t.Errorf("before the deadline: %+v, want %+v", got, end)
+			}
+		}
+		time.Sleep(deadline)
+		for end, want := range map[load.End]load.End{status: pastDeadline, reset: pastDeadline, other: other} {
+			if got := c.Channel.late(op, end); got != want {
+				t.Errorf("after the deadline: %+v is %+v, want %+v", end, got, want)
+			}
+		}
+	})
 }

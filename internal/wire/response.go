@@ -138,7 +138,11 @@ func (c *conn) outcome(s *stream, m *meaning) load.End {
 		return c.notAccepted(s)
 	case m.grpcStatus != 0:
 		c.channel.words.encoded = m.message
-		return load.End{Code: grpcCode(m.grpcStatus), Cause: cause.Status}
+		end := load.End{Code: grpcCode(m.grpcStatus), Cause: cause.Status}
+		if end.Code == codeDeadlineExceeded {
+			end = c.channel.late(s.op, end)
+		}
+		return end
 	}
 	c.channel.count(s)
 	if r.Length >= 0 && (!s.response.compressed && int(s.response.length) != r.Length || int(s.response.length) > r.keep()) {
