@@ -106,7 +106,7 @@ func timeOptions() []option {
 		{name: "expect", value: "code=CODES", doc: "codes with which a server may end an RPC that is good, as in code=NOT_FOUND or code=OK,NOT_FOUND (default: code=OK)",
 			set: into(parseExpect, func(d *draft) *[]string { return &d.plan.Expect }),
 			get: expectArgs},
-		{name: "max-time", value: "DURATION", doc: "begin no epoch after this long (default: no limit)",
+		{name: "max-time", value: "DURATION", doc: "begin no epoch after this long, and no window of a first one of a ceiling (default: no limit)",
 			set: into(between(time.Second, 1000*time.Hour), func(d *draft) *Duration { return &d.plan.MaxTime }),
 			get: lasting(func(p Plan) Duration { return p.MaxTime })},
 		{name: "quick", value: "bool", start: "false", doc: "8 epochs of 1s after a warm-up of 500ms, unless given otherwise",

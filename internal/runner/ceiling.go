@@ -192,6 +192,10 @@ func (r *run) block(ctx context.Context, e *epoch, a *armEpoch, b block) (result
 	if ctx.Err() != nil {
 		return result.Step{}, errCut
 	}
+	if e.index == 0 && !r.hasTime(r.planned(b.rate)) {
+		a.fail(fmt.Errorf("--max-time %v was up in the first epoch, before there was a whole one: raise it, or use a shorter --window", r.plan.MaxTime))
+		return result.Step{}, errCut
+	}
 	load := r.plan.Load
 	load.Concurrency, load.Rate = b.callers, b.rate
 	if b.rate > 0 {

@@ -269,3 +269,27 @@ func TestAnInterruptedCeilingKeepsTheWindowsThatItHas(t *testing.T) {
 		}
 	}
 }
+
+// TestACeilingEndsWithItsTime:
+//
+//	fault:   --max-time is up in the first epoch of a ceiling
+//	promise: the epoch ends there; the flag is named; INVALID, or no result where no window had time
+//	figure:  0 whole epochs
+func TestACeilingEndsWithItsTime(t *testing.T) {
+	lane.Long(t, "starts processes")
+	p := ceilingPlan(t, 1, "--tls", "off")
+	p.MaxTime = p.WindowAt(0) + p.Warmup + 20*time.Millisecond // one window, if the processes took no time
+	said := ""
+	r, err := runner.Run(t.Context(), p, runner.Options{Command: newChildren(t).command(t)})
+	if err != nil {
+		said = err.Error()
+	} else {
+		compare.Judge(r)
+		if said = r.Failure; r.Verdict != result.Invalid || len(r.Arms[0].Epochs[0].Blocks) > 1 {
+			t.Errorf("verdict %s after %d windows, want INVALID after one at most", r.Verdict, len(r.Arms[0].Epochs[0].Blocks))
+		}
+	}
+	if want := "was up in the first epoch, before there was a whole one: raise it, or use a shorter --window"; !strings.Contains(said, want) {
+		t.Errorf("%q, want %q", said, want)
+	}
+}

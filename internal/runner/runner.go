@@ -147,10 +147,12 @@ func (r *run) enough() bool {
 
 // timeFor says whether the epoch after n ones still fits into --max-time.
 func (r *run) timeFor(n int) bool {
-	if r.plan.MaxTime == 0 || n == 0 {
-		return true
-	}
-	return time.Since(r.began)+r.longest <= r.plan.MaxTime
+	return n == 0 || r.hasTime(r.longest)
+}
+
+// hasTime says whether so much still fits into --max-time.
+func (r *run) hasTime(more time.Duration) bool {
+	return r.plan.MaxTime == 0 || time.Since(r.began)+more <= r.plan.MaxTime
 }
 
 func (r *run) progress(step string, epoch int) {
