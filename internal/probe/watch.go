@@ -57,10 +57,10 @@ func (m Machine) Watch(pids ...int) *Watch {
 // meter's last wake, at most 20 ms and a hiccup. Call it once.
 func (w *Watch) Stop() Interval {
 	i := between(w.start, w.machine.reading(w.pids))
-	i.OtherRuns = w.machine.OtherRuns()
 	if w.hiccups != nil {
 		i.addHiccups(w.hiccups.wait())
 	}
+	i.OtherRuns = w.machine.OtherRuns() // which reads all processes, and is not to be measured
 	return i
 }
 

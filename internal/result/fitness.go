@@ -110,7 +110,8 @@ func askServerPID(q *question) {
 			continue
 		}
 		q.skip("")
-		if a.ServerCPU == nil && a.Ledger.Started > 0 && len(q.r.Arms) == 1 {
+		known := a.ServerCPU != nil || slices.ContainsFunc(a.Levels, func(l Level) bool { return l.ServerCPU != nil })
+		if !known && a.Ledger.Started > 0 && len(q.r.Arms) == 1 {
 			q.find(finding{verdict: Valid, arm: a.Name,
 				text: "the processes of --server-pid used no CPU in a window, or one has ended, or a child of theirs that nobody waited for: the server's CPU is not known"})
 		}

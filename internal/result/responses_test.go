@@ -96,6 +96,9 @@ func processMutations() map[string][]mutation {
 		"server_pid_unseen": {
 			{"seen", func(r *Result) { first(r).Observed.ServerPIDSeen = new(true) }, Valid, false},
 			{"seen, and idle", alone(func(r *Result) { first(r).Observed.ServerPIDSeen, first(r).ServerCPU = new(true), nil }), Valid, true},
+			{"seen, of a ceiling, whose CPU is that of its levels", alone(climbing(func(r *Result) {
+				first(r).Observed.ServerPIDSeen, first(r).ServerCPU, first(r).Levels[0].ServerCPU = new(true), nil, new(5.0)
+			})), Valid, false},
 			{"not seen", func(r *Result) { first(r).Observed.ServerPIDSeen = new(false) }, Valid, true},
 			{"not named", nothing, "", false},
 		},
