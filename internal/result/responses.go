@@ -27,9 +27,13 @@ func askResponses(q *question) {
 		if a.Settings.Compression.Compresses() || seen.Compressed == 0 {
 			continue
 		}
+		why := "although the arm has no compressor: its bytes and CPU have them in (--accept-compression none asks the server not to)"
+		if a.Settings.AcceptCompression != "" && !a.Settings.AcceptsByDefault() {
+			why = "as --accept-compression allows, although the arm has no compressor: its bytes and CPU have them in"
+		}
 		q.find(finding{verdict: Valid, arm: a.Name,
-			text: fmt.Sprintf("%d of %d responses came compressed (%s), although the arm has no compressor: its bytes and CPU have them in (--accept-compression none asks the server not to)",
-				seen.Compressed, came, strings.Join(slices.Sorted(maps.Keys(seen.ByEncoding)), ", ")),
+			text: fmt.Sprintf("%d of %d responses came compressed (%s), ",
+				seen.Compressed, came, strings.Join(slices.Sorted(maps.Keys(seen.ByEncoding)), ", ")) + why,
 			values: map[string]float64{"compressed": float64(seen.Compressed)}})
 	}
 }
