@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +49,12 @@ func TestAMetricIsOneRow(t *testing.T) {
 		column = "p95"
 	}
 	in := []string{"--results", results}
+	stored, err := os.ReadFile(filepath.Join(results, id, result.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := filepath.Join(t.TempDir(), result.FileName) // another run of the same figures
+	writeFile(t, base, change(t, stored, func(r *result.Result) { r.ID = "20261123T181500Z-k3f2q2xa" }))
 	for _, c := range []struct {
 		args string
 		want []string
@@ -56,7 +64,7 @@ func TestAMetricIsOneRow(t *testing.T) {
 		{"report " + id + " --format html", []string{`scope="col">p95`, "p90 served in a closed loop", "served p90"}},
 		{"report " + id + " --format csv", []string{",latency_p95,ns,", ",service_time_p90,ns,,,"}},
 		{"report " + id + " --format bench", []string{" served-p90-ns"}},
-		{"compare " + id + " " + id + " --fail-on-regression=service_time_p90,latency_p95 --threshold p95<1h --threshold service_time_p90<+900%",
+		{"compare " + base + " " + id + " --fail-on-regression=service_time_p90,latency_p95 --threshold p95<1h --threshold service_time_p90<+900%",
 			[]string{"served p90", "latency_p95<1h0m0s: ", "latency_p95 not slower: ", "service_time_p90 not slower: ", "service_time_p90<+900%: "}},
 		{"track --metric service_time_p90", []string{"served p90"}},
 		{"track --metric all", []string{"served p90"}},

@@ -16,8 +16,8 @@ func outside() []Mutant {
 	}, {
 		Name: "a codec that the server does not accept is measured",
 		File: "internal/worker/preflight.go", Package: "internal/runner", Test: "TestACodecThatTheServerDoesNotNameIsRefused",
-		Old: "case codec.Announced() && heard.Lacks(codec.Name):",
-		New: "case codec.Announced() && heard.Lacks(codec.Name) && heard.Size > 0:",
+		Old: "if c := o.Compression; c.Announced() && heard.Lacks(c.Name) {",
+		New: "if c := o.Compression; c.Announced() && heard.Lacks(c.Name) && heard.Size > 0 {",
 	}, {
 		Name: "causes that are not all known pass for all",
 		File: "internal/load/ledger.go", Package: "internal/load", Test: "TestCausesAreCountedByCode",
@@ -26,8 +26,8 @@ func outside() []Mutant {
 	}, {
 		Name: "the process that is named need not hold the connections",
 		File: "internal/runner/target.go", Package: "internal/runner", Test: "TestAServerPIDThatServesNothingIsRefused",
-		Old: "\tif len(h.others) == 0 {\n\t\treturn nil",
-		New: "\tif h.seen || len(h.others) == 0 {\n\t\treturn nil",
+		Old: "\tif len(h.others) == 0 {\n\t\treturn nil\n\t}\n\tthem := ",
+		New: "\tif h.seen || len(h.others) == 0 {\n\t\treturn nil\n\t}\n\tthem := ",
 	}, {
 		Name: "a share of the CPU may be above 1",
 		File: "internal/probe/watch.go", Package: "internal/probe", Test: "TestSharesAreOfWhatTheRunMayUse",
