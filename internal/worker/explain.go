@@ -137,6 +137,8 @@ func meaningOf(o call.Options, status int) string {
 		return "a proxy or server took the request for malformed (check TARGET and --tls)"
 	case status >= 500:
 		return "a proxy or web server failed before a gRPC server answered (see its log)"
+	case status == 200:
+		return "a web page, and no answer of gRPC (is TARGET a gRPC server? or another of its hosts: --authority)"
 	}
 	return "the answer is not gRPC (is TARGET a gRPC server?)"
 }

@@ -73,7 +73,7 @@ func TestBothEnginesSayTheSameSentence(t *testing.T) {
 		"401":                            {answers(401), small, "UNAUTHENTICATED: HTTP 401 (Unauthorized) from nginx/1.22.1: the server refuses the caller (add --metadata)"},
 		"403":                            {answers(403), small, "PERMISSION_DENIED: HTTP 403 (Forbidden) from nginx/1.22.1: the server refuses the caller (add --metadata)"},
 		"418":                            {answers(418), small, "UNKNOWN: HTTP 418 (I'm a teapot) from nginx/1.22.1: the answer is not gRPC (is TARGET a gRPC server?)"},
-		"200":                            {answers(200), small, "UNKNOWN: HTTP 200 (OK) from nginx/1.22.1: the answer is not gRPC (is TARGET a gRPC server?)"},
+		"200":                            {answers(200), small, "UNKNOWN: HTTP 200 (OK) from nginx/1.22.1: a web page, and no answer of gRPC (is TARGET a gRPC server? or another of its hosts: --authority)"},
 		"too many pings": {goesAway(http2.ErrCodeEnhanceYourCalm, "too_many_pings"), small,
 			"UNAVAILABLE: the server ended the connection: GOAWAY ENHANCE_YOUR_CALM (too_many_pings): it takes this client's PINGs for too many (change --windows to static)"},
 		"calm, much metadata": {goesAway(http2.ErrCodeEnhanceYourCalm, ""), big,
