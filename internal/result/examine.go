@@ -146,6 +146,7 @@ func checks() []check {
 		{"server_saw_other_handshakes", ofHandshakes, "the bundled server counted at least the connections that were made and at most those that were begun", askServerHandshakes},
 		{"connections_lost", ofHandshakes, "failed connections, and those whose RPCs failed, are at most 0.1 % of the planned, those of saturated blocks apart, and never above the allowed share", askConnectionsLost},
 		{"responses_not_as_asked", ofAll, "the responses of an arm without a compressor came uncompressed, and some of one with a compressor compressed", askResponses},
+		{"metadata_not_indexed", ofRuns, "metadata that is the same in each RPC is sent once a connection", askIndexed},
 		{"responses_differ", ofAll, "arms that call one method with one message got responses of one size in the preflight", askResponseSizes},
 		{"server_restarted", ofAll, "one bundled server served each epoch", askInstances},
 		{"same_server_binary", ofAll, "server binaries of different names are different files", askBinaries},

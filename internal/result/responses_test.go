@@ -93,6 +93,25 @@ func reached(address string, here bool) func(*Result) {
 
 func processMutations() map[string][]mutation {
 	return map[string][]mutation{
+		"metadata_not_indexed": {
+			{"none", nothing, "", false},
+			{"of one RPC each", func(r *Result) {
+				r.Arms[3].Settings.MetadataSize = plan.MetadataSize{Bytes: 4000, Keys: 1, Unique: true}
+			}, "", false},
+			{"in the table", func(r *Result) { first(r).Settings.MetadataSize = plan.MetadataSize{Bytes: 3000, Keys: 1} }, Valid, false},
+			{"beyond it", func(r *Result) {
+				first(r).Settings.MetadataSize = plan.MetadataSize{Bytes: 4000, Keys: 1}
+				*first(r).SentBytes = 2600
+			}, Valid, true},
+			{"of the user's, beyond it", func(r *Result) {
+				first(r).Settings.Metadata = []plan.MetadataKey{{Name: "a", Bytes: 2000}, {Name: "b", Bytes: 2500}}
+				*first(r).SentBytes = 4700
+			}, Valid, true},
+			{"beside a message", func(r *Result) {
+				first(r).Settings.MetadataSize, first(r).Settings.Payload.Bytes = plan.MetadataSize{Bytes: 4000, Keys: 1}, 1000
+				*first(r).SentBytes = 5000
+			}, "", false},
+		},
 		"server_pid_unseen": {
 			{"seen", func(r *Result) { first(r).Observed.ServerPIDSeen = new(true) }, Valid, false},
 			{"seen, and idle", alone(func(r *Result) { first(r).Observed.ServerPIDSeen, first(r).ServerCPU = new(true), nil }), Valid, true},
