@@ -42,9 +42,10 @@ func (g given) shown() string { return shown(g.text) }
 // maxShown is how many bytes of a value messages repeat.
 const maxShown = 200
 
-// shown is a value without what may be a user and a password before an @, cut. The @ of a path or of NAME=@FILE has none before it.
+// shown is a value without what stands before an @, cut: in an address it is a user and a
+// password, or a token, which may hold any character.
 func shown(text string) string {
-	if at := strings.LastIndexByte(text, '@'); at > 0 && (strings.Contains(text[:at], ":") || !strings.ContainsAny(text[:at], "/=")) {
+	if at := strings.LastIndexByte(text, '@'); at > 0 {
 		text = "…" + text[at:]
 	}
 	if len(text) > maxShown {
