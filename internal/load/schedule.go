@@ -4,6 +4,22 @@
 // its clock.
 //
 // Inside a run, time is an offset (time.Duration) from the common start.
+//
+// A loop and its engine call each other. The loop has one goroutine; an engine calls
+// back from whichever goroutine sent, read or gave up:
+//
+//	Schedule ─► OpenLoop.Run ──waits on the Clock──┐
+//	                                               │ an arrival is due
+//	                     Engine.Start(op) ◄────────┤ (or booked: not started)
+//	                     Engine.Flush()   ◄────────┘ nothing else is due now
+//	                          │
+//	                          ├─► Turns.Sent(op)            right before the RPC goes out
+//	                          ├─► Turns.Ended(op, end, now) once for each that was sent
+//	                          └─► Turns.Next(op, now)       closed loop: the caller's next one,
+//	                                                        made without a turn of the loop
+//
+// Sent and Ended book the RPC and count what is in flight; when the window and the drain are
+// over, Engine.Cancel ends what is left, which is booked as abandoned.
 package load
 
 import (

@@ -6,6 +6,23 @@
 //
 // The numbers of sections are those of RFC 9113 (HTTP/2) and RFC 7541 (HPACK), if
 // nothing else is said; "gRPC over HTTP/2" is gRPC's PROTOCOL-HTTP2.md.
+//
+// A channel has one connection in use. Its lock is held from the first line to the last of what
+// follows, so that a batch of frames costs one lock, one reading of the clock and one write:
+//
+//	Engine.Start ─► Channel.first ─► Turns.Sent
+//	                     └─► begin ─► conn.start ─► open       its frames are gathered,
+//	Engine.Flush ─────────────────► conn.flush ─► socket      and written at once
+//
+//	reader: socket ─► Channel.received ─► conn.receive ─► frame ─► onBlock, onData, onReset
+//	                                                                │ the RPC has ended
+//	                         Turns.Ended ◄── Channel.finish ◄── conn.end
+//	                         Turns.Next  ◄──┘     └─► first ─► …      the next one, in the same batch
+//	                                      conn.flush ─► socket
+//
+// So conn calls the channel, which calls the same conn again: whatever follows conn.end must
+// not keep what it knew of the connection's streams before. Turns must not call back into the
+// channel. A connection that ends hands its RPCs to the next one, or fails them.
 package wire
 
 import (
