@@ -37,14 +37,15 @@ func Descendants(roots, except []int) []int {
 // of those that have ended and were waited for by one of them, in ticks of 10 ms. ok is false
 // if a root has ended.
 func CPUOfTree(roots, except []int) (ns int64, ok bool) {
-	u, ok := UsageOf(roots, except, Usage{})
+	u, ok := UsageOf(roots, nil, except, Usage{})
 	return u.NS, ok
 }
 
-// UsageOf is what CPUOfTree gives, with the account of each process. Those of an earlier
-// usage count on, with their descendants, even if they have lost their parents since then.
-func UsageOf(roots, except []int, before Usage) (u Usage, ok bool) {
-	all := slices.Clone(roots)
+// UsageOf is what CPUOfTree gives, with the account of each process, and with those of
+// others that run, and their descendants. Those of an earlier usage count on, with their
+// descendants, even if they have lost their parents since then.
+func UsageOf(roots, others, except []int, before Usage) (u Usage, ok bool) {
+	all := slices.Concat(roots, others)
 	for p := range before.of {
 		if p.Runs() {
 			all = append(all, p.PID)

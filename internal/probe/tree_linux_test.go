@@ -321,7 +321,7 @@ func TestAProcessThatLosesItsParentCountsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, ok := UsageOf([]int{cmd.Process.Pid}, nil, Usage{})
+	before, ok := UsageOf([]int{cmd.Process.Pid}, nil, nil, Usage{})
 	if _, counted := before.of[orphan]; !ok || !counted {
 		t.Fatalf("%v, %v, want %v among them", before, ok, orphan)
 	}
@@ -331,11 +331,11 @@ func TestAProcessThatLosesItsParentCountsOn(t *testing.T) {
 	if line, err = lines.ReadString('\n'); err != nil || line != "ended\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
-	after, ok := UsageOf([]int{cmd.Process.Pid}, nil, before)
+	after, ok := UsageOf([]int{cmd.Process.Pid}, nil, nil, before)
 	if _, counted := after.of[orphan]; !ok || !counted {
 		t.Errorf("%v, %v, want %v among them", after, ok, orphan)
 	}
-	if alone, _ := UsageOf([]int{cmd.Process.Pid}, nil, Usage{}); slices.Contains(slices.Collect(maps.Keys(alone.of)), orphan) {
+	if alone, _ := UsageOf([]int{cmd.Process.Pid}, nil, nil, Usage{}); slices.Contains(slices.Collect(maps.Keys(alone.of)), orphan) {
 		t.Errorf("%v: the process %v must have lost its parent", alone, orphan)
 	}
 	if ns, ok := after.Since(before); !ok || ns < -2*int64(tick) { // of the one that ended, ticks count

@@ -11,7 +11,7 @@ func Descendants(roots, except []int) []int { return roots }
 func CPUOfTree(roots, except []int) (ns int64, ok bool) { return 0, false }
 
 // UsageOf is absent.
-func UsageOf(roots, except []int, before Usage) (u Usage, ok bool) { return Usage{}, false }
+func UsageOf(roots, others, except []int, before Usage) (u Usage, ok bool) { return Usage{}, false }
 
 // Holders are none: they cannot be seen.
 func Holders(connections []Ends) [][]int { return make([][]int, len(connections)) }

@@ -221,15 +221,13 @@ func (r *run) connect(ctx context.Context, e *epoch, order *rand.Rand) error {
 
 // open opens one connection and reads the server's clock around it.
 func (a *armEpoch) open(ctx context.Context, c worker.Connect, limit time.Duration) error {
-	before, ok := a.serverCPU()
+	before, ok := a.usage(probe.Usage{})
 	made := connection{}
 	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoConnect, Connect: &c}, limit, &made.Connected); err != nil {
 		return err
 	}
 	time.Sleep(settle)
-	if after, still := a.serverCPU(); ok && still {
-		made.serverCPU = a.spent(before, after)
-	}
+	made.serverCPU = a.spent(before, ok)
 	a.connected = append(a.connected, made)
 	return nil
 }
@@ -248,31 +246,14 @@ func (a *armEpoch) windows() []*worker.Measured {
 
 // serverProcesses are those of the arm's server, if they are known.
 func (a *armEpoch) serverProcesses() []int {
-	switch {
-	case a.host == nil:
-		return a.targetProcesses()
-	case a.bundled():
-		return []int{a.host.pid()}
+	if a.bundled() {
+		return a.pids // of the host itself
 	}
-	return probe.Descendants(a.pids, nil)
+	return a.targetProcesses()
 }
 
 // bundled says whether the arm's server is one of ours, which tells what it saw.
 func (a *armEpoch) bundled() bool { return a.host != nil && a.arm.Settings.ServerBinary == "" }
-
-func (a *armEpoch) serverCPU() (ns int64, ok bool) {
-	if a.host == nil {
-		return a.targetCPU()
-	}
-	for _, pid := range a.serverProcesses() {
-		one, ok := probe.CPUOf(pid)
-		if !ok {
-			return 0, false
-		}
-		ns += one
-	}
-	return ns, len(a.pids) > 0
-}
 
 // preflight makes one RPC of each arm before any load. connected is how opening
 // the connections ended, which is the first part of it.

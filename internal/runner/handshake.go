@@ -11,6 +11,7 @@ import (
 
 	"grpcbench/internal/load"
 	"grpcbench/internal/plan"
+	"grpcbench/internal/probe"
 	"grpcbench/internal/worker"
 )
 
@@ -110,7 +111,7 @@ func (p *pacer) wait(ctx context.Context) bool {
 // shake opens one connection, reads the server's clock around it, makes its RPCs and
 // books all of it.
 func (a *armEpoch) shake(ctx context.Context, timeout time.Duration, ticket bool) error {
-	before, ok := a.serverCPU()
+	before, ok := a.usage(probe.Usage{})
 	// Not ctx: an interrupted generator still answers, soon.
 	ctx = context.WithoutCancel(ctx)
 	var made worker.Shaken
@@ -124,10 +125,7 @@ func (a *armEpoch) shake(ctx context.Context, timeout time.Duration, ticket bool
 	}
 	a.silent = 0
 	time.Sleep(settle)
-	var serverCPU *int64
-	if after, still := a.serverCPU(); ok && still {
-		serverCPU = a.spent(before, after)
-	}
+	serverCPU := a.spent(before, ok)
 	var asked worker.Asked
 	if err := a.gen.ask(ctx, worker.Order{Do: worker.DoAsk}, 4*timeout+orderLimit, &asked); err != nil {
 		return err

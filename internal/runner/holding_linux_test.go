@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"grpcbench/internal/probe"
+	"grpcbench/internal/worker"
 )
 
 // Connections of a server with several processes go to any of them: whoever of these is not
@@ -45,12 +46,25 @@ func TestANumberThatIsUsedAgainIsNotTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &armEpoch{pids: []int{p.PID}, named: []probe.Process{p}}
-	if ns, ok := a.targetCPU(); !ok || ns <= 0 {
-		t.Errorf("%d, %v, want the CPU of this process", ns, ok)
+	if u, ok := a.usage(probe.Usage{}); !ok || u.NS <= 0 {
+		t.Errorf("%d, %v, want the CPU of this process", u.NS, ok)
 	}
 	a.named[0].Started--
-	if ns, ok := a.targetCPU(); ok {
-		t.Errorf("%d of a process that was another one", ns)
+	if u, ok := a.usage(probe.Usage{}); ok {
+		t.Errorf("%d of a process that was another one", u.NS)
+	}
+}
+
+// A clock that stood still while RPCs were answered is not the server's: 0 ns is no figure.
+func TestNoCPUIsNoFigure(t *testing.T) {
+	reading := func(ns int64) *worker.Reading { return &worker.Reading{CPU: &ns} }
+	for _, after := range []int64{5, 4} {
+		if got := used([2]*worker.Reading{reading(5), reading(after)}); got != nil {
+			t.Errorf("from 5 to %d: %d, want no figure", after, *got)
+		}
+	}
+	if got := used([2]*worker.Reading{reading(5), reading(7)}); got == nil || *got != 2 {
+		t.Errorf("from 5 to 7: %v, want 2", got)
 	}
 }
 

@@ -115,6 +115,31 @@ func TestTwoBuildsAreMeasuredSideBySide(t *testing.T) {
 	}
 }
 
+// wrapped is a script that a server is started by.
+func wrapped(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "wrapper")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path + " {addr}"
+}
+
+// A wrapper may put its server into a session of its own, where the clocks of the wrapper's
+// group stand still.
+//
+//	fault:   --server-binary is a script that starts its server by setsid
+//	promise: the server's CPU is that of the server
+//	figure:  run and handshake; 0 figures of 0 ns
+func TestTheCPUOfAServerInASessionOfItsOwnIsKnown(t *testing.T) {
+	lane.Long(t, "starts processes")
+	command := wrapped(t, "setsid "+binary(t, "$1")+" & wait")
+	r := measure(t, t.Context(), planOf(t, "--tls", "off", "--server-binary", command), runner.Options{Command: newChildren(t).command(t)})
+	if a := r.Arms[0]; a.Ledger.OK == 0 || a.ServerCPU == nil || *a.ServerCPU <= 0 || a.Handshake.Full.ServerCPU == nil {
+		t.Errorf("ledger %+v, CPU %v, handshakes %+v: want the server's CPU", a.Ledger, a.ServerCPU, a.Handshake.Full)
+	}
+}
+
 func TestAServerBinaryThatCannotBeStartedEndsTheRunBeforeAnyLoad(t *testing.T) {
 	lane.Long(t, "starts processes")
 	t.Parallel()

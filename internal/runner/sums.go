@@ -67,7 +67,7 @@ func used(r [2]*worker.Reading) *int64 {
 	if r[0] == nil || r[1] == nil || r[0].CPU == nil || r[1].CPU == nil || *r[1].CPU <= *r[0].CPU {
 		return nil
 	}
-	return new(*r[1].CPU - *r[0].CPU)
+	return positive(*r[1].CPU - *r[0].CPU)
 }
 
 func allocated(r [2]*worker.Reading) *int64 {

@@ -12,8 +12,8 @@ import (
 	"grpcbench/internal/worker"
 )
 
-// targetProcesses are those of a server that was there already: the named ones and their
-// descendants.
+// targetProcesses are those of a server that is not bundled: the ones that were named, or
+// that a server binary had started when it listened, and their descendants.
 func (a *armEpoch) targetProcesses() []int {
 	if len(a.pids) == 0 {
 		return nil
@@ -31,29 +31,40 @@ func (a *armEpoch) own() []int {
 	return pids
 }
 
-// targetCPU is the CPU time of a server that was there already.
-func (a *armEpoch) targetCPU() (ns int64, ok bool) {
-	u, ok := a.targetUsage(probe.Usage{})
-	return u.NS, ok
-}
-
-// targetUsage is that of a server that was there already. It is not known once a process
-// that was named has ended, whichever has its number then.
-func (a *armEpoch) targetUsage(before probe.Usage) (u probe.Usage, ok bool) {
-	if len(a.pids) == 0 {
+// usage is the CPU time of a's server. That of processes that were named is not known once
+// one of them has ended, whichever has its number then.
+func (a *armEpoch) usage(before probe.Usage) (u probe.Usage, ok bool) {
+	switch {
+	case len(a.pids) == 0:
 		return u, false
+	case a.bundled():
+		u.NS, ok = probe.CPUOf(a.host.pid())
+		return u, ok
+	case a.host != nil:
+		return probe.UsageOf(nil, a.pids, nil, before)
 	}
-	u, ok = probe.UsageOf(a.pids, a.own(), before)
+	u, ok = probe.UsageOf(a.pids, nil, a.own(), before)
 	return u, ok && !slices.ContainsFunc(a.named, func(p probe.Process) bool { return !p.Runs() })
 }
 
-// spent is the CPU time that a's server has used from one reading to another. Processes that
-// have used none at all are not the server: it is another one, and not known.
-func (a *armEpoch) spent(before, after int64) *int64 {
-	if after <= before {
+// spent is the CPU time that a's server has used since a usage, if that and this one are
+// known.
+func (a *armEpoch) spent(before probe.Usage, known bool) *int64 {
+	after, still := a.usage(before)
+	ns, whole := after.Since(before)
+	if !known || !still || !whole {
 		return nil
 	}
-	return new(after - before)
+	return positive(ns)
+}
+
+// positive is the CPU time of a server that has answered: one that has used none at all is
+// not the process whose clock was read.
+func positive(ns int64) *int64 {
+	if ns <= 0 {
+		return nil
+	}
+	return &ns
 }
 
 // markTarget reads the clocks of a local server that was not started by the run.
@@ -68,14 +79,15 @@ func (r *run) markTarget(ctx context.Context, a *armEpoch, at []int64) (read [2]
 			return read
 		}
 		var ok bool
-		if *u, ok = a.targetUsage(before); !ok {
+		if *u, ok = a.usage(before); !ok {
 			return read
 		}
 	}
-	if ns, whole := after.Since(before); !whole || a.spent(0, ns) == nil {
+	ns, whole := after.Since(before)
+	if !whole {
 		return read
 	}
-	return [2]*worker.Reading{{CPU: &before.NS}, {CPU: &after.NS}}
+	return [2]*worker.Reading{{CPU: new(int64(0))}, {CPU: &ns}}
 }
 
 // checkHolders refuses --server-pid if others hold connections of a: their CPU would be

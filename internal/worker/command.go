@@ -37,6 +37,8 @@ type command struct {
 	stderr Tail
 	ended  chan struct{} // closed when the program has ended
 	status error         // how it ended; read it after ended
+	used   probe.Usage   // when it was last read
+	total  int64         // CPU time until then, in nanoseconds
 }
 
 // startCommand starts the server binary of s and waits for its address, until ctx ends.
@@ -202,26 +204,9 @@ func (c *command) address(ctx context.Context, out *os.File, limit time.Duration
 	}
 }
 
-// pids are the program and what it started: its process group, and its descendants, of which
-// some may have a group or a session of their own.
-func (c *command) pids() []int {
-	leader := c.cmd.Process.Pid
-	all := slices.Concat(probe.Group(leader), probe.Descendants([]int{leader}, nil))
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// elsewhere are the descendants of the program outside its process group.
-func (c *command) elsewhere() (all []probe.Process) {
-	leader := c.cmd.Process.Pid
-	group := probe.Group(leader)
-	for _, pid := range probe.Descendants([]int{leader}, nil) {
-		if p, err := probe.Find(pid); err == nil && !slices.Contains(group, pid) {
-			all = append(all, p)
-		}
-	}
-	return all
-}
+// pids are the program and what it started: the processes of its group, and all that
+// descend from them, which may be in groups and sessions of their own.
+func (c *command) pids() []int { return probe.Descendants(probe.Group(c.cmd.Process.Pid), nil) }
 
 // failure says how the program ended; nil while it runs.
 func (c *command) failure() error {
@@ -237,30 +222,32 @@ func (c *command) failure() error {
 	}
 }
 
-// read is what the given processes have used so far. A process that has ended takes
-// its clock with it: then there is no figure.
-func (c *command) read(pids []int) Reading {
-	if len(pids) == 0 {
+// read is what the processes have used so far. One that has ended, and that none of the
+// others has waited for, takes its clock with it: then there is no figure.
+func (c *command) read() Reading {
+	leader := c.cmd.Process.Pid
+	u, ok := probe.UsageOf([]int{leader}, probe.Group(leader), nil, c.used)
+	if !ok {
 		return Reading{}
 	}
-	var sum int64
-	for _, pid := range pids {
-		ns, ok := probe.CPUOf(pid)
-		if !ok {
-			return Reading{}
-		}
-		sum += ns
+	ns, whole := u.Since(c.used)
+	c.used, c.total = u, c.total+ns
+	if !whole {
+		return Reading{}
 	}
-	return Reading{CPU: &sum}
+	return Reading{CPU: new(c.total)}
 }
 
 // stop ends the program and everything it started, and removes its files.
 func (c *command) stop() {
 	if c.cmd != nil {
-		others := c.elsewhere()
+		all := found(c.pids())
 		terminateGroup(c.cmd)
-		for _, p := range others {
-			terminate(p)
+		group := probe.Group(c.cmd.Process.Pid) // which one may have left after pids
+		for _, p := range all {
+			if !slices.Contains(group, p.PID) {
+				terminate(p)
+			}
 		}
 		timer := time.NewTimer(endLimit)
 		defer timer.Stop()
@@ -269,7 +256,7 @@ func (c *command) stop() {
 		case <-timer.C:
 		}
 		killGroup(c.cmd)
-		for _, p := range others {
+		for _, p := range all {
 			kill(p)
 		}
 		<-c.ended
@@ -277,6 +264,16 @@ func (c *command) stop() {
 	if c.dir != "" {
 		_ = os.RemoveAll(c.dir) // holds keys that are good for this run alone
 	}
+}
+
+// found are those processes that run.
+func found(pids []int) (all []probe.Process) {
+	for _, pid := range pids {
+		if p, err := probe.Find(pid); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // note is what is worth adding to an error: the last words of the program.

@@ -55,8 +55,7 @@ func (h *host) handle(ctx context.Context, o Order, _ func(part any) error) (any
 		h.command, at, err = startCommand(ctx, *o.Serve)
 		return at, err
 	case h.command != nil && o.Do == DoMark && o.Mark != nil:
-		pids := h.command.pids()
-		return h.mark(ctx, o.Mark.At, func() (Reading, error) { return h.command.read(pids), h.command.failure() })
+		return h.mark(ctx, o.Mark.At, func() (Reading, error) { return h.command.read(), h.command.failure() })
 	case h.server == nil:
 		return nil, fmt.Errorf("order %q: must come after serve", o.Do)
 	case o.Do == DoMark && o.Mark != nil:
