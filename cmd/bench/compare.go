@@ -55,6 +55,9 @@ Formats:
 			if err != nil {
 				return err
 			}
+			if b.Base.ID == b.New.ID {
+				say(c.ErrOrStderr(), fmt.Errorf("BASE and NEW are one result, %s: nothing can differ", b.New.ID))
+			}
 			if err := report.BetweenFormats(textOptions(c.OutOrStdout()))[i].Render(c.OutOrStdout(), b); err != nil {
 				return err
 			}

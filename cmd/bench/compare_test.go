@@ -248,6 +248,9 @@ func fingerprint(t *testing.T, dir string) map[string]string {
 func TestGatesBetweenAResultAndItselfAreRefused(t *testing.T) {
 	lane.Long(t, "starts processes")
 	results, ids := twoRuns(t)
+	if code, _, stderr := command(t, "compare", ids[1], ids[1], "--results", results); code != exitDone || stderr != "grpc-bench: BASE and NEW are one result, "+ids[1]+": nothing can differ\n" {
+		t.Errorf("without gates: exit code %d, %q", code, stderr)
+	}
 	for _, base := range []string{ids[1], filepath.Join(results, ids[1]), filepath.Join(results, ids[1], result.FileName)} {
 		code, _, stderr := command(t, "compare", base, ids[1], "--results", results, "--fail-on-regression")
 		if code != exitUsage || !strings.Contains(stderr, "they are one result, "+ids[1]) {
