@@ -3,14 +3,10 @@ package report
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"grpcbench/internal/result"
 )
-
-// mostCauses is how many causes of a code are listed by name.
-const mostCauses = 6
 
 // failedBy lists the codes of a ledger's failed RPCs, the largest count first, each with
 // its causes where they are known. It is not safe to print.
@@ -19,7 +15,7 @@ func failedBy(l result.Ledger) string {
 		return tallies(l.Failed)
 	}
 	var parts []string
-	for _, code := range largestFirst(l.Failed) {
+	for _, code := range result.LargestFirst(l.Failed) {
 		part := code + " " + count(l.Failed[code])
 		if causes := causesOf(l.Causes[code]); causes != "" {
 			part += ": " + causes
@@ -30,36 +26,7 @@ func failedBy(l result.Ledger) string {
 }
 
 // causesOf lists causes, the largest count first; a single one needs no count.
-func causesOf(causes map[string]int64) string {
-	names := largestFirst(causes)
-	if len(names) == 1 {
-		return names[0]
-	}
-	var parts []string
-	var others int64
-	for i, name := range names {
-		if i < mostCauses {
-			parts = append(parts, name+" "+count(causes[name]))
-		} else {
-			others += causes[name]
-		}
-	}
-	if others > 0 {
-		parts = append(parts, plural(len(names)-mostCauses, "other cause")+" "+count(others))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// largestFirst are the names of m whose count is not zero.
-func largestFirst(m map[string]int64) []string {
-	names := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
-		if m[a] != m[b] {
-			return int(max(-1, min(1, m[b]-m[a])))
-		}
-		return strings.Compare(a, b)
-	})
-	return slices.DeleteFunc(names, func(name string) bool { return m[name] == 0 })
-}
+func causesOf(causes map[string]int64) string { return result.ListCauses(causes, count) }
 
 // lostOf lists all RPCs of a run that were not ok: those of the windows, and those of the
 // rest of its life with why, as no other line tells of them. It is not safe to print.
@@ -74,11 +41,11 @@ func lostOf(r result.Result) (items []string) {
 		}
 	}
 	in, all := lost(windows), lost(life)
-	for _, name := range largestFirst(in) {
+	for _, name := range result.LargestFirst(in) {
 		items = append(items, count(in[name])+" "+name)
 		all[name] -= in[name]
 	}
-	for _, name := range largestFirst(all) {
+	for _, name := range result.LargestFirst(all) {
 		why := maps.Clone(life.Causes[name])
 		for c, n := range windows.Causes[name] {
 			if why != nil {

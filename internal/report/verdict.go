@@ -246,7 +246,7 @@ func failures(r result.Result) []failure {
 // tallies prints the counts of m that are not zero, the largest first.
 func tallies(m map[string]int64) string {
 	var parts []string
-	for _, k := range largestFirst(m) {
+	for _, k := range result.LargestFirst(m) {
 		parts = append(parts, k+" "+count(m[k]))
 	}
 	return strings.Join(parts, ", ")

@@ -1,9 +1,11 @@
 package result
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,40 +25,49 @@ func losses(l Ledger) string {
 	if len(l.Causes) > 0 {
 		separator = "; " // between causes there are commas
 	}
-	parts := mostFirst(n)
+	parts := LargestFirst(n)
 	for i, name := range parts {
 		parts[i] = fmt.Sprintf("%s %d", name, n[name])
-		if causes := mostFirst(l.Causes[name]); len(causes) > 0 {
-			parts[i] += ": " + byCount(causes, l.Causes[name])
+		if causes := ListCauses(l.Causes[name], decimal); causes != "" {
+			parts[i] += ": " + causes
 		}
 	}
 	return strings.Join(parts, separator)
 }
 
-// mostCauses is how many causes of a code a sentence names.
-const mostCauses = 4
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
-// byCount are causes with their counts; of a single one it is known.
-func byCount(causes []string, n map[string]int64) string {
-	if len(causes) == 1 {
-		return causes[0]
+// maxCauses is how many causes of a code are listed by name.
+const maxCauses = 6
+
+// ListCauses lists causes with their counts, as count prints them, the largest first; a single
+// one needs no count.
+func ListCauses(causes map[string]int64, count func(int64) string) string {
+	names := LargestFirst(causes)
+	if len(names) == 1 {
+		return names[0]
 	}
 	var parts []string
-	for i, name := range causes {
-		if i == mostCauses {
-			parts = append(parts, "others")
-			break
+	var others int64
+	for i, name := range names {
+		if i < maxCauses {
+			parts = append(parts, name+" "+count(causes[name]))
+		} else {
+			others += causes[name]
 		}
-		parts = append(parts, fmt.Sprintf("%s %d", name, n[name]))
+	}
+	if others > 0 {
+		parts = append(parts, plural(int64(len(names)-maxCauses), "other cause")+" "+count(others))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// mostFirst are the names of n, the largest count first.
-func mostFirst(n map[string]int64) []string {
-	names := slices.Sorted(maps.Keys(n))
-	slices.SortStableFunc(names, func(a, b string) int { return int(n[b] - n[a]) })
-	return names
+// LargestFirst are the names of n whose count is not zero, the largest count first.
+func LargestFirst(n map[string]int64) []string {
+	names := slices.SortedFunc(maps.Keys(n), func(a, b string) int {
+		return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b))
+	})
+	return slices.DeleteFunc(names, func(name string) bool { return n[name] == 0 })
 }
 
 func askEnd(q *question) {
