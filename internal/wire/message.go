@@ -55,13 +55,13 @@ func (m *messages) take(b []byte, limit uint32) (failed load.End) {
 			return load.End{}
 		}
 		m.have = 0
-		if m.prefix[0] > 1 {
-			return broken
-		}
 		m.compressed = m.prefix[0] == 1
 		m.length = binary.BigEndian.Uint32(m.prefix[1:])
-		if m.length > limit {
+		switch {
+		case m.length > limit: // grpc-go, too, asks for this first
 			return load.End{Code: codeResourceExhausted, Cause: cause.MessageLimit}
+		case m.prefix[0] > 1:
+			return broken
 		}
 		m.left = m.length
 		m.n++

@@ -45,6 +45,10 @@ func TestAMessageThatIsCutOffOrTooLongOrMarkedWrongIsNone(t *testing.T) {
 		t.Errorf("a message of 4 GiB: %q, want %s", code, codeResourceExhausted)
 	}
 	m = messages{}
+	if code := m.take([]byte("<html>"), MaxMessage).Code; code != codeResourceExhausted {
+		t.Errorf("a flag of 60 and a length above the limit: %q, want %s", code, codeResourceExhausted)
+	}
+	m = messages{}
 	if code := m.take([]byte{2, 0, 0, 0, 0}, MaxMessage).Code; code != codeInternal {
 		t.Errorf("a flag of 2: %q, want %s", code, codeInternal)
 	}

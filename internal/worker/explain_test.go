@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,6 +101,47 @@ func TestBothEnginesSayTheSameSentence(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A response whose content type is not gRPC's is a web page, whatever else of gRPC it has.
+func TestAnAnswerOfAnotherTypeIsAPageToBothEngines(t *testing.T) {
+	status, message := faultproxy.Field{Name: "grpc-status", Value: "0"}, []byte{0, 0, 0, 0, 0}
+	for _, contentType := range []string{"", "text/html", "application/json", "application/grpc-web+proto", "application/grpcx"} {
+		head := []faultproxy.Field{{Name: ":status", Value: "200"}}
+		if contentType != "" {
+			head = append(head, faultproxy.Field{Name: "content-type", Value: contentType})
+		}
+		with := append(slices.Clone(head), status)
+		for name, script := range map[string]faultproxy.Script{
+			"headers alone":               func(s *faultproxy.Stream) { s.Headers(true, head...) },
+			"headers alone with a status": func(s *faultproxy.Stream) { s.Headers(true, with...) },
+			"a body":                      func(s *faultproxy.Stream) { s.Headers(false, head...); s.Data([]byte("<html></html>")); s.Cut() },
+			"a message":                   func(s *faultproxy.Stream) { s.Headers(false, head...); s.Data(message); s.Cut() },
+			"a body, a status before it":  func(s *faultproxy.Stream) { s.Headers(false, with...); s.Data([]byte("<html></html>")); s.Cut() },
+			"a body, a status after it": func(s *faultproxy.Stream) {
+				s.Headers(false, head...)
+				s.Data([]byte("<html></html>"))
+				s.Status(0, "")
+			},
+			"a message, a status after it":       func(s *faultproxy.Stream) { s.Headers(false, head...); s.Data(message); s.Status(0, "") },
+			"no body, a status that is an error": func(s *faultproxy.Stream) { s.Headers(false, head...); s.Status(5, "no such user") },
+			"a message, and trailers without a status": func(s *faultproxy.Stream) {
+				s.Headers(false, head...)
+				s.Data(message)
+				s.Headers(true, faultproxy.Field{Name: "x", Value: "y"})
+			},
+		} {
+			t.Run(fmt.Sprintf("%q, %s", contentType, name), func(t *testing.T) {
+				t.Parallel()
+				const want = "call /Server/Foo: UNKNOWN: HTTP 200 (OK): a web page, and no answer of gRPC (is TARGET a gRPC server? or another of its hosts: --authority)"
+				for engine, got := range explained(t, script, call.Options{}) {
+					if got != want {
+						t.Errorf("%s: %s\nwant %s", engine, got, want)
+					}
+				}
+			})
+		}
 	}
 }
 
