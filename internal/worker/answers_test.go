@@ -237,7 +237,7 @@ func ofMessages() []answer {
 		{"two messages metadata in the trailers", is("INTERNAL", cause.Violation), is("INTERNAL", cause.Violation), "", func(s *faultproxy.Stream) { s.Begin(); s.Message(nil); s.Message(nil); s.Status(0, "", more) }},
 		{"flag 7, metadata in the trailers", is("INTERNAL", cause.Violation), is("INTERNAL", cause.Violation), "", func(s *faultproxy.Stream) { s.Begin(); s.Prefixed(7, 0, nil); s.Status(0, "", more) }},
 		{"unannounced, metadata in the trailers", is("INTERNAL", cause.Encoding), is("INTERNAL", cause.Encoding), "", func(s *faultproxy.Stream) {
-			s.Begin(faultproxy.Field{Name: "grpc-encoding", Value: "gzip"})
+			s.Begin(faultproxy.Field{Name: "grpc-encoding", Value: "snappy"})
 			s.Prefixed(1, 1, []byte("x"))
 			s.Status(0, "", more)
 		}},

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/codec"
 	"grpcbench/internal/load"
 	"grpcbench/internal/wire"
 	"grpcbench/testing/faultproxy"
@@ -70,7 +72,7 @@ func TestBothEnginesSayTheSameSentence(t *testing.T) {
 		"431":                            {answers(431), big, "UNKNOWN: HTTP 431 (Request Header Fields Too Large) from nginx/1.22.1: a proxy or server limits header fields (reduce --metadata-size or --metadata, or raise its limit)"},
 		"404":                            {answers(404), small, "UNIMPLEMENTED: HTTP 404 (Not Found) from nginx/1.22.1: the server does not have this method (change --method), or a proxy has no route to it (change --authority)"},
 		"405":                            {answers(405), small, "UNKNOWN: HTTP 405 (Method Not Allowed) from nginx/1.22.1: a web server answered instead of a gRPC server (change TARGET, or let it pass gRPC on)"},
-		"a codec that was not announced": {unannounced, small, "INTERNAL: the server compresses its responses although no codec was announced that it uses (announce it: --accept-compression gzip)"},
+		"a codec that was not announced": {unannounced, small, "INTERNAL: the server compresses its responses although no codec was announced that it uses (announce it: --accept-compression CODECS)"},
 		"401":                            {answers(401), small, "UNAUTHENTICATED: HTTP 401 (Unauthorized) from nginx/1.22.1: the server refuses the caller (add --metadata)"},
 		"403":                            {answers(403), small, "PERMISSION_DENIED: HTTP 403 (Forbidden) from nginx/1.22.1: the server refuses the caller (add --metadata)"},
 		"418":                            {answers(418), small, "UNKNOWN: HTTP 418 (I'm a teapot) from nginx/1.22.1: the answer is not gRPC (is TARGET a gRPC server?)"},
@@ -101,6 +103,16 @@ func TestBothEnginesSayTheSameSentence(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A codec that can be announced is named in full.
+func TestTheCodecToAnnounceIsNamed(t *testing.T) {
+	for _, name := range codec.Names() {
+		err := &call.Failure{End: load.End{Code: "INTERNAL", Cause: cause.Encoding}, Err: errors.New("response compressed by " + name)}
+		if got := Explain(call.Options{}, nil, err).Error(); !strings.HasSuffix(got, "(announce it: --accept-compression "+name+")") {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 
