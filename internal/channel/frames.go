@@ -8,19 +8,6 @@ import (
 	"grpcbench/internal/h2code"
 )
 
-// Kinds of frames that are looked at, and the flag of one that ends its stream (RFC
-// 9113, 6).
-const (
-	frameData      = 0x0
-	frameHeaders   = 0x1
-	frameRSTStream = 0x3
-	frameSettings  = 0x4
-	frameGoAway    = 0x7
-	flagEndStream  = 0x1
-	flagEndHeaders = 0x4
-	flagAck        = 0x1
-)
-
 // prefaceLen is the length of what a client sends before its first frame (RFC 9113, 3.4).
 const prefaceLen = 24
 
@@ -51,7 +38,7 @@ func sentFrames() frames {
 // telling says whether a frame is one of which more than its head is looked at, or whose
 // end is told of.
 func telling(kind, flags byte) bool {
-	return kind == frameRSTStream || kind == frameGoAway || kind == frameSettings || kind == frameData && flags&flagEndStream != 0
+	return kind == h2code.FrameRSTStream || kind == h2code.FrameGoAway || kind == h2code.FrameSettings || kind == h2code.FrameData && flags&h2code.FlagEndStream != 0
 }
 
 // read takes the next bytes.
@@ -76,13 +63,13 @@ func (f *frames) read(b []byte) {
 		}
 		n := min(len(b), f.left)
 		switch f.head[3] {
-		case frameRSTStream:
+		case h2code.FrameRSTStream:
 			f.kept += copy(f.code[f.kept:], b[:n])
-		case frameGoAway:
+		case h2code.FrameGoAway:
 			k := copy(f.code[f.kept:], b[:n])
 			f.kept += k
 			f.long += copy(f.said[f.long:], b[k:n])
-		case frameSettings:
+		case h2code.FrameSettings:
 			f.settings(b[:n])
 		}
 		f.left -= n
@@ -95,9 +82,9 @@ func (f *frames) read(b []byte) {
 
 // count counts the streams that a frame opens and ends.
 func (f *frames) count(kind, flags byte) {
-	if kind == frameHeaders {
+	if kind == h2code.FrameHeaders {
 		f.open++
-		f.over += int64(flags & flagEndStream)
+		f.over += int64(flags & h2code.FlagEndStream)
 	}
 }
 
@@ -120,11 +107,11 @@ func (f *frames) settings(b []byte) {
 func (f *frames) end() {
 	f.have = 0
 	switch kind, flags := f.head[3], f.head[4]; {
-	case kind == frameSettings && flags&flagAck == 0 && f.settled != nil:
+	case kind == h2code.FrameSettings && flags&h2code.FlagAck == 0 && f.settled != nil:
 		f.settled()
-	case kind == frameRSTStream && f.kept >= 4, kind == frameGoAway && f.kept == 8, kind == frameData && flags&flagEndStream != 0:
+	case kind == h2code.FrameRSTStream && f.kept >= 4, kind == h2code.FrameGoAway && f.kept == 8, kind == h2code.FrameData && flags&h2code.FlagEndStream != 0:
 		f.seen(kind, f.code)
-	case kind == frameHeaders && f.head[2] == 0 && flags == flagEndStream|flagEndHeaders && f.head[1] == 0 && f.head[0] == 0:
+	case kind == h2code.FrameHeaders && f.head[2] == 0 && flags == h2code.FlagEndStream|h2code.FlagEndHeaders && f.head[1] == 0 && f.head[0] == 0:
 		f.seen(kind, f.code) // without a field
 	}
 }
@@ -156,16 +143,16 @@ func (s *settled) saw(kind byte, code [8]byte) {
 		c.ends.resets = map[string]int64{}
 	}
 	switch kind {
-	case frameRSTStream:
+	case h2code.FrameRSTStream:
 		if binary.BigEndian.Uint32(code[:]) == h2code.RefusedStream {
 			c.refused++
 		}
 		c.ends.resets[cause.RSTStream(binary.BigEndian.Uint32(code[:]))]++
-	case frameData:
+	case h2code.FrameData:
 		c.ends.resets[cut]++
-	case frameHeaders:
+	case h2code.FrameHeaders:
 		c.ends.resets[bare]++
-	case frameGoAway:
+	case h2code.FrameGoAway:
 		s.ended = s.frames.over
 		s.gone = c.goAways.Replace(s.gone, append(slices.Clone(code[:]), s.frames.said[:s.frames.long]...), s.opened.Load(), s.ended)
 		c.leave(s.streams)
@@ -192,7 +179,7 @@ func (s *settled) setting(id uint16, value uint32) {
 	defer c.mu.Unlock()
 	s.settings()
 	s.channel.settings.Set(id, value)
-	if id == SettingMaxConcurrentStreams {
+	if id == h2code.SettingMaxConcurrentStreams {
 		s.streams.limit.Store(int64(value))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2"
+
+	"grpcbench/internal/h2code"
 )
 
 // What ends streams and connections is seen however the bytes are cut, and nothing else.
@@ -15,7 +17,7 @@ func TestEndsAreSeenHoweverTheyAreCut(t *testing.T) {
 	w := http2.NewFramer(&sent, nil)
 	for _, err := range []error{
 		w.WriteSettings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 1 << 20}), w.WriteSettingsAck(),
-		w.WriteData(1, false, bytes.Repeat([]byte{frameGoAway}, 1000)), w.WriteRSTStream(3, http2.ErrCodeEnhanceYourCalm),
+		w.WriteData(1, false, bytes.Repeat([]byte{h2code.FrameGoAway}, 1000)), w.WriteRSTStream(3, http2.ErrCodeEnhanceYourCalm),
 		w.WriteData(5, true, nil), w.WriteData(7, true, []byte("page")), w.WritePing(false, [8]byte{3}),
 		w.WriteGoAway(9, http2.ErrCodeInternal, []byte("debug data of any length")), w.WriteRawFrame(http2.FrameRSTStream, 0, 3, []byte{1}),
 		w.WriteRawFrame(http2.FrameGoAway, 0, 0, nil), w.WriteRSTStream(11, http2.ErrCodeCancel),
@@ -31,11 +33,11 @@ func TestEndsAreSeenHoweverTheyAreCut(t *testing.T) {
 	for size := 1; size <= sent.Len(); size++ {
 		var got []string
 		f := frames{seen: func(kind byte, code [8]byte) {
-			n := map[byte]int{frameGoAway: 8}[kind]
+			n := map[byte]int{h2code.FrameGoAway: 8}[kind]
 			if n == 0 {
 				n = 4
 			}
-			if kind == frameData || kind == frameHeaders {
+			if kind == h2code.FrameData || kind == h2code.FrameHeaders {
 				code = [8]byte{}
 			}
 			got = append(got, fmt.Sprintf("%d %x", kind, code[:n]))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"grpcbench/internal/h2code"
 )
 
 // mostOpening is how many bytes of what a server sends first are looked at: a GOAWAY with a
@@ -47,7 +49,7 @@ func misfitIn(b []byte) *misfit {
 	kind, flags := b[3], b[4]
 	length, stream := int(b[0])<<16|int(b[1])<<8|int(b[2]), binary.BigEndian.Uint32(b[5:])&^(1<<31)
 	switch {
-	case kind == frameGoAway && stream == 0 && length >= 8 && length <= maxFrame:
+	case kind == h2code.FrameGoAway && stream == 0 && length >= 8 && length <= maxFrame:
 		if len(b) < min(9+length, mostOpening) {
 			return nil
 		}
@@ -57,7 +59,7 @@ func misfitIn(b []byte) *misfit {
 			said += " (" + g.Reason + ")"
 		}
 		return &misfit{reason: notFirst, refused: said}
-	case kind != frameSettings || flags&flagAck != 0:
+	case kind != h2code.FrameSettings || flags&h2code.FlagAck != 0:
 		return &misfit{reason: notFirst, speaks: protocolOf(b)}
 	case length > maxFrame:
 		return &misfit{reason: fmt.Sprintf("a frame of %d bytes", length)}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2"
+
+	"grpcbench/internal/h2code"
 )
 
 // saying is a connection from which what a server says is read, a piece at a time.
@@ -109,7 +111,7 @@ func TestAWaitIsCountedByTheLimitOfTheMoment(t *testing.T) {
 	third2, said := s.connect()
 	s.hear(third2, said, limit(1))
 	want("the one that waited for it", 1, true)
-	if got := s.Settings(); len(got) != 1 || got[SettingMaxConcurrentStreams] != 1 {
+	if got := s.Settings(); len(got) != 1 || got[h2code.SettingMaxConcurrentStreams] != 1 {
 		t.Errorf("settings %v, want those of the latest connection", got)
 	}
 }
@@ -135,7 +137,7 @@ func TestSettingsAreKept(t *testing.T) {
 		}
 		return nil
 	})
-	if got := s.Settings(); len(got) != mostSettings || got[SettingMaxFrameSize] != 4 || got[SettingEnableConnectProtocol] != 7 {
+	if got := s.Settings(); len(got) != mostSettings || got[h2code.SettingMaxFrameSize] != 4 || got[h2code.SettingEnableConnectProtocol] != 7 {
 		t.Errorf("settings %v", got)
 	}
 }
@@ -254,25 +256,25 @@ func FuzzFrames(f *testing.F) {
 			}
 			payload, rest = payload[:length], payload[length:]
 			switch {
-			case kind == frameSettings:
+			case kind == h2code.FrameSettings:
 				for ; len(payload) >= 6; payload = payload[6:] {
 					want["setting "+string(payload[:6])]++
 				}
-				if flags&flagAck == 0 {
+				if flags&h2code.FlagAck == 0 {
 					want["settled"]++
 				}
-			case kind == frameRSTStream && length >= 4:
+			case kind == h2code.FrameRSTStream && length >= 4:
 				want["reset "+string(payload[:4])]++
-			case kind == frameGoAway && length >= 8:
+			case kind == h2code.FrameGoAway && length >= 8:
 				want["goaway "+string(payload[:8])]++
-			case kind == frameData && flags&flagEndStream != 0:
+			case kind == h2code.FrameData && flags&h2code.FlagEndStream != 0:
 				want["end"]++
-			case kind == frameHeaders:
+			case kind == h2code.FrameHeaders:
 				want["open"]++
-				if flags&flagEndStream != 0 {
+				if flags&h2code.FlagEndStream != 0 {
 					want["over"]++
 				}
-				if length == 0 && flags == flagEndStream|flagEndHeaders {
+				if length == 0 && flags == h2code.FlagEndStream|h2code.FlagEndHeaders {
 					want["bare"]++
 				}
 			}
@@ -285,11 +287,11 @@ func FuzzFrames(f *testing.F) {
 			},
 			seen: func(kind byte, code [8]byte) {
 				switch kind {
-				case frameRSTStream:
+				case h2code.FrameRSTStream:
 					got["reset "+string(code[:4])]++
-				case frameGoAway:
+				case h2code.FrameGoAway:
 					got["goaway "+string(code[:])]++
-				case frameHeaders:
+				case h2code.FrameHeaders:
 					got["bare"]++
 				default:
 					got["end"]++

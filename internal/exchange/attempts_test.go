@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"grpcbench/internal/channel"
+	"grpcbench/internal/h2code"
 )
 
 // scripted is a server that answers the nth request as act says. It has no Control.
@@ -128,7 +129,7 @@ func TestACallThatWasMadeTwiceIsShown(t *testing.T) {
 			if n := len(e.Attempts); n == 2 && (e.Attempts[0].Local == e.Attempts[1].Local) != of.same {
 				t.Errorf("attempts %+v, want one connection: %t", e.Attempts, of.same)
 			}
-			if s := e.ServerSettings; len(s) != 2 || s[channel.SettingMaxConcurrentStreams] != 100 || s[channel.SettingEnableConnectProtocol] != 1 {
+			if s := e.ServerSettings; len(s) != 2 || s[h2code.SettingMaxConcurrentStreams] != 100 || s[h2code.SettingEnableConnectProtocol] != 1 {
 				t.Errorf("settings %v", s)
 			}
 		})

@@ -1,10 +1,10 @@
-// Package h2code has the error codes of HTTP/2, with which a peer ends a stream by
-// RST_STREAM or a connection by GOAWAY (RFC 9113, 7).
+// Package h2code has the numbers of HTTP/2: frames, their flags, settings, and the error
+// codes with which a peer ends a stream by RST_STREAM or a connection by GOAWAY (RFC 9113).
 package h2code
 
 import "slices"
 
-// Error codes.
+// Error codes (RFC 9113, 7).
 const (
 	NoError            = 0x0
 	ProtocolError      = 0x1

@@ -1,6 +1,7 @@
 package h2code
 
 import (
+	"slices"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -30,5 +31,27 @@ func TestNamesAreThoseOfTheRFC(t *testing.T) {
 		if constant != uint32(code) {
 			t.Errorf("%v is %d, want %d", code, constant, uint32(code))
 		}
+	}
+}
+
+// TestFramesAndSettingsAreThoseOfTheRFC: as another implementation of it has them.
+func TestFramesAndSettingsAreThoseOfTheRFC(t *testing.T) {
+	for constant, kind := range map[http2.FrameType]http2.FrameType{FrameData: http2.FrameData, FrameHeaders: http2.FrameHeaders, FramePriority: http2.FramePriority,
+		FrameRSTStream: http2.FrameRSTStream, FrameSettings: http2.FrameSettings, FramePushPromise: http2.FramePushPromise, FramePing: http2.FramePing,
+		FrameGoAway: http2.FrameGoAway, FrameWindowUpdate: http2.FrameWindowUpdate, FrameContinuation: http2.FrameContinuation} {
+		if constant != kind {
+			t.Errorf("%v is %d, want %d", kind, constant, kind)
+		}
+	}
+	for constant, id := range map[http2.SettingID]http2.SettingID{SettingHeaderTableSize: http2.SettingHeaderTableSize, SettingEnablePush: http2.SettingEnablePush,
+		SettingMaxConcurrentStreams: http2.SettingMaxConcurrentStreams, SettingInitialWindowSize: http2.SettingInitialWindowSize, SettingMaxFrameSize: http2.SettingMaxFrameSize,
+		SettingMaxHeaderListSize: http2.SettingMaxHeaderListSize, SettingEnableConnectProtocol: http2.SettingEnableConnectProtocol, SettingNoRFC7540Priorities: http2.SettingNoRFC7540Priorities} {
+		if constant != id {
+			t.Errorf("%v is %d, want %d", id, constant, id)
+		}
+	}
+	const ack, endStream, endHeaders, padded, priority = http2.FlagSettingsAck, http2.FlagDataEndStream, http2.FlagHeadersEndHeaders, http2.FlagDataPadded, http2.FlagHeadersPriority
+	if got, want := []http2.Flags{FlagAck, FlagEndStream, FlagEndHeaders, FlagPadded, FlagPriority}, []http2.Flags{ack, endStream, endHeaders, padded, priority}; !slices.Equal(got, want) {
+		t.Errorf("flags %v, want %v", got, want)
 	}
 }

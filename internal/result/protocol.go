@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"grpcbench/internal/h2code"
 )
 
 // ServerSettings are the SETTINGS of HTTP/2 that a server sent (RFC 9113, 6.5.2): the
@@ -27,8 +29,9 @@ type ServerSettings struct {
 // SettingsOf are the settings of n connections, by their identifiers.
 func SettingsOf(sent map[uint16]uint32, n int64) ServerSettings {
 	s := ServerSettings{Connections: n}
-	known := map[uint16]**uint32{0x1: &s.HeaderTableSize, 0x3: &s.MaxConcurrentStreams, 0x4: &s.InitialWindowSize,
-		0x5: &s.MaxFrameSize, 0x6: &s.MaxHeaderListSize, 0x8: &s.EnableConnectProtocol}
+	known := map[uint16]**uint32{h2code.SettingHeaderTableSize: &s.HeaderTableSize, h2code.SettingMaxConcurrentStreams: &s.MaxConcurrentStreams,
+		h2code.SettingInitialWindowSize: &s.InitialWindowSize, h2code.SettingMaxFrameSize: &s.MaxFrameSize,
+		h2code.SettingMaxHeaderListSize: &s.MaxHeaderListSize, h2code.SettingEnableConnectProtocol: &s.EnableConnectProtocol}
 	for id, value := range sent {
 		if to := known[id]; to != nil {
 			*to = &value

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 )
 
@@ -39,15 +40,15 @@ func newCanned(b testing.TB) canned {
 					b.Fatal(err)
 				}
 			}
-			flags := byte(flagEndHeaders)
+			flags := byte(h2code.FlagEndHeaders)
 			if i == 1 {
-				flags |= flagEndStream
+				flags |= h2code.FlagEndStream
 			}
 			at = append(at, len(out)+5)
-			out = append(appendFrameHeader(out, len(block), frameHeaders, flags, 1), block...)
+			out = append(appendFrameHeader(out, len(block), h2code.FrameHeaders, flags, 1), block...)
 			if i == 0 {
 				at = append(at, len(out)+5)
-				out = append(appendFrameHeader(out, prefixLen, frameData, 0, 1), make([]byte, prefixLen)...)
+				out = append(appendFrameHeader(out, prefixLen, h2code.FrameData, 0, 1), make([]byte, prefixLen)...)
 			}
 		}
 		return at
@@ -76,7 +77,7 @@ func settled(tb testing.TB, o Options) (*Channel, *conn) {
 	c := &Channel{options: o, conns: map[*conn]struct{}{}, closing: make(chan struct{}), dialing: true, turns: nobody{time.Now()}}
 	n := newConn(c, deaf{})
 	c.conns[n] = struct{}{}
-	if _, err := c.received(n, appendFrameHeader(nil, 0, frameSettings, 0, 0)); err != nil {
+	if _, err := c.received(n, appendFrameHeader(nil, 0, h2code.FrameSettings, 0, 0)); err != nil {
 		tb.Fatal(err)
 	}
 	n.window = 1 << 60 // no WINDOW_UPDATE will come

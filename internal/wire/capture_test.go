@@ -17,6 +17,7 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip" // in the server of this process
 
 	"grpcbench/internal/benchserver"
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -120,7 +121,7 @@ func TestServersAreRecorded(t *testing.T) {
 				}
 				want := load.OK
 				if kind == "error" {
-					want = codeUnimplemented
+					want = code.Unimplemented
 				}
 				if counts := run(t, c, 3, 1); counts[want] != 3 {
 					t.Errorf("outcomes %v, want 3 %s", counts, want)

@@ -36,6 +36,8 @@ import (
 
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/code"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 )
 
@@ -216,7 +218,7 @@ func (c *Channel) rested() {
 // the deadline too may be first to say so, by cancelling the stream or by its status.
 func (c *Channel) late(op load.Op, end load.End) load.End {
 	d := c.options.Request.Deadline
-	if d > 0 && (end.Code == codeCancelled || end.Code == codeDeadlineExceeded) && c.turns.Now() >= op.Sent+d {
+	if d > 0 && (end.Code == code.Cancelled || end.Code == code.DeadlineExceeded) && c.turns.Now() >= op.Sent+d {
 		return pastDeadline
 	}
 	return end
@@ -383,7 +385,7 @@ func (c *Channel) undialled(err error) {
 	if c.closed {
 		return
 	}
-	c.dialing, c.unreachable = false, load.End{Code: codeUnavailable, Cause: channel.Cause(err)}
+	c.dialing, c.unreachable = false, load.End{Code: code.Unavailable, Cause: channel.Cause(err)}
 	if c.unreachable.Cause == cause.NoResources {
 		c.unreachable.Code = load.ClientLimit
 	}
@@ -551,7 +553,7 @@ func (c *Channel) Close() error {
 	close(c.closing)
 	c.abandon(cancelled)
 	for conn := range c.conns {
-		conn.goAway(codeNoError)
+		conn.goAway(h2code.NoError)
 		_ = conn.net.Close() // over
 	}
 	if c.timer != nil {

@@ -12,6 +12,8 @@ import (
 
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/code"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 )
 
@@ -80,12 +82,12 @@ func (c *conn) start(p pending) {
 func (c *conn) open(p pending) {
 	block, err := c.sender.headers(c.channel.firstSeq + p.op.Seq)
 	if err != nil { // the encoder writes to memory
-		c.channel.refuse(p.op, load.End{Code: codeInternal})
+		c.channel.refuse(p.op, load.End{Code: code.Internal})
 		return
 	}
 	if c.sender.size > c.peer.maxHeaderList {
 		c.channel.words.Said = fmt.Sprintf("header list size to send violates the maximum size (%d bytes) set by server", c.peer.maxHeaderList) // the other engine's words
-		c.channel.refuse(p.op, load.End{Code: codeInternal, Cause: cause.HeaderLimit})
+		c.channel.refuse(p.op, load.End{Code: code.Internal, Cause: cause.HeaderLimit})
 		return
 	}
 	c.channel.attempts++
@@ -182,7 +184,9 @@ func (c *conn) fail(s *stream, end load.End) {
 	c.end(s, end)
 }
 
-func (c *conn) reset(id uint32) { c.out = appendUint32Frame(c.out, frameRSTStream, id, codeCancel) }
+func (c *conn) reset(id uint32) {
+	c.out = appendUint32Frame(c.out, h2code.FrameRSTStream, id, h2code.Cancel)
+}
 
 // flush writes the frames that were appended, in one call. A connection that
 // cannot be written to is found by the one that reads it, which first reads what a
@@ -211,7 +215,7 @@ func (c *conn) retire() {
 	c.retired = true
 	if c.ours {
 		c.channel.drained++
-		c.goAway(codeNoError) // 6.8: whoever closes a connection should say so
+		c.goAway(h2code.NoError) // 6.8: whoever closes a connection should say so
 	}
 	_ = c.net.Close() // ends its reading
 }
@@ -265,13 +269,13 @@ func (c *conn) why(err error) error {
 func (c *conn) receive(b []byte) (used int, err error) {
 	if !c.settled {
 		if misfit := channel.Misfit(b); misfit != nil {
-			return 0, &Violation{code: codeProtocolError, Reason: strings.TrimPrefix(misfit.Error(), channel.ErrNotHTTP2.Error()+": "), opened: misfit}
+			return 0, &Violation{code: h2code.ProtocolError, Reason: strings.TrimPrefix(misfit.Error(), channel.ErrNotHTTP2.Error()+": "), opened: misfit}
 		}
 	}
 	for len(b)-used >= frameHeaderLen {
 		h := parseFrameHeader(b[used:])
 		if h.length > maxFrame {
-			return used, violation(codeFrameSize, "a frame of %d bytes", h.length)
+			return used, violation(h2code.FrameSizeError, "a frame of %d bytes", h.length)
 		}
 		end := used + frameHeaderLen + h.length
 		if end > len(b) {
@@ -287,27 +291,27 @@ func (c *conn) receive(b []byte) (used int, err error) {
 
 // frame handles one frame.
 func (c *conn) frame(h frameHeader, payload []byte) error {
-	if (c.block != nil) != (h.kind == frameContinuation) {
-		return violation(codeProtocolError, "frames between HEADERS and their CONTINUATION, or CONTINUATION without HEADERS")
+	if (c.block != nil) != (h.kind == h2code.FrameContinuation) {
+		return violation(h2code.ProtocolError, "frames between HEADERS and their CONTINUATION, or CONTINUATION without HEADERS")
 	}
 	switch h.kind {
-	case frameData:
+	case h2code.FrameData:
 		return c.onData(h, payload)
-	case frameHeaders:
+	case h2code.FrameHeaders:
 		return c.onHeaders(h, payload)
-	case frameContinuation:
+	case h2code.FrameContinuation:
 		return c.onContinuation(h, payload)
-	case frameRSTStream:
+	case h2code.FrameRSTStream:
 		return c.onReset(h, payload)
-	case frameSettings:
+	case h2code.FrameSettings:
 		return c.onSettings(h, payload)
-	case framePushPromise:
-		return violation(codeProtocolError, "PUSH_PROMISE, which was not allowed")
-	case framePing:
+	case h2code.FramePushPromise:
+		return violation(h2code.ProtocolError, "PUSH_PROMISE, which was not allowed")
+	case h2code.FramePing:
 		return c.onPing(h, payload)
-	case frameGoAway:
+	case h2code.FrameGoAway:
 		return c.onGoAway(h, payload)
-	case frameWindowUpdate:
+	case h2code.FrameWindowUpdate:
 		return c.onWindowUpdate(h, payload)
 	}
 	return nil // PRIORITY, and what is not known (RFC 9113, 4.1)
@@ -317,18 +321,18 @@ func (c *conn) frame(h frameHeader, payload []byte) error {
 // that was never given is a violation (RFC 9113, 5.1).
 func (c *conn) stream(h frameHeader) (*stream, error) {
 	if h.stream == 0 || h.stream&1 == 0 || h.stream >= c.nextID {
-		return nil, violation(codeProtocolError, "a frame on stream %d, which is not open", h.stream)
+		return nil, violation(h2code.ProtocolError, "a frame on stream %d, which is not open", h.stream)
 	}
 	return c.streams.get(h.stream), nil
 }
 
 func (c *conn) onSettings(h frameHeader, payload []byte) error {
 	if h.stream != 0 {
-		return violation(codeProtocolError, "SETTINGS on a stream")
+		return violation(h2code.ProtocolError, "SETTINGS on a stream")
 	}
-	if h.flags&flagAck != 0 {
+	if h.flags&h2code.FlagAck != 0 {
 		if h.length != 0 {
-			return violation(codeFrameSize, "SETTINGS with ACK and %d bytes", h.length)
+			return violation(h2code.FrameSizeError, "SETTINGS with ACK and %d bytes", h.length)
 		}
 		return nil
 	}
@@ -349,12 +353,12 @@ func (c *conn) onSettings(h frameHeader, payload []byte) error {
 		overflow = overflow || s.window > maxWindow
 	})
 	if overflow {
-		return violation(codeFlowControl, "a window above 2^31-1")
+		return violation(h2code.FlowControlError, "a window above 2^31-1")
 	}
 	if c.peer.headerTable != before.headerTable {
 		c.sender.resize(c.peer.headerTable)
 	}
-	c.out = appendFrameHeader(c.out, 0, frameSettings, flagAck, 0)
+	c.out = appendFrameHeader(c.out, 0, h2code.FrameSettings, h2code.FlagAck, 0)
 	if !c.settled {
 		c.settled, c.channel.announced = true, c.announced
 		c.making = [2]int64{c.bytes.sent.Load(), c.bytes.received.Load()}
@@ -368,15 +372,15 @@ func (c *conn) onSettings(h frameHeader, payload []byte) error {
 
 func (c *conn) onPing(h frameHeader, payload []byte) error {
 	if h.stream != 0 {
-		return violation(codeProtocolError, "PING on a stream")
+		return violation(h2code.ProtocolError, "PING on a stream")
 	}
 	if len(payload) != 8 {
-		return violation(codeFrameSize, "PING of %d bytes", len(payload))
+		return violation(h2code.FrameSizeError, "PING of %d bytes", len(payload))
 	}
-	if h.flags&flagAck != 0 {
+	if h.flags&h2code.FlagAck != 0 {
 		return nil
 	}
-	c.out = appendFrameHeader(c.out, 8, framePing, flagAck, 0)
+	c.out = appendFrameHeader(c.out, 8, h2code.FramePing, h2code.FlagAck, 0)
 	c.out = append(c.out, payload...)
 	return c.replied()
 }
@@ -387,18 +391,18 @@ const maxReplies = 10_000
 
 func (c *conn) replied() error {
 	if c.replies++; c.replies > maxReplies {
-		return violation(codeEnhanceYourCalm, "more than %d PING and SETTINGS or informational headers without a response", maxReplies)
+		return violation(h2code.EnhanceYourCalm, "more than %d PING and SETTINGS or informational headers without a response", maxReplies)
 	}
 	return nil
 }
 
 func (c *conn) onWindowUpdate(h frameHeader, payload []byte) error {
 	if len(payload) != 4 {
-		return violation(codeFrameSize, "WINDOW_UPDATE of %d bytes", len(payload))
+		return violation(h2code.FrameSizeError, "WINDOW_UPDATE of %d bytes", len(payload))
 	}
 	add := int64(binary.BigEndian.Uint32(payload) &^ (1 << 31))
 	if add == 0 {
-		return violation(codeProtocolError, "WINDOW_UPDATE by 0")
+		return violation(h2code.ProtocolError, "WINDOW_UPDATE by 0")
 	}
 	at := &c.window
 	if h.stream != 0 {
@@ -409,7 +413,7 @@ func (c *conn) onWindowUpdate(h frameHeader, payload []byte) error {
 		at = &s.window
 	}
 	if *at += add; *at > maxWindow {
-		return violation(codeFlowControl, "a window above 2^31-1")
+		return violation(h2code.FlowControlError, "a window above 2^31-1")
 	}
 	c.resume()
 	return nil
@@ -419,7 +423,7 @@ func (c *conn) onWindowUpdate(h frameHeader, payload []byte) error {
 // a new connection: the server says that it has not seen them (RFC 9113, 6.8).
 func (c *conn) onGoAway(h frameHeader, payload []byte) error {
 	if h.stream != 0 || len(payload) < 8 {
-		return violation(codeProtocolError, "a malformed GOAWAY")
+		return violation(h2code.ProtocolError, "a malformed GOAWAY")
 	}
 	last := binary.BigEndian.Uint32(payload) &^ (1 << 31)
 	c.goAways++
@@ -445,7 +449,7 @@ func (c *conn) useless() bool {
 
 // wentAway is the end of an RPC that the connection's GOAWAY ended.
 func (c *conn) wentAway() load.End {
-	return load.End{Code: codeUnavailable, Cause: cause.GoAway(c.goneWith)}
+	return load.End{Code: code.Unavailable, Cause: cause.GoAway(c.goneWith)}
 }
 
 // over is the end of RPCs on a connection that has ended for err.
@@ -453,11 +457,11 @@ func (c *conn) over(err error) load.End {
 	var v *Violation
 	switch {
 	case errors.As(err, &v):
-		return load.End{Code: codeUnavailable, Cause: cause.Violation}
+		return load.End{Code: code.Unavailable, Cause: cause.Violation}
 	case c.goAways > 0:
 		return c.wentAway()
 	}
-	return load.End{Code: codeUnavailable, Cause: channel.Cause(err)}
+	return load.End{Code: code.Unavailable, Cause: channel.Cause(err)}
 }
 
 // explain tells the server what it did wrong before the connection is closed (RFC
@@ -471,7 +475,7 @@ func (c *Channel) explain(from *conn, err error) {
 }
 
 func (c *conn) goAway(code uint32) {
-	c.out = appendFrameHeader(c.out, 8, frameGoAway, 0, 0)
+	c.out = appendFrameHeader(c.out, 8, h2code.FrameGoAway, 0, 0)
 	c.out = binary.BigEndian.AppendUint32(c.out, 0) // no stream of the server's was seen
 	c.out = binary.BigEndian.AppendUint32(c.out, code)
 	c.flush()

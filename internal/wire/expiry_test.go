@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"grpcbench/internal/cause"
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -49,8 +50,8 @@ func TestTheDeadlineOfACallerDoesNotHangOnAnothers(t *testing.T) {
 		for i := range int64(9) { // RPC 1000·k + i is the k-th of caller i
 			seq := 1000*(i/3) + i%3
 			want := 50*time.Millisecond*time.Duration(i%3) + patient*time.Duration(1+i/3)
-			if ended[seq] != want || c.told.codes[seq] != codeDeadlineExceeded {
-				t.Errorf("RPC %d ended after %v with %q, want %v and %s", seq, ended[seq], c.told.codes[seq], want, codeDeadlineExceeded)
+			if ended[seq] != want || c.told.codes[seq] != code.DeadlineExceeded {
+				t.Errorf("RPC %d ended after %v with %q, want %v and %s", seq, ended[seq], c.told.codes[seq], want, code.DeadlineExceeded)
 			}
 		}
 	})
@@ -110,9 +111,9 @@ func TestWhatAServerSaysOfTheDeadlineIsTheClients(t *testing.T) {
 		const deadline = 20 * time.Millisecond
 		c := newClient(t, Request{Deadline: deadline})
 		op := load.Op{Sent: c.Channel.turns.Now()}
-		status := load.End{Code: codeDeadlineExceeded, Cause: cause.Status}
-		reset := load.End{Code: codeCancelled, Cause: cause.RSTStream(8)}
-		other := load.End{Code: codeUnavailable, Cause: cause.Status}
+		status := load.End{Code: code.DeadlineExceeded, Cause: cause.Status}
+		reset := load.End{Code: code.Cancelled, Cause: cause.RSTStream(8)}
+		other := load.End{Code: code.Unavailable, Cause: cause.Status}
 		for _, end := range []load.End{status, reset, other} {
 			if got := c.Channel.late(op, end); got != end {
 				t.Errorf("before the deadline: %+v, want %+v", got, end)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"grpcbench/internal/cause"
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -41,7 +42,7 @@ func recordings(t testing.TB) map[string][]byte {
 // TestWhatServersSendIsUnderstood: recordings of grpc-go and of the C core, cut at
 // every byte.
 func TestWhatServersSendIsUnderstood(t *testing.T) {
-	want := map[string]string{"ok": load.OK, "gzip": load.OK, "error": codeUnimplemented}
+	want := map[string]string{"ok": load.OK, "gzip": load.OK, "error": code.Unimplemented}
 	for name, b := range recordings(t) {
 		whole := play(t, b, len(b))
 		for seq := range int64(3) {
@@ -168,15 +169,15 @@ func FuzzStatus(f *testing.F) {
 	f.Add("503", "text/html", "", "<html>")
 	f.Add("-1", "Application/GRPC+", "-0", "%")
 	f.Add("199", grpcType, "99", "")
-	f.Fuzz(func(t *testing.T, status, contentType, code, message string) {
-		if len(status)+len(contentType)+len(code)+len(message) > 8000 {
+	f.Fuzz(func(t *testing.T, status, contentType, grpcStatus, message string) {
+		if len(status)+len(contentType)+len(grpcStatus)+len(message) > 8000 {
 			return
 		}
 		c := newClient(t, Request{Length: 0})
 		c.start(0, 2)
-		c.must(t, c.server.headers(1, true, ":status", status, "content-type", contentType, "grpc-status", code, "grpc-message", message))
+		c.must(t, c.server.headers(1, true, ":status", status, "content-type", contentType, "grpc-status", grpcStatus, "grpc-message", message))
 		got := c.told.codes[0]
-		if got == "" || got == load.OK || len(got) > len(codeDeadlineExceeded)+3 {
+		if got == "" || got == load.OK || len(got) > len(code.DeadlineExceeded)+3 {
 			t.Errorf("outcome %q", got)
 		}
 		said := c.Channel.words.decoded().Said

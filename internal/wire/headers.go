@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http2/hpack"
+
+	"grpcbench/internal/h2code"
 )
 
 // meaning is what this client wants to know of a header block.
@@ -78,10 +80,10 @@ func (r *headerReader) read(block []byte) (*meaning, error) {
 	r.current, r.size = meaning{grpcStatus: noStatus}, 0
 	r.decoder.SetEmitEnabled(true)
 	if _, err := r.decoder.Write(block); err != nil {
-		return nil, violation(codeCompression, "a header block that does not decode")
+		return nil, violation(h2code.CompressionError, "a header block that does not decode")
 	}
 	if err := r.decoder.Close(); err != nil {
-		return nil, violation(codeCompression, "a header block that ends in the middle of a field")
+		return nil, violation(h2code.CompressionError, "a header block that ends in the middle of a field")
 	}
 	if kind == indexedOnly && len(block) <= maxKnownBlock && len(r.known) < maxKnown {
 		r.known = append(r.known, known{bytes.Clone(block), r.current})

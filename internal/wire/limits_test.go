@@ -8,6 +8,8 @@ import (
 
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/code"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 )
 
@@ -38,7 +40,7 @@ func TestAWaitForAStreamIsTold(t *testing.T) {
 			t.Errorf("RPC %d: %q, waited %t, want %t", seq, c.told.codes[seq], c.told.waited[seq], waits)
 		}
 	}
-	if got := c.Settings(); len(got) != 1 || got[channel.SettingMaxConcurrentStreams] != 100 {
+	if got := c.Settings(); len(got) != 1 || got[h2code.SettingMaxConcurrentStreams] != 100 {
 		t.Errorf("settings %v, want the latest", got)
 	}
 }
@@ -68,7 +70,7 @@ func TestAWaitThatTheServerEndsIsTheOneRepetition(t *testing.T) {
 	c.connect()
 	c.must(t, c.settings())
 	c.must(t, c.wrote(c.WriteRSTStream(1, http2.ErrCodeRefusedStream)))
-	if got, want := c.told.ends[1], (load.End{Code: codeUnavailable, Cause: cause.RSTStream(codeRefusedStream)}); got != want {
+	if got, want := c.told.ends[1], (load.End{Code: code.Unavailable, Cause: cause.RSTStream(h2code.RefusedStream)}); got != want {
 		t.Errorf("RPC 1 ended %v, want %v", got, want)
 	}
 	if want := (channel.GoAways{{Code: "NO_ERROR", Connections: 1, Counted: 1, RPCs: 1}}); !slices.Equal(c.GoAways(), want) {

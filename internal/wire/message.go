@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"grpcbench/internal/cause"
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -59,7 +60,7 @@ func (m *messages) take(b []byte, limit uint32) (failed load.End) {
 		m.length = binary.BigEndian.Uint32(m.prefix[1:])
 		switch {
 		case m.length > limit: // grpc-go, too, asks for this first
-			return load.End{Code: codeResourceExhausted, Cause: cause.MessageLimit}
+			return load.End{Code: code.ResourceExhausted, Cause: cause.MessageLimit}
 		case m.prefix[0] > 1:
 			return broken
 		}

@@ -3,6 +3,8 @@ package wire
 import (
 	"bytes"
 	"testing"
+
+	"grpcbench/internal/code"
 )
 
 // cut feeds b in pieces of the given sizes, over and over.
@@ -41,16 +43,16 @@ func TestAMessageThatIsCutOffOrTooLongOrMarkedWrongIsNone(t *testing.T) {
 		t.Errorf("half a message: %q, whole %v", code, m.whole())
 	}
 	m = messages{}
-	if code := m.take([]byte{0, 0xff, 0xff, 0xff, 0xff}, MaxMessage).Code; code != codeResourceExhausted {
-		t.Errorf("a message of 4 GiB: %q, want %s", code, codeResourceExhausted)
+	if got := m.take([]byte{0, 0xff, 0xff, 0xff, 0xff}, MaxMessage).Code; got != code.ResourceExhausted {
+		t.Errorf("a message of 4 GiB: %q, want %s", got, code.ResourceExhausted)
 	}
 	m = messages{}
-	if code := m.take([]byte("<html>"), MaxMessage).Code; code != codeResourceExhausted {
-		t.Errorf("a flag of 60 and a length above the limit: %q, want %s", code, codeResourceExhausted)
+	if got := m.take([]byte("<html>"), MaxMessage).Code; got != code.ResourceExhausted {
+		t.Errorf("a flag of 60 and a length above the limit: %q, want %s", got, code.ResourceExhausted)
 	}
 	m = messages{}
-	if code := m.take([]byte{2, 0, 0, 0, 0}, MaxMessage).Code; code != codeInternal {
-		t.Errorf("a flag of 2: %q, want %s", code, codeInternal)
+	if got := m.take([]byte{2, 0, 0, 0, 0}, MaxMessage).Code; got != code.Internal {
+		t.Errorf("a flag of 2: %q, want %s", got, code.Internal)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"grpcbench/internal/certs"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -179,7 +180,7 @@ func TestGarbageInTLSEndsTheConnection(t *testing.T) {
 			})
 			c := open(t, p, Options{TLS: client, Request: Request{Length: 0}})
 			counts := run(t, c, 8, 40)
-			if failed := counts[codeUnavailable]; failed < 1 || failed > 8 || counts[load.OK] != 320-failed || p.connections.Load() != 2 {
+			if failed := counts[code.Unavailable]; failed < 1 || failed > 8 || counts[load.OK] != 320-failed || p.connections.Load() != 2 {
 				t.Errorf("outcomes %v on %d connections", counts, p.connections.Load())
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -19,18 +20,18 @@ import (
 // row, and for FLOW_CONTROL_ERROR, what grpc-go makes of it.
 func TestEachResetIsTheCodeOfTheTable(t *testing.T) {
 	want := map[http2.ErrCode]string{
-		http2.ErrCodeCancel: codeCancelled, http2.ErrCodeEnhanceYourCalm: codeResourceExhausted, http2.ErrCodeInadequateSecurity: codePermissionDenied,
-		http2.ErrCodeFlowControl: codeResourceExhausted,
+		http2.ErrCodeCancel: code.Cancelled, http2.ErrCodeEnhanceYourCalm: code.ResourceExhausted, http2.ErrCodeInadequateSecurity: code.PermissionDenied,
+		http2.ErrCodeFlowControl: code.ResourceExhausted,
 	}
-	for code := range http2.ErrCode(0x20) {
-		if code == http2.ErrCodeRefusedStream {
+	for sent := range http2.ErrCode(0x20) {
+		if sent == http2.ErrCodeRefusedStream {
 			continue // it is made again
 		}
-		expected := want[code]
+		expected := want[sent]
 		if expected == "" {
-			expected = codeInternal
-			if code > http2.ErrCodeHTTP11Required {
-				expected = codeUnknown
+			expected = code.Internal
+			if sent > http2.ErrCodeHTTP11Required {
+				expected = code.Unknown
 			}
 		}
 		for state, before := range map[string]func(*server) []byte{
@@ -39,9 +40,9 @@ func TestEachResetIsTheCodeOfTheTable(t *testing.T) {
 		} {
 			c := newClient(t, Request{})
 			c.start(0, 1)
-			c.must(t, append(before(c.server), c.wrote(c.WriteRSTStream(1, code))...))
+			c.must(t, append(before(c.server), c.wrote(c.WriteRSTStream(1, sent))...))
 			if got := c.told.codes[0]; got != expected {
-				t.Errorf("%v %s: %q, want %s", code, state, got, expected)
+				t.Errorf("%v %s: %q, want %s", sent, state, got, expected)
 			}
 		}
 	}
@@ -59,8 +60,8 @@ func TestARefusedStreamIsMadeAgainOnce(t *testing.T) {
 	c.start(2, 1)
 	c.must(t, append(c.opening(9), c.wrote(c.WriteRSTStream(9, http2.ErrCodeRefusedStream))...))
 	c.must(t, c.ok(11))
-	if got := c.told.codes; got[0] != load.OK || got[1] != codeUnavailable || got[2] != load.OK {
-		t.Errorf("outcomes %v, want OK, %s and OK", got, codeUnavailable)
+	if got := c.told.codes; got[0] != load.OK || got[1] != code.Unavailable || got[2] != load.OK {
+		t.Errorf("outcomes %v, want OK, %s and OK", got, code.Unavailable)
 	}
 	if attempts, _ := c.Attempts(); attempts != 6 {
 		t.Errorf("%d attempts, want 2 + 2 + 2", attempts)
@@ -278,8 +279,8 @@ func TestAnRPCIsMovedOnce(t *testing.T) {
 	}
 	c.Channel.dialing = true
 	c.must(t, c.goAway(0))
-	if got := c.told.codes[0]; got != codeUnavailable {
-		t.Errorf("turned away twice: %q, want %s", got, codeUnavailable)
+	if got := c.told.codes[0]; got != code.Unavailable {
+		t.Errorf("turned away twice: %q, want %s", got, code.Unavailable)
 	}
 }
 
@@ -346,8 +347,8 @@ func TestADeadlineEndsWhatWaits(t *testing.T) {
 				}
 				time.Sleep(time.Nanosecond)
 				synctest.Wait()
-				if got := c.outcome(0); got != codeDeadlineExceeded {
-					t.Errorf("at its deadline: %q, want %s", got, codeDeadlineExceeded)
+				if got := c.outcome(0); got != code.DeadlineExceeded {
+					t.Errorf("at its deadline: %q, want %s", got, code.DeadlineExceeded)
 				}
 			})
 		})
@@ -376,8 +377,8 @@ func TestAHeaderListAboveTheServersLimitIsNotSent(t *testing.T) {
 	c.told.again = 1 << 40
 	c.frames(t)
 	c.start(0, 1)
-	if got := c.told.codes[0]; got != codeInternal || !strings.Contains(c.Channel.words.Said, "the maximum size (1000 bytes) set by server") || len(c.frames(t)) != 0 {
-		t.Errorf("ended with %q, %q, want %s, the limit and nothing sent", got, c.Channel.words.Said, codeInternal)
+	if got := c.told.codes[0]; got != code.Internal || !strings.Contains(c.Channel.words.Said, "the maximum size (1000 bytes) set by server") || len(c.frames(t)) != 0 {
+		t.Errorf("ended with %q, %q, want %s, the limit and nothing sent", got, c.Channel.words.Said, code.Internal)
 	}
 }
 

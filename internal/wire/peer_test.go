@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -106,7 +107,7 @@ func TestAnEndInTheMiddleOfALoadCostsWhatItMust(t *testing.T) {
 			c := open(t, p, Options{Request: Request{Length: 0}})
 			counts := run(t, c, callersOf, eachOf)
 			failed := callersOf*eachOf - counts[load.OK]
-			if failed != counts[codeUnavailable] || e.spares && failed != 0 || !e.spares && (failed == 0 || failed > bad*callersOf) {
+			if failed != counts[code.Unavailable] || e.spares && failed != 0 || !e.spares && (failed == 0 || failed > bad*callersOf) {
 				t.Errorf("outcomes %v; spares: %t", counts, e.spares)
 			}
 			if n := p.connections.Load(); n != bad+1 {
@@ -150,8 +151,8 @@ func TestAServerThatEndsEachConnectionIsNotOverrun(t *testing.T) {
 			p.mu.Lock()
 			_ = p.open[0].Close()
 			p.mu.Unlock()
-			if counts := run(t, c, 8, 4); counts[codeUnavailable] != 32 {
-				t.Errorf("outcomes %v, want 32 %s", counts, codeUnavailable)
+			if counts := run(t, c, 8, 4); counts[code.Unavailable] != 32 {
+				t.Errorf("outcomes %v, want 32 %s", counts, code.Unavailable)
 			}
 			// One more for the honest connection, one for the first dial, which is at once.
 			if n, most := p.connections.Load(), int64(time.Since(start)/apart)+2; n < 3 || n > most {
@@ -225,8 +226,8 @@ func TestWhatWaitedForAStreamIsSentOnTheNextConnection(t *testing.T) {
 		v.serve(0)
 	})
 	c := open(t, p, Options{Request: Request{Length: 0}})
-	if counts := run(t, c, 8, 1); counts[load.OK] != 7 || counts[codeUnavailable] != 1 {
-		t.Errorf("outcomes %v, want 7 ok and the one that was open %s", counts, codeUnavailable)
+	if counts := run(t, c, 8, 1); counts[load.OK] != 7 || counts[code.Unavailable] != 1 {
+		t.Errorf("outcomes %v, want 7 ok and the one that was open %s", counts, code.Unavailable)
 	}
 }
 
@@ -247,7 +248,7 @@ func TestAServerThatDoesNotReadCostsBoundedMemory(t *testing.T) {
 	}, honest)
 	c := open(t, p, Options{Request: Request{Metadata: []Field{{"x", strings.Repeat("y", 60_000)}}}})
 	t.Cleanup(func() { close(stay) }) // before the peer is closed
-	if counts := run(t, c, rpcs, 1); counts[codeUnavailable] < least || counts[load.OK] != rpcs-counts[codeUnavailable] || counts[load.OK] == 0 {
-		t.Errorf("outcomes %v, want %d or more %s, and others ok", counts, least, codeUnavailable)
+	if counts := run(t, c, rpcs, 1); counts[code.Unavailable] < least || counts[load.OK] != rpcs-counts[code.Unavailable] || counts[load.OK] == 0 {
+		t.Errorf("outcomes %v, want %d or more %s, and others ok", counts, least, code.Unavailable)
 	}
 }

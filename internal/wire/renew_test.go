@@ -6,6 +6,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"grpcbench/internal/channel"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 )
 
@@ -40,7 +41,7 @@ func TestANewConnectionTakesOverAndTheOldOneEndsItsRPCs(t *testing.T) {
 	newOut := c.out
 	c.out = oldOut
 	sent := c.frames(t)
-	if last := sent[len(sent)-1]; !oldOut.closed || last.Type != http2.FrameGoAway || last.payload[7] != codeNoError {
+	if last := sent[len(sent)-1]; !oldOut.closed || last.Type != http2.FrameGoAway || last.payload[7] != h2code.NoError {
 		t.Errorf("closed %t, the last frame was %v, want a GOAWAY without an error", oldOut.closed, last)
 	}
 	if attempts, _ := c.Attempts(); newOut.closed || c.Drained() != 1 || c.MostRPCs() != 3 || c.Reconnects() != 0 || attempts != 4 {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"grpcbench/internal/cause"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 )
 
@@ -167,13 +168,13 @@ func (s *sender) resize(n uint32) {
 // appendHeaders appends HEADERS, and CONTINUATION where the block is larger than
 // a frame may be (RFC 9113, 6.2, 6.10).
 func appendHeaders(dst, block []byte, stream uint32, limit int) []byte {
-	kind := byte(frameHeaders)
+	kind := byte(h2code.FrameHeaders)
 	for len(block) > limit {
 		dst = appendFrameHeader(dst, limit, kind, 0, stream)
 		dst = append(dst, block[:limit]...)
-		block, kind = block[limit:], frameContinuation
+		block, kind = block[limit:], h2code.FrameContinuation
 	}
-	dst = appendFrameHeader(dst, len(block), kind, flagEndHeaders, stream)
+	dst = appendFrameHeader(dst, len(block), kind, h2code.FlagEndHeaders, stream)
 	return append(dst, block...)
 }
 
@@ -181,14 +182,14 @@ func appendHeaders(dst, block []byte, stream uint32, limit int) []byte {
 // if end.
 func appendData(dst, data []byte, stream uint32, limit int, end bool) []byte {
 	for len(data) > limit {
-		dst = appendFrameHeader(dst, limit, frameData, 0, stream)
+		dst = appendFrameHeader(dst, limit, h2code.FrameData, 0, stream)
 		dst = append(dst, data[:limit]...)
 		data = data[limit:]
 	}
 	flags := byte(0)
 	if end {
-		flags = flagEndStream
+		flags = h2code.FlagEndStream
 	}
-	dst = appendFrameHeader(dst, len(data), frameData, flags, stream)
+	dst = appendFrameHeader(dst, len(data), h2code.FrameData, flags, stream)
 	return append(dst, data...)
 }

@@ -6,6 +6,8 @@ import (
 
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/code"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 )
 
@@ -23,7 +25,7 @@ func (c *conn) onHeaders(h frameHeader, payload []byte) error {
 	if payload, err = unprioritize(h.flags, payload); err != nil {
 		return err
 	}
-	if h.flags&flagEndHeaders == 0 {
+	if h.flags&h2code.FlagEndHeaders == 0 {
 		c.block, c.blockOf, c.pieces = append([]byte{}, payload...), h, 0
 		return nil
 	}
@@ -32,13 +34,13 @@ func (c *conn) onHeaders(h frameHeader, payload []byte) error {
 
 func (c *conn) onContinuation(h frameHeader, payload []byte) error {
 	if h.stream != c.blockOf.stream {
-		return violation(codeProtocolError, "CONTINUATION of another stream")
+		return violation(h2code.ProtocolError, "CONTINUATION of another stream")
 	}
 	c.block = append(c.block, payload...)
 	if c.pieces++; c.pieces > maxPieces || len(c.block) > maxHeaderList {
-		return violation(codeEnhanceYourCalm, "a header block above %d bytes or %d frames", maxHeaderList, maxPieces)
+		return violation(h2code.EnhanceYourCalm, "a header block above %d bytes or %d frames", maxHeaderList, maxPieces)
 	}
-	if h.flags&flagEndHeaders == 0 {
+	if h.flags&h2code.FlagEndHeaders == 0 {
 		return nil
 	}
 	block := c.block
@@ -59,11 +61,11 @@ func (c *conn) onBlock(h frameHeader, block []byte) error {
 	}
 	c.answered = true
 	c.channel.hear(s, m)
-	ended := h.flags&flagEndStream != 0
+	ended := h.flags&h2code.FlagEndStream != 0
 	switch {
 	case m.tooLong:
 		c.channel.words.Said = fmt.Sprintf("peer header list size exceeded limit (%d)", maxHeaderList)
-		c.fail(s, load.End{Code: codeInternal, Cause: cause.HeaderLimit})
+		c.fail(s, load.End{Code: code.Internal, Cause: cause.HeaderLimit})
 	case s.answered && ended:
 		c.end(s, c.expected(c.outcome(s, m)))
 	case s.answered: // a second header block is the trailers, and they end the stream
@@ -93,7 +95,7 @@ func (c *conn) trailersOnly(s *stream, m *meaning) load.End {
 }
 
 // badStatusEnd is the end of an RPC whose status is no number.
-var badStatusEnd = load.End{Code: codeUnknown, Cause: cause.Violation}
+var badStatusEnd = load.End{Code: code.Unknown, Cause: cause.Violation}
 
 // notGRPC is the outcome of a response that is one header block without a status of
 // gRPC, or that begins as none of gRPC does.
@@ -115,7 +117,7 @@ func (c *conn) notGRPC(m *meaning) load.End {
 // its HTTP status is not that of one, that is what counts (gRPC over HTTP/2, "Responses").
 func withoutStatus(http int) load.End {
 	if http == 200 {
-		return load.End{Code: codeUnknown, Cause: cause.Violation}
+		return load.End{Code: code.Unknown, Cause: cause.Violation}
 	}
 	return load.End{Code: httpCode(http), Cause: cause.HTTP(http)}
 }
@@ -139,7 +141,7 @@ func (c *conn) outcome(s *stream, m *meaning) load.End {
 	case m.grpcStatus != 0:
 		c.channel.words.encoded = m.message
 		end := load.End{Code: grpcCode(m.grpcStatus), Cause: cause.Status}
-		if end.Code == codeDeadlineExceeded {
+		if end.Code == code.DeadlineExceeded {
 			end = c.channel.late(s.op, end)
 		}
 		return end
@@ -165,7 +167,7 @@ func (c *conn) notAccepted(s *stream) load.End {
 		return broken
 	}
 	c.channel.words.Said = "response compressed by " + s.encoding
-	return load.End{Code: codeInternal, Cause: cause.Encoding}
+	return load.End{Code: code.Internal, Cause: cause.Encoding}
 }
 
 func (c *conn) onData(h frameHeader, payload []byte) error {
@@ -174,7 +176,7 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 	// nothing: a frame is counted, given back, and read over.
 	c.unacked += h.length
 	if c.unacked >= window/2 {
-		c.out = appendUint32Frame(c.out, frameWindowUpdate, 0, uint32(c.unacked))
+		c.out = appendUint32Frame(c.out, h2code.FrameWindowUpdate, 0, uint32(c.unacked))
 		c.unacked = 0
 	}
 	payload, err := unpad(h.flags, payload)
@@ -186,7 +188,7 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 		return err
 	}
 	if !s.answered {
-		return violation(codeProtocolError, "DATA before HEADERS")
+		return violation(h2code.ProtocolError, "DATA before HEADERS")
 	}
 	s.unacked += h.length
 	most := c.channel.options.maxMessage()
@@ -197,7 +199,7 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 		c.fail(s, failed)
 		return nil
 	}
-	if h.flags&flagEndStream != 0 { // without trailers
+	if h.flags&h2code.FlagEndStream != 0 { // without trailers
 		end := broken
 		if s.http != 200 {
 			end = withoutStatus(s.http)
@@ -206,7 +208,7 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 		return nil
 	}
 	if s.unacked >= window/2 {
-		c.out = appendUint32Frame(c.out, frameWindowUpdate, s.id, uint32(s.unacked))
+		c.out = appendUint32Frame(c.out, h2code.FrameWindowUpdate, s.id, uint32(s.unacked))
 		s.unacked = 0
 	}
 	return nil
@@ -214,7 +216,7 @@ func (c *conn) onData(h frameHeader, payload []byte) error {
 
 func (c *conn) onReset(h frameHeader, payload []byte) error {
 	if len(payload) != 4 {
-		return violation(codeFrameSize, "RST_STREAM of %d bytes", len(payload))
+		return violation(h2code.FrameSizeError, "RST_STREAM of %d bytes", len(payload))
 	}
 	s, err := c.stream(h)
 	if s == nil || err != nil {
@@ -222,10 +224,10 @@ func (c *conn) onReset(h frameHeader, payload []byte) error {
 	}
 	code := binary.BigEndian.Uint32(payload)
 	s.unsent = 0
-	if code == codeRefusedStream {
+	if code == h2code.RefusedStream {
 		c.channel.refused++
 	}
-	if code == codeRefusedStream && !s.last {
+	if code == h2code.RefusedStream && !s.last {
 		// The server says that it has not begun it (RFC 9113, 8.7), so it is made again,
 		// once: also after headers, as it is in the other engine.
 		op := s.op

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -56,33 +57,33 @@ func responses() []response {
 	all := []response{
 		{"hello", body(hello), load.OK, false},
 		{"in pieces", body(hello[:1], nil, hello[1:5], hello[5:9], hello[9:]), load.OK, false},
-		{"no message", body(), codeInternal, false},
-		{"two messages", body(hello, hello), codeInternal, false},
-		{"two messages in one frame", body(append(bytes.Clone(hello), empty...)), codeInternal, false},
-		{"a message cut off", body(hello[:7]), codeInternal, false},
-		{"a prefix cut off", body(hello[:3]), codeInternal, false},
-		{"a message and a part of another", body(hello, []byte{0, 0}), codeInternal, false},
+		{"no message", body(), code.Internal, false},
+		{"two messages", body(hello, hello), code.Internal, false},
+		{"two messages in one frame", body(append(bytes.Clone(hello), empty...)), code.Internal, false},
+		{"a message cut off", body(hello[:7]), code.Internal, false},
+		{"a prefix cut off", body(hello[:3]), code.Internal, false},
+		{"a message and a part of another", body(hello, []byte{0, 0}), code.Internal, false},
 		{"a message of another length", body(empty), load.BadPayload, false},
-		{"a message that is marked with 2", body([]byte{2, 0, 0, 0, 0}), codeInternal, true},
-		{"a message that claims 4 GiB", body([]byte{0, 0xff, 0xff, 0xff, 0xff}), codeResourceExhausted, true},
-		{"compressed in no way", body(appendMessage(nil, []byte("hello"), true)), codeInternal, false},
-		{"DATA that ends the stream", after(func(s *server, id uint32) []byte { return s.data(id, true, hello) }), codeInternal, false},
+		{"a message that is marked with 2", body([]byte{2, 0, 0, 0, 0}), code.Internal, true},
+		{"a message that claims 4 GiB", body([]byte{0, 0xff, 0xff, 0xff, 0xff}), code.ResourceExhausted, true},
+		{"compressed in no way", body(appendMessage(nil, []byte("hello"), true)), code.Internal, false},
+		{"DATA that ends the stream", after(func(s *server, id uint32) []byte { return s.data(id, true, hello) }), code.Internal, false},
 		{"trailers without a status", after(func(s *server, id uint32) []byte {
 			return append(s.data(id, false, hello), s.headers(id, true, "x", "y")...)
-		}), codeUnknown, false},
-		{"trailers that do not end the stream", after(only(false, "grpc-status", "0")), codeInternal, true},
+		}), code.Unknown, false},
+		{"trailers that do not end the stream", after(only(false, "grpc-status", "0")), code.Internal, true},
 		{"an error in trailers, after a message", after(func(s *server, id uint32) []byte {
 			return append(s.data(id, false, hello), s.headers(id, true, "grpc-status", "9")...)
 		}), "FAILED_PRECONDITION", false},
 		{"an error in trailers, without a message", after(only(true, "grpc-status", "5")), "NOT_FOUND", false},
-		{"a status that is no number", after(only(true, "grpc-status", "five")), codeUnknown, false},
-		{"trailers alone with an error", only(true, ":status", "200", "content-type", grpcType, "grpc-status", "7"), codePermissionDenied, false},
-		{"trailers alone with OK", only(true, ":status", "200", "content-type", grpcType, "grpc-status", "0"), codeInternal, false},
-		{"trailers alone without a status", only(true, ":status", "200", "content-type", grpcType), codeUnknown, false},
-		{"trailers alone of no gRPC server", only(true, ":status", "200", "content-type", "text/html"), codeUnknown, false},
-		{"an empty header block", only(true), codeInternal, false},
-		{"headers without :status", only(false, "content-type", grpcType), codeInternal, true},
-		{"a :status that is no number", only(false, ":status", "abc", "content-type", grpcType), codeInternal, true},
+		{"a status that is no number", after(only(true, "grpc-status", "five")), code.Unknown, false},
+		{"trailers alone with an error", only(true, ":status", "200", "content-type", grpcType, "grpc-status", "7"), code.PermissionDenied, false},
+		{"trailers alone with OK", only(true, ":status", "200", "content-type", grpcType, "grpc-status", "0"), code.Internal, false},
+		{"trailers alone without a status", only(true, ":status", "200", "content-type", grpcType), code.Unknown, false},
+		{"trailers alone of no gRPC server", only(true, ":status", "200", "content-type", "text/html"), code.Unknown, false},
+		{"an empty header block", only(true), code.Internal, false},
+		{"headers without :status", only(false, "content-type", grpcType), code.Internal, true},
+		{"a :status that is no number", only(false, ":status", "abc", "content-type", grpcType), code.Internal, true},
 		{"informational headers first", func(s *server, id uint32) []byte {
 			return append(append(s.headers(id, false, ":status", "100"), s.headers(id, false, ":status", "103")...), body(hello)(s, id)...)
 		}, load.OK, false},
@@ -94,7 +95,7 @@ func responses() []response {
 		}, load.OK, false},
 		{"a header list above the limit", func(s *server, id uint32) []byte {
 			return s.wrote(append(s.pieces(id, s.fields(":status", "200", "content-type", grpcType, "x", strings.Repeat("y", maxHeaderList))), s.WriteRSTStream(id, http2.ErrCodeNo))...)
-		}, codeInternal, true},
+		}, code.Internal, true},
 	}
 	for _, contentType := range []string{grpcType, grpcType + "+proto", grpcType + ";charset=utf-8", "Application/gRPC+json"} {
 		all = append(all, response{"content-type " + contentType, func(s *server, id uint32) []byte {
@@ -103,11 +104,11 @@ func responses() []response {
 		}, load.OK, false})
 	}
 	for _, contentType := range []string{"", "text/html", "application/grpcx", "application/grpc-web"} {
-		all = append(all, response{"content-type " + contentType, only(false, ":status", "200", "content-type", contentType), codeUnknown, true})
+		all = append(all, response{"content-type " + contentType, only(false, ":status", "200", "content-type", contentType), code.Unknown, true})
 	}
 	// http-grpc-status-mapping.md, and what it leaves out.
-	for status, want := range map[int]string{400: codeInternal, 401: codeUnauthenticated, 403: codePermissionDenied, 404: codeUnimplemented,
-		429: codeUnavailable, 502: codeUnavailable, 503: codeUnavailable, 504: codeUnavailable, 204: codeUnknown, 302: codeUnknown, 500: codeUnknown, 999: codeUnknown} {
+	for status, want := range map[int]string{400: code.Internal, 401: code.Unauthenticated, 403: code.PermissionDenied, 404: code.Unimplemented,
+		429: code.Unavailable, 502: code.Unavailable, 503: code.Unavailable, 504: code.Unavailable, 204: code.Unknown, 302: code.Unknown, 500: code.Unknown, 999: code.Unknown} {
 		text := strconv.Itoa(status)
 		all = append(all,
 			response{"HTTP " + text + " and a page", func(s *server, id uint32) []byte {
@@ -214,9 +215,9 @@ func TestTheContentOfResponsesIsChecked(t *testing.T) {
 		{"compressed, other content", "gzip", true, zipped(t, "hallo"), load.BadPayload},
 		{"compressed, broken", "gzip", true, broken, load.BadPayload},
 		{"compressed, cut off", "gzip", true, packed[:len(packed)-3], load.BadPayload},
-		{"compressed in a way that was not offered", "snappy", true, packed, codeInternal},
-		{"compressed, no encoding", "", true, packed, codeInternal},
-		{"compressed, identity", "identity", true, packed, codeInternal},
+		{"compressed in a way that was not offered", "snappy", true, packed, code.Internal},
+		{"compressed, no encoding", "", true, packed, code.Internal},
+		{"compressed, identity", "identity", true, packed, code.Internal},
 	} {
 		c := newClient(t, Request{Length: 5, Accept: "deflate,gzip", Check: is("hello")})
 		c.start(0, 1)

@@ -4,16 +4,7 @@ import (
 	"encoding/binary"
 
 	"grpcbench/internal/channel"
-)
-
-// Identifiers of settings (RFC 9113, 6.5.2).
-const (
-	settingHeaderTableSize      = 0x1
-	settingEnablePush           = 0x2
-	settingMaxConcurrentStreams = 0x3
-	settingInitialWindowSize    = 0x4
-	settingMaxFrameSize         = 0x5
-	settingMaxHeaderListSize    = 0x6
+	"grpcbench/internal/h2code"
 )
 
 // What this client announces and holds its server to.
@@ -50,7 +41,7 @@ func initialSettings() settings {
 // apply reads the payload of a SETTINGS frame.
 func (s *settings) apply(payload []byte) error {
 	if len(payload)%6 != 0 {
-		return violation(codeFrameSize, "SETTINGS of %d bytes", len(payload))
+		return violation(h2code.FrameSizeError, "SETTINGS of %d bytes", len(payload))
 	}
 	for ; len(payload) > 0; payload = payload[6:] {
 		id, value := binary.BigEndian.Uint16(payload), binary.BigEndian.Uint32(payload[2:])
@@ -58,15 +49,15 @@ func (s *settings) apply(payload []byte) error {
 			return violation(code, "%s", reason)
 		}
 		switch id {
-		case settingHeaderTableSize:
+		case h2code.SettingHeaderTableSize:
 			s.headerTable = value
-		case settingMaxConcurrentStreams:
+		case h2code.SettingMaxConcurrentStreams:
 			s.maxConcurrent = value
-		case settingInitialWindowSize:
+		case h2code.SettingInitialWindowSize:
 			s.initialWindow = int64(value)
-		case settingMaxFrameSize:
+		case h2code.SettingMaxFrameSize:
 			s.maxFrame = int(value)
-		case settingMaxHeaderListSize:
+		case h2code.SettingMaxHeaderListSize:
 			s.maxHeaderList = uint64(value)
 		}
 	}
@@ -80,11 +71,11 @@ func preface() []byte {
 	own := [...]struct {
 		id    uint16
 		value uint32
-	}{{settingEnablePush, 0}, {settingInitialWindowSize, window}, {settingMaxHeaderListSize, maxHeaderList}}
-	b = appendFrameHeader(b, 6*len(own), frameSettings, 0, 0)
+	}{{h2code.SettingEnablePush, 0}, {h2code.SettingInitialWindowSize, window}, {h2code.SettingMaxHeaderListSize, maxHeaderList}}
+	b = appendFrameHeader(b, 6*len(own), h2code.FrameSettings, 0, 0)
 	for _, s := range own {
 		b = binary.BigEndian.AppendUint16(b, s.id)
 		b = binary.BigEndian.AppendUint32(b, s.value)
 	}
-	return appendUint32Frame(b, frameWindowUpdate, 0, window-defaultWindow)
+	return appendUint32Frame(b, h2code.FrameWindowUpdate, 0, window-defaultWindow)
 }

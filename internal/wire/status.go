@@ -9,24 +9,11 @@ import (
 	"grpcbench/internal/load"
 )
 
-// Codes that this client gives a call by itself (gRPC status codes).
-const (
-	codeUnknown           = code.Unknown
-	codeCancelled         = code.Cancelled
-	codeDeadlineExceeded  = code.DeadlineExceeded
-	codeResourceExhausted = code.ResourceExhausted
-	codePermissionDenied  = code.PermissionDenied
-	codeUnimplemented     = code.Unimplemented
-	codeInternal          = code.Internal
-	codeUnavailable       = code.Unavailable
-	codeUnauthenticated   = code.Unauthenticated
-)
-
 // Ends that this client gives a call by itself.
 var (
-	broken       = load.End{Code: codeInternal, Cause: cause.Violation} // gRPC's own rules
-	pastDeadline = load.End{Code: codeDeadlineExceeded, Cause: cause.Deadline}
-	cancelled    = load.End{Code: codeCancelled, Cause: cause.Cancelled}
+	broken       = load.End{Code: code.Internal, Cause: cause.Violation} // gRPC's own rules
+	pastDeadline = load.End{Code: code.DeadlineExceeded, Cause: cause.Deadline}
+	cancelled    = load.End{Code: code.Cancelled, Cause: cause.Cancelled}
 )
 
 // grpcCode names a grpc-status number; OK is load.OK.
@@ -36,21 +23,21 @@ func grpcCode(status int) string { return code.Name(int64(status)) }
 // from HTTP/2 error codes to status codes). Where grpc-go departs from it, for
 // FLOW_CONTROL_ERROR and for codes that have no name, this does too: the same fault has
 // the same code in both engines.
-func resetCode(code uint32) string {
-	switch code {
-	case codeRefusedStream:
-		return codeUnavailable
-	case codeCancel:
-		return codeCancelled
-	case codeEnhanceYourCalm, codeFlowControl:
-		return codeResourceExhausted
+func resetCode(sent uint32) string {
+	switch sent {
+	case h2code.RefusedStream:
+		return code.Unavailable
+	case h2code.Cancel:
+		return code.Cancelled
+	case h2code.EnhanceYourCalm, h2code.FlowControlError:
+		return code.ResourceExhausted
 	case h2code.InadequateSecurity:
-		return codePermissionDenied
+		return code.PermissionDenied
 	}
-	if !h2code.Known(code) {
-		return codeUnknown
+	if !h2code.Known(sent) {
+		return code.Unknown
 	}
-	return codeInternal
+	return code.Internal
 }
 
 // httpCode is what an HTTP status means where there is no grpc-status (gRPC's
@@ -58,17 +45,17 @@ func resetCode(code uint32) string {
 func httpCode(status int) string {
 	switch status {
 	case 400:
-		return codeInternal
+		return code.Internal
 	case 401:
-		return codeUnauthenticated
+		return code.Unauthenticated
 	case 403:
-		return codePermissionDenied
+		return code.PermissionDenied
 	case 404:
-		return codeUnimplemented
+		return code.Unimplemented
 	case 429, 502, 503, 504:
-		return codeUnavailable
+		return code.Unavailable
 	}
-	return codeUnknown
+	return code.Unknown
 }
 
 // percentDecode undoes the encoding of grpc-message. What is not encoded rightly

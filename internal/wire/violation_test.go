@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"grpcbench/internal/code"
 	"grpcbench/internal/load"
 )
 
@@ -114,8 +115,8 @@ func TestAViolationEndsTheConnectionByName(t *testing.T) {
 			}
 			c.Channel.dialing = true // this test is no server to reconnect to
 			c.lost(c.conn, err)
-			if c.told.codes[0] != codeUnavailable || !c.out.closed {
-				t.Errorf("RPC ended with %q, closed: %t, want %s and the end of the connection", c.told.codes[0], c.out.closed, codeUnavailable)
+			if c.told.codes[0] != code.Unavailable || !c.out.closed {
+				t.Errorf("RPC ended with %q, closed: %t, want %s and the end of the connection", c.told.codes[0], c.out.closed, code.Unavailable)
 			}
 			all := c.frames(t)
 			last := all[len(all)-1]

@@ -13,6 +13,7 @@ import (
 	"grpcbench/internal/call"
 	"grpcbench/internal/cause"
 	"grpcbench/internal/channel"
+	"grpcbench/internal/h2code"
 	"grpcbench/internal/load"
 	"grpcbench/internal/mask"
 )
@@ -93,7 +94,7 @@ func (g *generator) probeOnce(ctx context.Context) (call.Heard, error) {
 // Unanswered is the error of an RPC that had no answer within a limit, and what to change
 // unless the server's SETTINGS tell why.
 func Unanswered(o call.Options, server channel.Settings, within, change string) error {
-	window, announced := server[channel.SettingInitialWindowSize]
+	window, announced := server[h2code.SettingInitialWindowSize]
 	switch {
 	case allowsNoStreams(server):
 		change = "try again when it takes RPCs, or raise its limit of streams"
@@ -106,7 +107,7 @@ func Unanswered(o call.Options, server channel.Settings, within, change string) 
 
 // allowsNoStreams reports whether the server's latest SETTINGS let no RPC be made.
 func allowsNoStreams(server channel.Settings) bool {
-	limit, announced := server[channel.SettingMaxConcurrentStreams]
+	limit, announced := server[h2code.SettingMaxConcurrentStreams]
 	return announced && limit == 0
 }
 

@@ -40,7 +40,7 @@ func edges() map[string]string {
 		"internal/wire":        "internal/address internal/cause internal/channel internal/code internal/h2code internal/load",
 		"internal/worker": "internal/cause internal/wire internal/benchserver internal/call internal/channel internal/code internal/codec internal/h2code internal/hist internal/load internal/mask" +
 			" internal/payload internal/plan internal/probe" + protos,
-		"internal/result":   "internal/cause internal/ceiling internal/code internal/codec internal/hist internal/load internal/metric internal/plan internal/stats",
+		"internal/result":   "internal/cause internal/ceiling internal/code internal/codec internal/h2code internal/hist internal/load internal/metric internal/plan internal/stats",
 		"internal/runner":   "internal/address internal/ceiling internal/certs internal/hist internal/load internal/mask internal/metric internal/plan internal/probe internal/result internal/worker proto/bench/v1",
 		"internal/exchange": "internal/call internal/cause internal/channel internal/code internal/codec internal/plan internal/worker proto/bench/v1",
 		"internal/compare":  "internal/ceiling internal/hist internal/metric internal/plan internal/result internal/stats",

@@ -174,8 +174,8 @@ func engine() []Mutant {
 	}, {
 		Name: "half of the connection's window is never given back",
 		File: wires + "/response.go", Package: wires, Test: "TestWindowsAreGivenBackToTheByte",
-		Old: "frameWindowUpdate, 0, uint32(c.unacked))",
-		New: "frameWindowUpdate, 0, uint32(c.unacked/2))",
+		Old: "h2code.FrameWindowUpdate, 0, uint32(c.unacked))",
+		New: "h2code.FrameWindowUpdate, 0, uint32(c.unacked/2))",
 	}, {
 		Name: "what was started last is not sent",
 		File: "internal/load/open.go", Package: "internal/load", Test: "TestWhatWasStartedIsSentHoweverLateTheLoopIs",
