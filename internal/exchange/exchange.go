@@ -157,7 +157,7 @@ func once(ctx context.Context, o call.Options, secrets []string, conn *channel.C
 	case err == nil:
 		return s, nil
 	case context.Cause(within) == worker.ErrPatience:
-		return s, worker.Unanswered(o, conn.Settings(), fmt.Sprintf("within %v", patience), "is the server frozen? a method that takes longer needs --deadline")
+		return s, worker.NoAnswer(o, conn.Settings(), patience)
 	case passed(within) && ctx.Err() == nil:
 		return s, worker.Unanswered(o, conn.Settings(), fmt.Sprintf("within --deadline %v", o.Deadline), "raise it")
 	}

@@ -86,9 +86,14 @@ func (g *generator) probeOnce(ctx context.Context) (call.Heard, error) {
 	}
 	g.total.Add(l)
 	if err != nil && context.Cause(within) == ErrPatience {
-		err = Unanswered(g.options, g.channels[0].Settings(), fmt.Sprintf("within %v", patience), "is the server frozen? a method that takes longer needs --deadline")
+		err = NoAnswer(g.options, g.channels[0].Settings(), patience)
 	}
 	return heard, err
+}
+
+// NoAnswer is the error of an RPC without a deadline that has ended by the limit of [Patient].
+func NoAnswer(o call.Options, server channel.Settings, limit time.Duration) error {
+	return Unanswered(o, server, fmt.Sprintf("within %v", limit), "is the server frozen? a method that takes longer needs --deadline")
 }
 
 // Unanswered is the error of an RPC that had no answer within a limit, and what to change
