@@ -136,7 +136,7 @@ func TestPeerServerOnTheCCoreThatRefuses(t *testing.T) {
 				"--loop", "closed", "--concurrency", "1", "--connections", "1", s.addr}
 		}
 		err := refusal(t, engine, args("/Server/Never"))
-		if want := "FAILED_PRECONDITION: no café is 100% open"; !strings.Contains(err.Error(), want) {
+		if want := "(use --expect code=FAILED_PRECONDITION if it is the right one): no café is 100% open"; !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q, want %q", err, want)
 		}
 		l := measure(t, t.Context(), planOf(t, append([]string{"--engine", engine}, args("/Server/Tenth")...)...), runner.Options{}).Arms[0].LedgerTotal
