@@ -75,8 +75,8 @@ func TestLossesNameTheirCauses(t *testing.T) {
 	if got, want := losses(l), "UNAVAILABLE 595: connection refused 590, connection reset 5; INTERNAL 7: RST_STREAM INTERNAL_ERROR; abandoned 3"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	l.Causes["UNAVAILABLE"] = map[string]int64{"HTTP 500": 591, "HTTP 501": 1, "HTTP 502": 1, "HTTP 503": 1, "HTTP 504": 1}
-	if got, want := losses(l), "UNAVAILABLE 595: HTTP 500 591, HTTP 501 1, HTTP 502 1, HTTP 503 1, others; "; !strings.HasPrefix(got, want) {
+	l.Causes["UNAVAILABLE"] = map[string]int64{"HTTP 500": 588, "HTTP 501": 1, "HTTP 502": 1, "HTTP 503": 1, "HTTP 504": 1, "HTTP 505": 1, "HTTP 506": 1, "HTTP 507": 1}
+	if got, want := losses(l), "UNAVAILABLE 595: HTTP 500 588, HTTP 501 1, HTTP 502 1, HTTP 503 1, HTTP 504 1, HTTP 505 1, 2 other causes 2; "; !strings.HasPrefix(got, want) {
 		t.Errorf("%s, want %s…", got, want)
 	}
 	l.Causes = nil
