@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +67,15 @@ func idOfDead(t *testing.T, results string) string {
 	if len(names) != 1 {
 		t.Fatalf("results %v, want the place of one run", names)
 	}
+	// A process that it was just starting holds the lock until it is its own program.
+	until(t, func() bool {
+		f, err := os.Open(filepath.Join(results, names[0], "lock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+	})
 	return strings.TrimPrefix(names[0], ".running-")
 }
 
